@@ -23,7 +23,9 @@ struct parador_domain_info {
     uint64_t store_mfn, console_mfn; /* 0: none (domain 0) */
     uint32_t store_port, console_port; /* the domain's own, unbound towards domain 0 at boot */
     uint32_t nr_vcpus;
-    uint32_t free_ports; /* event channel ports in use by the domain */
+    uint32_t nr_ports; /* event channel ports in use */
+    uint32_t nr_grants; /* foreign grants that the domain has mapped */
+    uint32_t pad;
     uint64_t tot_pages, max_pages;
     uint64_t cpu_time_ns;
     uint64_t nr_hypercalls;
