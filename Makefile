@@ -1,33 +1,42 @@
 # SPDX-License-Identifier: MIT
 # Parador's one Makefile. `make help` lists the targets; what is built lands in build/.
-# Each folder's objs.mk names its objects; two builds of the hypervisor come from one source:
-# build/parador (release, what is measured) and build/parador-debug (assertions and invariant checker).
+#
+# Each folder's objs.mk names its objects. Two builds of the hypervisor come from one source: build/parador (release, what
+# is measured) and build/parador-debug (assertions and invariant checker). This file builds; what runs, tests and measures
+# is toolchain/run, to which the targets at the end hand over. GNU make 3.81 is enough.
 
-B      ?= build
-CC      = $(CROSS)gcc
-V      ?=
+B ?= build
 
+# The compiler: gcc, or clang with lld (`make CC=clang`, the default where the machine is no x86-64: it needs no cross gcc).
+ifeq ($(origin CC),default)
+CC := $(if $(CROSS),$(CROSS)gcc,$(if $(filter x86_64,$(shell uname -m)),gcc,clang))
+endif
 ifneq (,$(findstring clang,$(CC)))
+LLVM    := $(lastword $(sort $(wildcard /usr/lib/llvm-*/bin/llvm-objcopy)))
 TARGET  := --target=x86_64-unknown-elf
-LD       = ld.lld
-OBJCOPY  = $(firstword $(wildcard /usr/lib/llvm-*/bin/llvm-objcopy) objcopy)
-AR       = $(firstword $(wildcard /usr/lib/llvm-*/bin/llvm-ar) ar)
+LD      := ld.lld
+OBJCOPY := $(if $(LLVM),$(LLVM),objcopy)
+AR      := $(if $(LLVM),$(dir $(LLVM))llvm-ar,ar)
+HOSTCC  ?= $(CC)
 else
 TARGET  :=
-LD       = $(CROSS)ld
-OBJCOPY  = $(CROSS)objcopy
-AR       = $(CROSS)ar
-endif
+LD      := $(CROSS)ld
+OBJCOPY := $(CROSS)objcopy
+AR      := $(CROSS)ar
 HOSTCC  ?= cc
-Q       := $(if $(V),,@)
-say      = $(if $(V),,@echo "  $(1)	$(patsubst $(B)/%,%,$@)")
+endif
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@echo "  $(1)	$(patsubst $(B)/%,%,$@)")
 
-WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
-FREE    := $(TARGET) -std=gnu11 -O2 -g -ffreestanding -nostdlib -fno-stack-protector -mno-red-zone -fcf-protection=none \
-           -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -mgeneral-regs-only $(WARN) \
-           -I. -I$(B)/include -D__XEN_INTERFACE_VERSION__=0x00040d00 -MMD -MP
-HVFLAGS := $(FREE) -Ihypervisor -fpie -fvisibility=hidden -DPARADOR -D__XEN__
-PVFLAGS := $(FREE) -fno-pic -mcmodel=kernel
+WARN      := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
+ABI       := -D__XEN_INTERFACE_VERSION__=0x00040d00
+FREE      := $(TARGET) -std=gnu11 -O2 -g -ffreestanding -nostdlib -fno-stack-protector -mno-red-zone -fcf-protection=none \
+             -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -mgeneral-regs-only $(WARN) \
+             -I. -I$(B)/include $(ABI) -MMD -MP
+HVFLAGS   := $(FREE) -Ihypervisor -fpie -fvisibility=hidden -DPARADOR -D__XEN__
+PVFLAGS   := $(FREE) -fno-pic -mcmodel=kernel
+HOSTFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer $(WARN) \
+             -DHOST_TEST -I. -Ihypervisor -I$(B)/include $(ABI) -MMD -MP
 
 all: $(B)/parador $(B)/parador.syms $(B)/pvkernel
 .PHONY: all
@@ -37,11 +46,13 @@ all: $(B)/parador $(B)/parador.syms $(B)/pvkernel
 # The public ABI headers, and nothing else of the host's /usr/include.
 XENHDRS ?= /usr/include/xen
 $(B)/include/xen:
+	@test -e $(XENHDRS)/xen.h || { echo "make: no $(XENHDRS)/xen.h (package libxen-dev); 'make setup' installs what is missing" >&2; exit 2; }
 	$(Q)mkdir -p $(B)/include && ln -sfn $(XENHDRS) $@
 
 # Objects depend on the flags they were built with.
-FLAGS   := $(CC) $(HVFLAGS) $(PVFLAGS)
+FLAGS := $(CC) $(HVFLAGS) $(PVFLAGS) $(HOSTCC) $(HOSTFLAGS)
 $(B)/flags: FORCE | $(B)/include/xen
+	@command -v $(firstword $(CC)) >/dev/null || { echo "make: no compiler $(CC); 'make setup' installs what is missing" >&2; exit 2; }
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 FORCE:
 .PHONY: FORCE
@@ -51,10 +62,20 @@ include libpv/objs.mk
 include drivers/objs.mk
 include pvkernel/objs.mk
 include tests/objs.mk
--include toolchain/run.mk
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf $(B)
 .PHONY: clean
+
+# What runs something. The axes travel as environment variables, word for word (no shell and no second expansion by make
+# between the user and the runner), so that spaces, quotes and dollar signs in them survive.
+AXES    := ON GUEST DISK MEM SMP DOMAINS SCRIPT RECORD ACCEL TEST DEBUG APPEND ARGS
+$(foreach v,$(AXES),$(if $(filter undefined,$(origin $(v))),,$(eval override $(v) := $$(value $(v)))))
+export $(AXES) B CC CROSS V
+
+DRIVERS := run test bench gdb rewind check doctor setup help
+$(DRIVERS):
+	@exec sh toolchain/start $@
+.PHONY: $(DRIVERS)

@@ -1,9 +1,34 @@
 # SPDX-License-Identifier: MIT
-# tests/guest/NAME/*.c is a bootable guest each; tests/host/NAME_test.c runs on the build machine under Criterion.
+# tests/guest/NAME/main.c (and what lies beside it) is a bootable guest each, linked with tests/guest/*.c (the harness)
+# and libpv. tests/host/NAME_test.c runs on the build machine under Criterion, with the sanitizers; its line
+# `// sources: hypervisor/mm/page_type.c ...` names what it is linked with. tests/bench/ is one guest, build/bench.
+
 GUEST_TESTS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/guest/*/main.c))))
+HOST_TESTS  := $(basename $(notdir $(wildcard tests/host/*_test.c)))
+BENCH_SRC   := $(wildcard tests/bench/*.c tests/bench/*.S)
+
 guest-tests: $(addprefix $(B)/tests/guest/,$(GUEST_TESTS))
-.PHONY: guest-tests
+host-tests: $(addprefix $(B)/host/,$(HOST_TESTS))
+bench-guest: $(if $(BENCH_SRC),$(B)/bench)
+.PHONY: guest-tests host-tests bench-guest
+
+$(B)/bench: $(call pvobjs,$(BENCH_SRC)) $(B)/libpv.a toolchain/guest.lds
+	$(call say,LD)
+	$(link-guest)
+
+hostobjs = $(patsubst %,$(B)/host/obj/%.o,$(basename $(1)))
+sources  = $(shell sed -n 's|^// sources: *||p' $(1))
+
+$(B)/host/obj/%.o: %.c $(B)/flags
+	$(call say,HOSTCC)
+	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HOSTFLAGS) -c -o $@ $<
+
+# The prerequisites below are computed from the target's own name, when it is wanted.
 .SECONDEXPANSION:
+$(addprefix $(B)/host/,$(HOST_TESTS)): $(B)/host/%: $$(call hostobjs,tests/host/$$*.c $$(call sources,tests/host/$$*.c))
+	$(call say,HOSTLD)
+	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HOSTFLAGS) -o $@ $^ -lcriterion
+
 $(addprefix $(B)/tests/guest/,$(GUEST_TESTS)): $(B)/tests/guest/%: $$(call pvobjs,$$(wildcard tests/guest/$$*/*.c tests/guest/$$*/*.S)) $(call pvobjs,$(wildcard tests/guest/*.c)) $(B)/libpv.a toolchain/guest.lds
 	$(call say,LD)
 	$(link-guest)
