@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""The axes: what the user may vary, read from NAME=VALUE settings and checked before anything is built or started.
+
+A wrong value is a Trouble: one line that says what was given and what is possible. An empty value is as good as none.
+"""
+import difflib
+import os
+import re
+import shlex
+
+
+class Trouble(Exception):
+    """Something that the user can mend, as one line; exit status 2."""
+
+
+# Each axis with the one line that `make help` prints for it.
+KNOWN = {
+    "ON": "parador (default) or xen; for test and bench also parador,xen",
+    "GUEST": "the guest's file (default: our kernel, build/pvkernel)",
+    "DISK": "a file that domain 0 exports as a disk (default: a small built-in text)",
+    "MEM": "the machine's memory in MB (default 256; on Xen 512)",
+    "SMP": "the machine's CPUs (default 1)",
+    "DOMAINS": "how many domains, domain 0 included (default 2)",
+    "SCRIPT": "shell commands to run unattended, 'd1: sum xvda; d0: mem', or @FILE",
+    "RECORD": "record the run into this folder, for make rewind",
+    "ACCEL": "tcg (default) or kvm",
+    "TEST": "only tests whose name contains this (several: separated by commas)",
+    "DEBUG": "1: the debug build of Parador, with assertions and the invariant checker",
+    "APPEND": "further words for Parador's (or Xen's) command line",
+    "ARGS": "further words for the guests' command lines",
+    "CC": "the compiler: gcc (default) or clang",
+    "CROSS": "prefix of a cross gcc and its binutils, such as x86_64-linux-gnu-",
+    "B": "where everything is built (default build)",
+    "V": "1: show the commands of the build",
+}
+# Settings of make's own that may stand beside ours on its command line.
+OTHERS = {"HOSTCC", "XENHDRS", "CI", "SHELL", "MAKE", "LD", "AR", "OBJCOPY"}
+
+
+def reject_unknown(makeflags):
+    """make passes unknown variables on without a word; a slip such as DOMAIN=3 gets one here."""
+    try:
+        words = shlex.split(makeflags)
+    except ValueError:
+        return
+    for word in words[words.index("--") + 1:] if "--" in words else []:
+        name = word.partition("=")[0].rstrip(":+?")
+        if re.fullmatch(r"[A-Z]+", name) and name not in KNOWN and name not in OTHERS:
+            near = difflib.get_close_matches(name, KNOWN, 1)
+            raise Trouble(f"unknown setting {name}=" + (f"; did you mean {near[0]}=?" if near else " (make help lists them)"))
+
+
+class Axes:
+    """The settings of one call, checked. `command` is the target's name; relative file names are the caller's."""
+
+    def __init__(self, command, environment):
+        self.command = command
+        self.environment = environment
+        reject_unknown(environment.get("MAKEFLAGS", ""))
+        several = command in ("test", "bench", "setup", "doctor", "help", "check")
+        self.on = self.systems(several)
+        self.build = self.text("B", "build")
+        self.guest = self.file("GUEST")
+        self.disk = self.file("DISK")
+        self.mem = self.megabytes("MEM")
+        self.smp = self.number("SMP", 1, 1, 64)
+        self.domains = self.number("DOMAINS", 2, 0, 1000)
+        self.script = self.read_script()
+        self.record = self.text("RECORD")
+        self.accel = self.choice("ACCEL", "tcg", "kvm")
+        self.tests = [t for t in re.split(r"[,\s]+", self.text("TEST")) if t]
+        self.debug = self.choice("DEBUG", "0", "1") == "1"
+        self.append = self.text("APPEND")
+        self.args = self.text("ARGS")
+        self.clang = "clang" in self.text("CC")
+
+    def text(self, name, default=""):
+        return self.environment.get(name, "") or default
+
+    def given(self, name):
+        return bool(self.text(name))
+
+    def choice(self, name, default, *others):
+        value = self.text(name, default)
+        if value not in (default, *others):
+            raise Trouble(f"{name}={value}: {' or '.join((default, *others))} expected")
+        return value
+
+    def number(self, name, default, low, high):
+        value = self.text(name, str(default))
+        if not value.isdigit() or not low <= int(value) <= high:
+            raise Trouble(f"{name}={value}: a number from {low} to {high} expected")
+        return int(value)
+
+    def megabytes(self, name):
+        """256, 256M and 1G are accepted; None where nothing was said."""
+        value = self.text(name)
+        if not value:
+            return None
+        match = re.fullmatch(r"(\d+)([MG]?)B?", value, re.IGNORECASE)
+        size = int(match[1]) * (1024 if match[2].upper() == "G" else 1) if match else 0
+        if not 1 <= size <= 1 << 20:
+            raise Trouble(f"{name}={value}: megabytes expected, such as {name}=256")
+        return size
+
+    def file(self, name):
+        value = self.text(name)
+        if value and not os.path.isfile(value):
+            raise Trouble(f"{name}={value}: " + ("is no regular file" if os.path.exists(value) else "no such file"))
+        if value and not os.access(value, os.R_OK):
+            raise Trouble(f"{name}={value}: may not be read")
+        return value
+
+    def systems(self, several):
+        """The systems to run on; [] where nothing was said and the command chooses."""
+        value = self.text("ON")
+        names = [n for n in value.split(",") if n]
+        for name in names:
+            if name not in ("parador", "xen"):
+                raise Trouble(f"ON={value}: parador or xen expected" + (", or both: parador,xen" if several else ""))
+        if len(set(names)) > 1 and not several:
+            raise Trouble(f"ON={value}: one of them for {self.command}")
+        return sorted(set(names))
+
+    def read_script(self):
+        """The script's text; None without one."""
+        value = self.text("SCRIPT")
+        if not value.startswith("@"):
+            return value or None
+        try:
+            with open(value[1:], encoding="utf-8") as f:
+                return f.read()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is no text"
+            raise Trouble(f"SCRIPT={value}: {reason}") from None

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""make run: domains out of one kernel file, their ramdisks, and one boot on Parador or on stock Xen.
+
+On Parador the kernel's file becomes domain 0 (role=driver) and DOMAINS-1 further domains (role=guest), each with a ramdisk.
+On stock Xen the same file is domain 0, alone. Exit status: what the last line `parador: exit N` says (on Xen the line
+`script: exit N`), 3 if it never came.
+"""
+import os
+import re
+import shutil
+import sys
+import tempfile
+
+from . import build, packages, stockxen
+from .archive import archive, programs, read
+from .axes import Trouble
+from .machine import Guard, Machine, arguments, module, to_stdout
+
+NO_STATUS = 3
+MIB = 1 << 20
+SPARE = 12  # MB that are Parador's and the firmware's
+LEAST, MOST = 16, 32  # MB for a domain beside domain 0
+# An unattended run counts as hung after this many seconds without a line; see machine.Guard.
+PATIENCE = {"cpu": 600, "idle": 300}
+
+MOTD = """Welcome to pvkernel, a small Unix that runs unprivileged: in a domain of Parador, or of stock Xen.
+Try: help, domains, ps, mem, ls, cat README, run hello, disk, sum xvda, ring, why.
+"""
+README = """This ramdisk came with the domain: a newc archive that the runner made (toolchain/runner/archive.py).
+bin/ holds user programs (static ELF files: run NAME), and in domain 0 the file `disk` is what its block backend
+exports to the other domains. There it is the device xvda.
+"""
+
+
+def builtin_disk():
+    """What domain 0 exports when no DISK= is given: readable text, some 200 KB."""
+    lines = (f"{n:6d}  The quick brown fox of sector {n // 8:5d} reads itself through a ring.\n" for n in range(3200))
+    return "".join(lines).encode()
+
+
+class Folder:
+    """A folder under build/ for one run's files, with a name without spaces; gone afterwards unless kept."""
+
+    def __init__(self, axes, kept=None):
+        self.kept = kept
+        os.makedirs(f"{axes.build}/run", exist_ok=True)
+        self.path = kept or tempfile.mkdtemp(dir=f"{axes.build}/run")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if not self.kept:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def write(self, name, data):
+        with open(f"{self.path}/{name}", "wb") as f:
+            f.write(data)
+        return f"{self.path}/{name}"
+
+    def link(self, name, source):
+        """A name without spaces for the user's file."""
+        if self.kept:
+            return self.write(name, read(source))
+        os.symlink(os.path.abspath(source), f"{self.path}/{name}")
+        return f"{self.path}/{name}"
+
+
+def ramdisks(axes):
+    """Domain 0's ramdisk and that of all others, as bytes."""
+    common = {"bin/": b"", **programs(f"{axes.build}/user"), "motd": MOTD.encode(), "README": README.encode()}
+    driver = dict(common, disk=read(axes.disk) if axes.disk else builtin_disk())
+    if axes.script is not None:
+        driver["script"] = axes.script.encode() + b"\n"
+    return archive(driver), archive(common)
+
+
+def shares(machine, domains, disk):
+    """Megabytes of domain 0 and of each other domain; a Trouble where the machine can't hold the disk.
+
+    The disk counts twice: once as a boot module, once inside domain 0's memory (an eighth more for its bookkeeping).
+    """
+    module_mb = -(-disk // MIB)
+    driver = MOST + module_mb + module_mb // 8
+    others = max(0, domains - 1)
+    left = machine - SPARE - module_mb - driver
+    if module_mb > 1 and left < LEAST * min(others, 1):
+        need = SPARE + module_mb + driver + LEAST * others
+        raise Trouble(f"DISK is {module_mb} MiB: MEM={-(-need // 16) * 16} at least")
+    return driver, max(LEAST, min(MOST, left // others)) if others else 0
+
+
+def parador_command(axes, folder, extra=()):
+    """QEMU's command line for Parador with its domains."""
+    machine = axes.mem or 256
+    image = f"{axes.build}/parador-debug" if axes.debug else f"{axes.build}/parador"
+    kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
+    if folder.kept:
+        image, kernel = folder.link("parador", image), kernel if axes.guest else folder.link("pvkernel", kernel)
+    first, other = ramdisks(axes)
+    driver_mb, other_mb = shares(machine, axes.domains, len(first))
+    script = " script" if axes.script is not None else ""
+    modules = []
+    for n in range(axes.domains):
+        role = f"role=driver domains={axes.domains}{script}" if n == 0 else "role=guest"
+        modules.append(module(kernel, f"name=d{n} mem={other_mb if n else driver_mb} -- {role} {axes.args}"))
+        if n < 2:
+            rest = folder.write(f"ramdisk{n}", other if n else first)
+        modules.append(module(rest, "ramdisk"))
+    return arguments(axes, machine, image, axes.append, modules, extra)
+
+
+class Watcher:
+    """Finds the exit status in the console's lines."""
+
+    def __init__(self, pattern):
+        self.pattern, self.status = re.compile(pattern), None
+
+    def __call__(self, line):
+        found = self.pattern.search(line)
+        if found:
+            self.status = int(found[1])
+        return bool(found)
+
+
+def prepare(axes, system):
+    """Packages and build products for a run on `system`."""
+    packages.ensure(packages.needs(axes, [system]))
+    kernel = [] if axes.guest else [f"{axes.build}/pvkernel", "user"]
+    hypervisor = [] if system == "xen" else [f"{axes.build}/parador-debug" if axes.debug else f"{axes.build}/parador"]
+    build.make(axes, *kernel, *hypervisor, *([f"{axes.build}/parador.syms"] if hypervisor else []))
+
+
+def main(axes):
+    system = (axes.on or ["parador"])[0]
+    prepare(axes, system)
+    if system == "xen":
+        if axes.record:
+            raise Trouble("RECORD= is for ON=parador")
+        return stockxen.run(axes)
+    if axes.record:
+        from . import replay
+        return replay.record(axes)
+    with Folder(axes) as folder:
+        debug = ["-gdb", f"unix:{axes.build}/run/gdb.sock,server=on,wait=off"]
+        return converse(axes, parador_command(axes, folder, debug), Watcher(r"^parador: exit (\d+)\s*$"), grace=20.0)
+
+
+def converse(axes, command, watcher, grace):
+    """Runs a machine with the user's keys; the exit status that the watcher found."""
+    guard = None if sys.stdin.isatty() and axes.script is None else Guard(**PATIENCE)
+    machine = Machine(command, show=to_stdout, watch=watcher, keys=True, guard=guard, grace=grace)
+    machine.run()
+    if watcher.status is not None:
+        return watcher.status
+    if machine.quit:
+        print("\nrun: ended by Ctrl-]", file=sys.stderr)
+    elif machine.hang:
+        print(f"\nrun: ended, the machine hangs: {machine.hang}", file=sys.stderr)
+    else:
+        print("\nrun: QEMU ended before the machine said how it went", file=sys.stderr)
+    return NO_STATUS

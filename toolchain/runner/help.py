@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""make help: the targets and the axes."""
+from .axes import KNOWN
+
+TARGETS = [
+    ("make", "builds build/parador (for qemu -kernel), build/parador.syms (for gdb) and build/pvkernel"),
+    ("make run", "boots our kernel in two domains and gives you their consoles; axes: ON GUEST DISK MEM SMP DOMAINS SCRIPT ..."),
+    ("make test", "host tests, then every guest test on Parador and on stock Xen, verdicts compared; axes: ON TEST CC"),
+    ("make bench", "guest instructions per operation, on Parador and on stock Xen side by side; axes: ON TEST"),
+    ("make gdb", "gdb on the machine of a `make run` in another terminal, or on a fresh one, stopped at its reset"),
+    ("make run RECORD=f", "records the run; make rewind RECORD=f replays it under gdb, where reverse-continue works"),
+    ("make check", "format, lint, headers, reading list, generated documents, models, size"),
+    ("make docs", "generates docs/hypercalls.md and docs/refusals.md from their tables"),
+    ("make doctor", "says what is wrong with this machine, and how to mend it"),
+    ("make setup", "installs what is missing, and nothing else"),
+    ("make clean", "removes build/"),
+]
+
+
+def main(axes):
+    print("Parador: a paravirtual microhypervisor and its teaching kernel.\n\nTargets:")
+    for name, text in TARGETS:
+        print(f"  {name:<18} {text}")
+    print("\nSettings (make run DISK='my file' SCRIPT='d1: sum xvda'):")
+    for name, text in KNOWN.items():
+        print(f"  {name + '=':<18} {text}")
+    print("\nWhile a machine runs: Ctrl-T ? shows Parador's keys, Ctrl-] ends QEMU.")
+    return 0

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""Debian's packages: which command needs which, what is missing, and how it gets onto the machine.
+
+As root the missing ones are installed at once; otherwise we ask before sudo, and print the one command where nobody
+can answer. A package counts as present when the thing we need from it is there, whoever put it there.
+"""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+
+from .axes import Trouble
+
+XEN = "/boot/xen-4.17-amd64.gz"
+XENSTORED = "/usr/lib/xen-4.17/bin/xenstored"
+
+
+def program(*names):
+    return lambda: any(shutil.which(n) for n in names)
+
+
+def path(pattern):
+    return lambda: bool(glob.glob(pattern))
+
+
+# name, what needs it (see needs() for the words), what for, and whether it is there.
+PACKAGES = [
+    ("make", "build", "the build", program("make")),
+    ("gcc", "gcc", "the build", program("gcc")),
+    ("binutils", "gcc", "the build", program("ld")),
+    ("clang", "clang", "the build with CC=clang", program("clang")),
+    ("lld", "clang", "the build with CC=clang", program("ld.lld")),
+    ("llvm", "clang", "the build with CC=clang", path("/usr/lib/llvm-*/bin/llvm-objcopy")),
+    ("libxen-dev", "build", "Xen's public headers", path("/usr/include/xen/xen.h")),
+    ("qemu-system-x86", "qemu", "the machine", program("qemu-system-x86_64")),
+    ("qemu-utils", "record", "the recording's disk image", program("qemu-img")),
+    ("gdb", "gdb", "make gdb and make rewind", program("gdb")),
+    ("libc6-dev", "host", "tests on the host", path("/usr/include/stdio.h")),
+    ("libcriterion-dev", "host", "tests on the host", path("/usr/include/criterion/criterion.h")),
+    ("gcc", "host", "tests on the host", program("cc", "gcc", "clang")),
+    ("xen-hypervisor-4.17-amd64", "xen", "stock Xen, the oracle", path(XEN)),
+    ("xen-utils-4.17", "domU", "xenstored beside Xen", path(XENSTORED)),
+    ("busybox-static", "domU", "domain 0 beside Xen", path("/bin/busybox")),
+    ("gcc", "domU", "the domain builder beside Xen", program("gcc")),
+    ("clang-format", "check", "make check", program("clang-format")),
+    ("clang-tidy", "check", "make check", program("clang-tidy")),
+    ("spin", "check", "the model of the ring's protocol", program("spin")),
+    ("gcc", "check", "the model of the ring's protocol", program("gcc")),
+    ("grub-common", "check", "the Multiboot headers", program("grub-file")),
+]
+
+
+def needs(axes, on):
+    """The words of PACKAGES that this call needs on the systems `on`."""
+    words = {
+        "run": {"build", "qemu"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
+        "test": {"build", "qemu", "host"}, "bench": {"build", "qemu"}, "check": {"build", "check"},
+    }[axes.command]
+    if "build" in words:
+        words.add("clang" if axes.clang else "gcc")
+    if axes.record:
+        words.add("record")
+    if "xen" in on:
+        words.add("xen")
+        if axes.command in ("test", "bench"):
+            words |= {"domU", "host"}
+    return words
+
+
+def missing(words):
+    """The names of the packages that are not there, and what for, in the order of the table."""
+    found = {}
+    for name, word, purpose, there in PACKAGES:
+        if word in words and name not in found and not there():
+            found[name] = purpose
+    return found
+
+
+def apt(*arguments):
+    """apt-get without questions; its last error line, or None where all went well."""
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-E"]
+    done = subprocess.run(sudo + ["apt-get", *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", check=False)
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stdout.splitlines() if line.startswith("E:")] or done.stdout.splitlines() or ["no reason given"]
+    return lines[-1].removeprefix("E: ") if hasattr(str, "removeprefix") else lines[-1]
+
+
+def may_install(command):
+    """Whether we may: root may, a user who answers yes may; else a Trouble with the one command."""
+    if os.geteuid() == 0:
+        return True
+    if shutil.which("sudo") and sys.stdin.isatty() and sys.stderr.isatty():
+        print(f"setup: install them with '{command}'? [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return False
+
+
+def install(found):
+    """Installs the packages in `found`, or raises a Trouble that names the command."""
+    names = " ".join(found)
+    command = f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install -y --no-install-recommends {names}"
+    if not shutil.which("apt-get"):
+        raise Trouble(f"missing on this machine, which has no apt-get: {names} (Debian's names)")
+    print("setup: missing: " + ", ".join(f"{n} ({why})" for n, why in found.items()), file=sys.stderr, flush=True)
+    if not may_install(command):
+        raise Trouble(f"install what is missing with: {command}")
+    print(f"setup: installing {names}", file=sys.stderr, flush=True)
+    apt("update")
+    trouble = apt("install", "-y", "--no-install-recommends", *found)
+    if trouble:
+        raise Trouble(f"could not install what is missing ({trouble}); the command is: {command}")
+
+
+def ensure(words):
+    """Everything that the words need is there afterwards, or a Trouble says why not."""
+    found = missing(words)
+    if found:
+        install(found)
+        left = missing(words)
+        if left:
+            raise Trouble("installed, but still missing: " + ", ".join(left))
+
+
+def main(axes):
+    """make setup: everything for every command, the compiler by CC=."""
+    words = {word for _, word, _, _ in PACKAGES} - {"gcc", "clang"} | {"clang" if axes.clang else "gcc"}
+    if not missing(words):
+        print("setup: nothing is missing")
+        return 0
+    ensure(words)
+    print("setup: done")
+    return 0

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Stock Xen 4.17 out of Debian's package: as the machine's hypervisor with our kernel as its domain 0 (make run ON=xen,
+tests of the role dom0). Guests as its other domains are started by xen-domu (see toolchain/xen-domu)."""
+import gzip
+import os
+import re
+
+from .machine import arguments, module
+from .packages import XEN
+
+# domain 0's console_io output comes out at all log levels; noreboot: a crash ends in a halt that we can see.
+OPTIONS = "com1=115200 console=com1 loglvl=error guest_loglvl=all noreboot"
+MEM = 512
+# What Xen says once its domain 0 has ended, and the exit status where no script gave one.
+ENDINGS = [(r"Hardware Dom0 halted", 0), (r"Hardware Dom0 (crashed|shutdown)", 1), (r"Panic on CPU|Manual reset required", 1)]
+
+
+def image(axes):
+    """build/xen, unpacked from the package when that is newer."""
+    path = f"{axes.build}/xen"
+    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(XEN):
+        os.makedirs(axes.build, exist_ok=True)
+        with gzip.open(XEN) as packed, open(path + ".new", "wb") as f:
+            f.write(packed.read())
+        os.replace(path + ".new", path)
+    return path
+
+
+class Watcher:
+    """The exit status of a boot on Xen: the script's line, else how domain 0 ended. True once domain 0 has ended."""
+
+    def __init__(self):
+        self.status = None
+
+    def __call__(self, line):
+        script = re.search(r"\bscript: exit (\d+)\s*$", line)
+        if script:
+            self.status = int(script[1])
+        for pattern, status in ENDINGS:
+            if re.search(pattern, line):
+                self.status = status if self.status is None or status else self.status
+                return True
+        return False
+
+
+def command(axes, megabytes, kernel, words, ramdisk=None, extra=()):
+    """QEMU's command line for Xen with `kernel` (a path without spaces) as its domain 0."""
+    modules = [module(kernel, words)] + ([module(ramdisk)] if ramdisk else [])
+    return arguments(axes, megabytes, image(axes), f"{OPTIONS} {axes.append}", modules, extra)
+
+
+def run(axes):
+    """make run ON=xen: the same kernel file, alone, with domain 0's ramdisk."""
+    from . import boot
+    with boot.Folder(axes) as folder:
+        kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
+        disk, _ = boot.ramdisks(axes)
+        script = " script" if axes.script is not None else ""
+        words = f"role=driver domains=1{script} {axes.args}"
+        line = command(axes, axes.mem or MEM, kernel, words, folder.write("ramdisk0", disk))
+        return boot.converse(axes, line, Watcher(), grace=0.0)
