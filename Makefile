@@ -33,7 +33,7 @@ ABI       := -D__XEN_INTERFACE_VERSION__=0x00040d00
 FREE      := $(TARGET) -std=gnu11 -O2 -g -ffreestanding -nostdlib -fno-stack-protector -mno-red-zone -fcf-protection=none \
              -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -mgeneral-regs-only $(WARN) \
              -I. -I$(B)/include $(ABI) -MMD -MP
-HVFLAGS   := $(FREE) -Ihypervisor -fpie -fvisibility=hidden -DPARADOR -D__XEN__
+HVFLAGS   := $(FREE) -Ihypervisor -fpie -fvisibility=hidden -DPARADOR
 PVFLAGS   := $(FREE) -fno-pic -mcmodel=kernel
 HOSTFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer $(WARN) \
              -DHOST_TEST -I. -Ihypervisor -I$(B)/include $(ABI) -MMD -MP

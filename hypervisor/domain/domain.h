@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Domains and vcpus: the two objects that everything hangs on. Each folder's part is a structure of its own,
+ * declared in its own header; what is here belongs to all.
+ */
+#ifndef DOMAIN_DOMAIN_H
+#define DOMAIN_DOMAIN_H
+
+#include "lib/types.h"
+#include <xen/xen.h>
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "mm/frame.h"
+#include "domain/evtchn.h"
+#include "domain/refuse.h"
+#include "domain/sched.h"
+#include "domain/time.h"
+#include "x86/switch.h"
+
+struct paging_ops;
+struct grant_table;
+
+#define MAX_VCPUS_PER_DOMAIN 32 /* vcpu_info slots in shared_info */
+#define HISTORY              32 /* last hypercalls kept a vcpu; power of two */
+#define NAME_LEN             32
+
+struct history {
+    uint64_t nr, a1, a2, rip;
+};
+
+struct vcpu {
+    struct domain *domain;
+    struct cpu_user_regs regs; /* offset 8: the entry stack ends at regs.es, which is aligned to 16 */
+    struct vcpu_info *info;    /* in shared_info, or where register_vcpu_info put it (Parador's mapping) */
+    uint32_t id;
+    bool kernel_mode; /* of the guest; its own CPU */
+    bool initialised; /* VCPUOP_initialise done; domain lock */
+    uint8_t pad[2];
+    uint64_t info_mfn;  /* frame of a registered vcpu_info, INVALID_MFN.v: none */
+    uint64_t time_area; /* guest virtual address of the secondary time area, 0: none */
+    struct vcpu_arch arch;
+    struct sched_vcpu sched;
+    uint16_t virq_port[NR_VIRQS]; /* per-vcpu VIRQs' ports, 0: none; the domain's evtchn lock */
+    struct timer singleshot, periodic, poll_timer;
+    uint64_t period_ns;
+    struct refusal refusal;
+    struct history history[HISTORY];
+    uint32_t history_at;
+    uint32_t exceptions; /* bounced or emulated */
+    uint64_t hypercalls;
+};
+
+_Static_assert(offsetof(struct vcpu, regs) == 8, "the entry stack must end on a multiple of 16");
+_Static_assert((offsetof(struct vcpu, regs) + offsetof(struct cpu_user_regs, es)) % 16 == 0,
+               "hardware aligns RSP");
+
+struct domain {
+    struct list node; /* domain list: LOCK_DOMAIN_LIST */
+    uint16_t domid;
+    uint8_t privileged; /* domain 0 */
+    uint8_t dying;      /* enum dying; domain lock */
+    bool shut_down;     /* SCHEDOP_shutdown or a crash; domain lock */
+    bool crashed;
+    uint8_t shutdown_reason; /* SHUTDOWN_*, when shut_down */
+    uint8_t max_vcpus;
+    char name[NAME_LEN];
+    struct lock lock;   /* LOCK_DOMAIN: fields that say so */
+    uint32_t refs;      /* atomic: who holds a pointer across a point where the domain could end */
+    uint32_t vm_assist; /* VMASST_TYPE_* bits; word-sized, its own vcpus */
+    struct vcpu *vcpu[MAX_VCPUS_PER_DOMAIN]; /* constant once built */
+
+    struct shared_info *shared; /* Parador's address of the page */
+    mfn_t shared_mfn;
+
+    struct lock page_lock; /* LOCK_PAGE_LIST: the next four */
+    uint32_t page_list;    /* first frame of the list, 0: empty */
+    uint64_t tot_pages, max_pages;
+    uint64_t teardown_cursor;
+    const struct paging_ops *paging;
+
+    struct evtchn_domain evtchn;
+    struct grant_table *grant; /* its own lock, LOCK_GRANT */
+
+    uint16_t global_virq_pad;
+    uint64_t store_mfn, console_mfn; /* as built; constant */
+    uint32_t store_port, console_port;
+    uint64_t frames_before; /* free frames before it was built, for the report at its end */
+    char line[256];         /* console: the unfinished line; LOCK_CONSOLE */
+    uint32_t line_len;
+    const char
+        *symbols; /* builder: the kernel image's symbol table for reports, may be NULL (boot/symbols.h) */
+};
+
+enum dying { ALIVE, DYING, DEAD };
+
+#define DOMID_MAX_BOOT 256
+
+extern struct domain *domain0; /* constant after boot */
+extern struct domain idle_domain;
+
+/* Living and dying domains by number, under an RCU-less reference: put_domain() when done. NULL: none. */
+struct domain *get_domain(uint16_t domid) __must_check;
+void put_domain(struct domain *d);
+/* DOMID_SELF is the caller's; no privilege is checked here. */
+struct domain *get_domain_for(struct domain *caller, uint16_t domid) __must_check;
+/* The idx-th in order of domid, with a reference. */
+struct domain *get_domain_by_index(unsigned int idx) __must_check;
+
+/* A paused domain with nr_vcpus vcpus, shared_info, event channels, grant table, no memory. NULL: no memory.
+ */
+struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_vcpus,
+                             uint64_t max_pages) __must_check;
+void domain_unpause(struct domain *d);
+
+/* SCHEDOP_shutdown: stops all vcpus for good, tells domain 0 (VIRQ_DOM_EXC), then destroys unless domain 0
+ * keeps it. */
+void domain_shutdown(struct domain *d, uint8_t reason);
+/* Marks it dying and frees everything, in preemptible steps run from schedule(). */
+void domain_destroy(struct domain *d);
+/* Does a step of any pending destruction; false: nothing to do. Called when idle and from exit work. */
+bool domain_teardown_step(void);
+
+/* Ends the machine when the last domain is gone: prints the exit line (boot/exit.c). */
+void machine_exit(int status) __noreturn;
+extern int exit_status; /* set by domain 0 (PARADOR_exit_status); -1: not set; word-sized */
+
+static inline uint32_t owner_of(const struct domain *d)
+{
+    return (uint32_t)d->domid + 1;
+}
+
+#endif

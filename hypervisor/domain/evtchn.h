@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Event channels, two-level ABI: one pending and one mask bit a port in shared_info, a selector word a vcpu.
+ *
+ * The state machine knows no `current` and no guest pointer: all arguments are typed and checked here against
+ * the domain's ports.
+ */
+#ifndef DOMAIN_EVTCHN_H
+#define DOMAIN_EVTCHN_H
+
+#include "lib/types.h"
+#include <xen/xen.h>
+#include <xen/event_channel.h>
+#include "lib/lock.h"
+
+struct domain;
+struct vcpu;
+
+#define EVTCHN_MAX_PORTS 4096 /* two-level: 64 * 64 */
+#define EVTCHN_BUCKET    64   /* ports allocated together */
+
+enum evtchn_state { ECS_FREE, ECS_RESERVED, ECS_UNBOUND, ECS_INTERDOMAIN, ECS_VIRQ, ECS_PIRQ, ECS_IPI };
+
+struct evtchn {
+    uint8_t state; /* enum evtchn_state; the domain's evtchn lock, like all fields */
+    uint8_t pad;
+    uint16_t vcpu;         /* whom it notifies */
+    uint16_t remote_domid; /* unbound: who may bind; interdomain: the other end's domain */
+    uint16_t virq;         /* ECS_VIRQ, ECS_PIRQ: its number */
+    uint32_t remote_port;  /* interdomain */
+    struct domain *remote; /* interdomain: the other end; that domain's death closes the port first */
+};
+
+struct evtchn_domain {
+    struct lock lock; /* LOCK_EVTCHN: ports of this domain; two domains by lock_pair() */
+    struct evtchn *buckets[EVTCHN_MAX_PORTS / EVTCHN_BUCKET];
+    uint32_t nr_ports; /* ports that can be indexed; only grows while the domain lives */
+    uint32_t in_use;
+};
+
+int evtchn_init(struct domain *d);
+void evtchn_destroy(struct domain *d); /* closes all ports, frees the buckets */
+
+/* Sub-operations: 0 or Xen's negative errno; results by pointer. */
+int evtchn_alloc_unbound(struct domain *d, uint16_t remote_domid, uint32_t *port);
+int evtchn_bind_interdomain(struct domain *d, uint16_t remote_domid, uint32_t remote_port, uint32_t *port);
+int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port);
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port);
+int evtchn_close(struct domain *d, uint32_t port);
+int evtchn_send(struct domain *d, uint32_t port);
+int evtchn_status(struct domain *d, struct evtchn_status *st); /* st->port in; the rest out */
+int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu);
+int evtchn_unmask(struct domain *d, uint32_t port);
+int evtchn_reset(struct domain *d);
+
+/* Raises a VIRQ that is the vcpu's own (timer, debug) or the domain's (console, dom_exc: sent to the vcpu it
+ * is bound to). */
+void evtchn_send_virq(struct vcpu *v, uint32_t virq);
+void evtchn_send_global_virq(struct domain *d, uint32_t virq);
+
+/* Prints the domain's ports, a line each (debug key). */
+void evtchn_dump(struct domain *d);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Refusals that explain themselves.
+ *
+ * Every refusal of a guest's request names its rule where the check is:
+ *
+ *     if (frame is a page table)
+ *         return refuse(-EINVAL, R_TABLE_NOT_WRITABLE, mfn, 0);
+ *
+ * The guest gets Xen's errno and nothing else; the vcpu remembers rule and arguments, and `why` (a debug key,
+ * PARADOR_why) makes a sentence of it. Nothing is done on a path that succeeds. This one table feeds the
+ * sentences, docs/refusals.md and the list of hostile tests.
+ *
+ * A row: name, the sentence, the guest test that breaks the rule. In a sentence {a} and {b} are the two
+ * arguments in hexadecimal, {a:d} and {b:d} in decimal, {frame} tells what frame number a is (type, owner,
+ * pinned or not) as it was when the refusal happened.
+ */
+#ifndef DOMAIN_REFUSE_H
+#define DOMAIN_REFUSE_H
+
+#include "lib/types.h"
+
+/* clang-format off */
+#define RULES(X)                                                                                                       \
+    RULES_GENERAL(X) RULES_MM(X) RULES_EVTCHN(X) RULES_GRANT(X) RULES_SCHED(X) RULES_CPU(X)
+
+/* Plumbing: pointers, numbers, privileges. */
+#define RULES_GENERAL(X)                                                                                               \
+    X(NONE, "nothing was refused", "")                                                                                 \
+    X(BAD_POINTER, "guest pointer {a} is not the guest's own memory, or not mapped", "hostile_pointers")               \
+    X(NO_SUCH_OP, "hypercall {a:d} has no sub-operation {b:d}", "hostile_numbers")                                     \
+    X(NOT_PRIVILEGED, "only domain 0 may do that (hypercall {a:d}, sub-operation {b:d})", "hostile_numbers")
+
+/* Frames, page types, page tables: mm/. */
+#define RULES_MM(X)                                                                                                    \
+    X(BAD_MFN, "frame {a} does not exist", "hostile_frames")                                                           \
+    X(FRAME_FOREIGN, "{frame}: it is not the calling domain's", "hostile_frames")                                      \
+    X(FRAME_TYPE_BUSY, "{frame}, so it cannot be used as type {b:d} now", "hostile_frames")
+
+/* Event channels. */
+#define RULES_EVTCHN(X)                                                                                                \
+    X(PORT_RANGE, "port {a:d} is beyond the domain's ports", "evtchn")
+
+/* Grants. */
+#define RULES_GRANT(X)                                                                                                 \
+    X(GRANT_REF_RANGE, "grant reference {a:d} is beyond the grant table", "grant")
+
+/* Scheduling, vcpus, time. */
+#define RULES_SCHED(X)                                                                                                 \
+    X(NO_SUCH_VCPU, "the domain has no vcpu {a:d}", "vcpu_op")
+
+/* Descriptors, callbacks, registers, exceptions. */
+#define RULES_CPU(X)                                                                                                   \
+    X(NON_CANONICAL, "address {a} is not canonical", "hostile_registers")
+/* clang-format on */
+
+enum rule {
+#define X(name, sentence, test) R_##name,
+    RULES(X)
+#undef X
+        NR_RULES
+};
+
+struct refusal {
+    uint64_t a, b;
+    uint64_t frame_word; /* frame a's word and owner at that moment, if a is a frame */
+    uint32_t frame_owner;
+    int32_t error;
+    uint32_t rule; /* enum rule */
+    uint32_t count;
+    uint64_t rip;
+};
+
+/* Remembers the refusal in the current vcpu and returns `error` (a negative errno). Cold on purpose. */
+long refuse(int error, enum rule rule, uint64_t a, uint64_t b) __attribute__((cold));
+
+/* The sentence for r, at most size bytes with the final zero. */
+void refusal_text(const struct refusal *r, char *buf, size_t size);
+
+#endif

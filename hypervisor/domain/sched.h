@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The scheduler: mechanism here (sched.c), policy behind struct sched_ops (sched_rr.c; credit and bvt come
+ * later).
+ *
+ * A vcpu is runnable, running, blocked (waits for an event) or down. schedule() runs at one place only, the
+ * slow way out to a guest (x86/entry.S exit_work), never inside a hypercall: calls that block mark the vcpu
+ * and set WORK_SCHEDULE.
+ */
+#ifndef DOMAIN_SCHED_H
+#define DOMAIN_SCHED_H
+
+#include "lib/types.h"
+#include <xen/xen.h>
+#include <xen/vcpu.h>
+#include "lib/list.h"
+#include "domain/time.h"
+
+struct domain;
+struct vcpu;
+struct cpu;
+
+enum vcpu_state { VS_DOWN, VS_RUNNABLE, VS_RUNNING, VS_BLOCKED };
+
+/* vcpu->pause reasons: any bit keeps it off the CPUs. */
+#define PAUSE_DOMAIN   0x1 /* the domain is paused (boot, debug, domctl) */
+#define PAUSE_SHUTDOWN 0x2 /* the domain has shut down, crashed or dies */
+
+struct sched_vcpu {
+    struct list node; /* run queue: LOCK_SCHED, like all fields but where said */
+    uint8_t state;    /* enum vcpu_state */
+    uint8_t pause;    /* PAUSE_* */
+    bool yielded;
+    bool polling;       /* SCHEDOP_poll: any of poll_mask's ports ends the block */
+    uint32_t cpu;       /* where it last ran */
+    uint64_t slice_end; /* ns */
+    uint64_t runstate_since;
+    struct vcpu_runstate_info runstate;
+    uint64_t runstate_area; /* guest virtual address of the registered area, 0: none; the vcpu itself */
+    uint32_t poll_port;     /* polling: the single port, or 0 = several (then every event wakes) */
+};
+
+struct sched_ops {
+    const char *name;
+    void (*init_vcpu)(struct vcpu *v);
+    void (*remove_vcpu)(struct vcpu *v);
+    void (*enqueue)(struct vcpu *v, bool woken); /* v became runnable, or was pre-empted or yielded */
+    void (*dequeue)(struct vcpu *v);             /* v stops being runnable without running */
+    struct vcpu *(*pick)(struct cpu *c);         /* takes the next off the queue; NULL: idle */
+    uint64_t slice_ns;
+};
+
+extern const struct sched_ops sched_rr;
+extern const struct sched_ops *sched; /* constant after boot */
+
+void sched_init(void);
+void sched_init_vcpu(struct vcpu *v);
+void sched_remove_vcpu(struct vcpu *v);
+
+void vcpu_wake(struct vcpu *v);  /* an event for it, or unpaused */
+void vcpu_block(struct vcpu *v); /* unless an unmasked event is pending */
+void vcpu_yield(struct vcpu *v);
+void vcpu_pause(struct vcpu *v, uint8_t why);
+void vcpu_unpause(struct vcpu *v, uint8_t why);
+
+/* Chooses and switches (x86/switch.h); idles until someone is runnable. Returns the vcpu to go out to. */
+struct vcpu *schedule(void);
+
+#endif

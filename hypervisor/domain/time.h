@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Time for guests: system time in nanoseconds since boot by TSC and scale, wall clock, single-shot and
+ * periodic timers.
+ */
+#ifndef DOMAIN_TIME_H
+#define DOMAIN_TIME_H
+
+#include "lib/types.h"
+#include "lib/list.h"
+
+struct domain;
+struct vcpu;
+
+/* A timer of Parador's, on the list of the CPU that armed it (lock: LOCK_TIMER of that CPU). fn runs with no
+ * lock held. */
+struct timer {
+    struct list node;
+    uint64_t deadline; /* system time, ns */
+    void (*fn)(void *arg);
+    void *arg;
+    uint32_t cpu;
+    bool armed;
+};
+
+/* System time now, ns since boot. */
+uint64_t now_ns(void);
+
+void timer_init(struct timer *t, void (*fn)(void *), void *arg);
+void timer_set(struct timer *t, uint64_t deadline);
+void timer_stop(struct timer *t);
+/* Runs what is due on this CPU and programs the local APIC for the next deadline. Called for WORK_TIMER. */
+void timer_run(void);
+
+/* Boot, after TSC calibration: epoch of system time and wall clock (CMOS). */
+void time_init(void);
+
+/* Writes v's vcpu_time_info when the scale changed, and on vcpu start (version protocol of xen.h). */
+void time_update_vcpu(struct vcpu *v);
+void time_update_wallclock(struct domain *d);
+
+#endif

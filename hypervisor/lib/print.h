@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Printing. printk() writes Parador's own lines on the console; `loglevel=` decides what is shown. The first
+ * screen (boot/screen.c) and reports print at LOG_ALWAYS.
+ */
+#ifndef LIB_PRINT_H
+#define LIB_PRINT_H
+
+#include <stdarg.h>
+#include "lib/types.h"
+
+enum log_level { LOG_ALWAYS, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Set once by the command line (`loglevel=error|warn|info|debug`); LOG_WARN is the default. */
+extern enum log_level log_level;
+
+/* Format like C's vsnprintf: d i u x X p s c %, flags - 0 and #, width, .precision (also *), lengths hh h l
+ * ll z. Return the length wanted, without the final zero. */
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
+int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Prints when level <= log_level. No newline is added. */
+void printk(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define say(...)  printk(LOG_ALWAYS, __VA_ARGS__)
+#define warn(...) printk(LOG_WARN, __VA_ARGS__)
+#define info(...) printk(LOG_INFO, __VA_ARGS__)
+
+#endif

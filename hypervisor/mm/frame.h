@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Frames: every page of machine memory has a struct frame: its owner, a reference count, a type with a count
+ * of its own.
+ *
+ * The heart is one 64-bit word, changed by compare-and-exchange only:
+ *
+ *   63..61 type       what the frame may be used as, enum frame_type
+ *   60     validated  (tables) its entries were checked and hold their references
+ *   59     partial    (tables) validation or its undoing stopped half-way; `aux` is the cursor
+ *   58     pinned     one type reference is held by MMUEXT_PIN
+ *   57     locked     entries of this table are being changed
+ *   56     allocated  one reference is the owner's own, dropped when it gives the frame back
+ *   55..28 type count how many uses as `type` (zero: the type may change, after the TLB flush that `aux` asks
+ * for) 27..0  references general references: each mapping, each type reference, `allocated`
+ *
+ * Invariants: type count > 0 implies references > 0; references > 0 implies an owner; a frame with no
+ * reference is on the free list. A frame is `writable` somewhere or a table somewhere, never both.
+ */
+#ifndef MM_FRAME_H
+#define MM_FRAME_H
+
+#include "lib/types.h"
+#include "mm/layout.h"
+
+struct domain;
+
+enum frame_type {
+    FT_NONE, /* never used, or all uses gone */
+    FT_L1,
+    FT_L2,
+    FT_L3,
+    FT_L4,
+    FT_DESC, /* GDT or LDT */
+    FT_WRITABLE,
+};
+
+#define FRAME_TYPE_SHIFT  61
+#define FRAME_VALIDATED   (1ULL << 60)
+#define FRAME_PARTIAL     (1ULL << 59)
+#define FRAME_PINNED      (1ULL << 58)
+#define FRAME_LOCKED      (1ULL << 57)
+#define FRAME_ALLOCATED   (1ULL << 56)
+#define FRAME_COUNT_SHIFT 28
+#define FRAME_COUNT_ONE   (1ULL << FRAME_COUNT_SHIFT)
+#define FRAME_COUNT_MASK  (((1ULL << 28) - 1) << FRAME_COUNT_SHIFT)
+#define FRAME_REF_MASK    ((1ULL << 28) - 1)
+
+/* Owners: 0 nobody (free), domid + 1, or one of these. */
+#define OWNER_NONE 0u
+#define OWNER_HV   0xfffffffeu /* Parador's own memory */
+#define OWNER_IO   0xffffffffu /* not memory: device registers, ROM, holes inside a backed chunk */
+
+struct frame {
+    uint64_t word;
+    uint32_t owner; /* changes only while the frame has no reference */
+    uint32_t aux;   /* TLB clock when the type count fell to zero, or the cursor of a partial table */
+    uint32_t next;  /* links of the free list or of the owner's list (its page-list lock); mfn, 0 ends */
+    uint32_t prev;
+};
+
+_Static_assert(sizeof(struct frame) == 24, "24 bytes a frame, as docs and memory figures say");
+
+#ifdef HOST_TEST
+extern struct frame *frame_table; /* the fake machine of the host tests */
+#else
+#define frame_table ((struct frame *)FRAME_TABLE_VIRT)
+#endif
+
+extern uint64_t max_mfn; /* first number past the last frame; constant after boot */
+extern uint64_t
+    frame_chunks[]; /* bit n: frames [n << 12, (n + 1) << 12) are in the table; constant after boot */
+#define FRAME_CHUNK_SHIFT 12
+
+static inline struct frame *frame_of(mfn_t m)
+{
+    return frame_table + m.v;
+}
+
+static inline mfn_t frame_mfn(const struct frame *f)
+{
+    return MFN((uint64_t)(f - frame_table));
+}
+
+/* Whether m indexes the frame table: ask before frame_of() with any number that comes from a guest. */
+static inline bool mfn_valid(mfn_t m)
+{
+    return m.v < max_mfn &&
+           (frame_chunks[m.v >> (FRAME_CHUNK_SHIFT + 6)] >> ((m.v >> FRAME_CHUNK_SHIFT) & 63) & 1);
+}
+
+/* Parador's own memory: one zeroed page, or NULL. */
+void *page_alloc(void) __must_check;
+void page_free(void *page);
+/* The same for 2^order contiguous pages, aligned to their size. */
+void *pages_alloc(unsigned int order) __must_check;
+void pages_free(void *pages, unsigned int order);
+
+uint64_t frames_free(void);  /* on the free lists now */
+uint64_t frames_total(void); /* RAM frames that the table knows */
+uint64_t frames_hv(void);    /* owned by Parador: image, tables, heap pages */
+
+/*
+ * A domain's memory. 2^order zeroed frames, owned, allocated, listed and counted (d->tot_pages). INVALID_MFN:
+ * no memory, or it would exceed d->max_pages. domain_frame_release() drops `allocated`; false: it was not
+ * set, or is not d's.
+ */
+mfn_t domain_frames_alloc(struct domain *d, unsigned int order) __must_check;
+bool domain_frame_release(struct domain *d, mfn_t m) __must_check;
+
+/*
+ * A page of Parador's that the guest may map writable (shared_info, grant tables): permanently FT_WRITABLE,
+ * never a table, not among the domain's pages. The direct-map address, zeroed, or NULL. Freed when the last
+ * mapping is gone.
+ */
+void *shared_page_alloc(struct domain *d) __must_check;
+void shared_page_free(void *page);
+
+/* General references: get fails (false) unless the frame has that owner and a reference already. */
+bool get_frame(struct domain *d, mfn_t m) __must_check;
+void put_frame(mfn_t m);
+
+/* A general and a type reference in one. 0; -EPERM not d's; -EINVAL/-EBUSY wrong type or not valid as `type`;
+ * -ERESTART: call again. */
+int get_frame_type(struct domain *d, mfn_t m, enum frame_type type) __must_check;
+void put_frame_type(mfn_t m);
+
+/* The read-only machine-to-physical table. INVALID_PFN: none. */
+void m2p_set(mfn_t m, pfn_t p);
+pfn_t m2p_get(mfn_t m);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What belongs to one CPU, and how it is found.
+ *
+ * Each CPU has an area of 2 MiB of addresses (PERCPU_VIRT + id * 2 MiB):
+ *
+ *   0x00000  1 page    SYSCALL stub, text: saves RSP, loads the stack, jumps to the common entry
+ *   0x01000  1 page    TSS
+ *   0x08000  8 pages   stacks: guard page, #DF, NMI, #MC, #DB (IST, one page each), main stack, struct cpu at
+ * the top 0x20000  16 pages  GDT window: 14 pages of the vcpu's own frames, then Parador's reserved page
+ * (selectors e000 and up) 0x40000  16 pages  LDT window: the vcpu's own frames, filled in on first use
+ *
+ * struct cpu is found by stack address alone (never by swapgs: both GS bases are the guest's), on the main
+ * stack as on the IST stacks. A field is written by its own CPU only, with interrupts off, unless its comment
+ * says otherwise.
+ */
+#ifndef X86_PERCPU_H
+#define X86_PERCPU_H
+
+#define PERCPU_STRIDE     0x200000
+#define PERCPU_STUB       0x00000
+#define PERCPU_TSS        0x01000
+#define PERCPU_STACKS     0x08000
+#define PERCPU_GDT_WINDOW 0x20000
+#define PERCPU_LDT_WINDOW 0x40000
+#define STACKS_SIZE       0x8000 /* power of two, the area is aligned to it */
+#define MAX_CPUS          64
+
+/* cpu->work: reasons to take the slow way out to the guest. Set by interrupt handlers too, read at exit. */
+#define WORK_SCHEDULE 0x1 /* the scheduler has to choose again */
+#define WORK_TIMER    0x2 /* a timer's deadline may have passed */
+#define WORK_CONSOLE  0x4 /* characters came in */
+
+#ifndef __ASSEMBLY__
+#include "lib/types.h"
+
+struct vcpu;
+struct vcpu_timer;
+
+struct cpu {
+    struct vcpu *current; /* whose registers and address space are loaded; idle CPUs keep the last one or the
+                             idle vcpu */
+    uint64_t guest_rsp;   /* scratch of the SYSCALL stub */
+    uint64_t entry_stack; /* &current->regs.es: where the stub and TSS.RSP0 put the entry frame */
+    uint32_t work;        /* WORK_* */
+    uint32_t id;
+    uint64_t cr3;        /* what CR3 holds */
+    uint32_t tlb_clock;  /* the TLB clock at this CPU's last full flush (mm/tlb.h); read by others */
+    uint32_t held_locks; /* debug: bits by enum lock_order */
+    bool idle;           /* in the idle loop; read by others */
+    uint8_t fpu_ts;      /* CR0.TS is set for the current guest */
+    uint16_t pad;
+    uint32_t depth; /* nested ring-0 faults, for the report of a bug */
+};
+
+static inline struct cpu *this_cpu(void)
+{
+    uint64_t rsp;
+
+    __asm__("mov %%rsp, %0" : "=r"(rsp));
+    return (struct cpu *)((rsp | (STACKS_SIZE - 1)) + 1 - sizeof(struct cpu));
+}
+
+#define current (this_cpu()->current)
+#endif
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a vcpu has in the processor, and moving it in and out.
+ */
+#ifndef X86_SWITCH_H
+#define X86_SWITCH_H
+
+#include "lib/types.h"
+#include <xen/xen.h>
+
+struct vcpu;
+
+#define GDT_GUEST_FRAMES 14
+#define LDT_MAX_ENTRIES  8192
+
+/* Embedded in struct vcpu. Only the vcpu itself (or who builds it before it runs) changes it. */
+struct vcpu_arch {
+    uint64_t cr3_kernel, cr3_user; /* machine addresses of the roots, 0: none */
+    uint64_t kernel_sp;            /* stack_switch */
+    uint64_t kernel_ss;
+    uint64_t event_callback, failsafe_callback, syscall_callback;
+    bool syscall_masks_events, failsafe_masks_events;
+    struct {
+        uint64_t eip;
+        uint16_t cs;
+        bool masks_events;
+    } syscall32, sysenter;
+    struct trap_info *traps; /* 256 rows, a page; cs 0: none */
+    uint64_t gdt_mfns[GDT_GUEST_FRAMES];
+    uint32_t gdt_entries;
+    uint32_t ldt_entries;
+    uint64_t ldt_base;       /* guest virtual */
+    uint64_t fs_base;        /* saved while not running; */
+    uint64_t gs_base_kernel; /* while running both GS bases are in the two MSRs and change places by swapgs */
+    uint64_t gs_base_user;
+    uint64_t cr0_ts; /* the guest's TS bit */
+    uint64_t cr4;    /* what it believes to have set */
+    uint64_t xcr0;
+    uint64_t debugreg[8];
+    uint64_t iopl;  /* virtual, 0..3 */
+    uint64_t iobmp; /* guest virtual, 0: none */
+    uint32_t iobmp_limit;
+    void *xsave; /* a page */
+};
+
+/* Saves prev's and loads next's processor state: CR3, segments, bases, FPU, debug registers, GDT/LDT windows,
+ * entry stack. */
+void switch_vcpu(struct vcpu *prev, struct vcpu *next);
+
+/* Guest kernel <-> guest user: CR3 and swapgs, and the flag. */
+void toggle_guest_mode(struct vcpu *v);
+
+int switch_init_vcpu(struct vcpu *v);
+void switch_free_vcpu(struct vcpu *v);
+
+#endif
