@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Writes len bytes as they are ("\n" becomes "\r\n" only on domain 0's raw line). Returns when all were
+/* Writes len bytes as they are ("\n" becomes "\r\n" on the ring). Returns when all were
  * handed over; usable with events masked. */
 void pv_console_write(const char *buf, size_t len);
 

@@ -3,7 +3,7 @@
  * Hypercalls, typed: one inline function for each call of the ABI that a guest uses, named HYPERVISOR_<name
  * in xen.h>.
  *
- * A call goes through the hypercall page (start.S), whose 32-byte slot nr does `mov $nr, %eax; syscall`.
+ * A call goes through the hypercall page (head.S), whose 32-byte slot nr does `mov $nr, %eax; syscall`.
  * Arguments travel in rdi, rsi, rdx, r10, r8; rax brings the result; rcx and r11 are clobbered by SYSCALL
  * unless the slot saves them. Every function returns 0 or a positive result, or a negative errno
  * (<xen/errno.h>, libpv/errno.h). Pointers are virtual addresses in the kernel's tables that stay mapped

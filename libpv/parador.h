@@ -4,8 +4,9 @@
  *
  *     long arch_0(unsigned int op, void *arg)
  *
- * Stock Xen answers -ENOSYS, so a guest may try them anywhere. Structures have fixed sizes and no pointers but
- * where a comment says so. This header is shared by hypervisor and guests, like the headers of Xen's public ABI.
+ * Stock Xen answers -ENOSYS, so a guest may try them anywhere. Structures have fixed sizes and no pointers
+ * but where a comment says so. This header is shared by hypervisor and guests, like the headers of Xen's
+ * public ABI.
  */
 #ifndef LIBPV_PARADOR_H
 #define LIBPV_PARADOR_H
@@ -15,15 +16,15 @@
 /* Domain 0: the idx-th living domain. -ENOENT past the last. */
 #define PARADOR_domain_info 0
 struct parador_domain_info {
-    uint32_t idx;    /* in: 0, 1, ... */
-    uint16_t domid;  /* out, all that follows */
-    uint8_t dying;   /* shut down, crashed or being destroyed */
+    uint32_t idx;   /* in: 0, 1, ... */
+    uint16_t domid; /* out, all that follows */
+    uint8_t dying;  /* shut down, crashed or being destroyed */
     uint8_t crashed;
     char name[32];
-    uint64_t store_mfn, console_mfn; /* 0: none (domain 0) */
+    uint64_t store_mfn, console_mfn;   /* 0: none (domain 0) */
     uint32_t store_port, console_port; /* the domain's own, unbound towards domain 0 at boot */
     uint32_t nr_vcpus;
-    uint32_t nr_ports; /* event channel ports in use */
+    uint32_t nr_ports;  /* event channel ports in use */
     uint32_t nr_grants; /* foreign grants that the domain has mapped */
     uint32_t pad;
     uint64_t tot_pages, max_pages;
@@ -38,12 +39,12 @@ struct parador_domain_info {
 /* Any domain: the sentence for the last refusal of the calling vcpu (domain 0: of vcpu 0 of `domid`). */
 #define PARADOR_why 2
 struct parador_why {
-    uint16_t domid;  /* in: DOMID_SELF or, for domain 0, another's */
+    uint16_t domid; /* in: DOMID_SELF or, for domain 0, another's */
     uint16_t pad;
-    int32_t error;   /* out: the errno that the refusal gave (negative), 0: nothing was refused */
-    uint32_t rule;   /* out: number of the rule, see docs/refusals.md */
-    uint32_t count;  /* out: refusals so far */
-    char text[240];  /* out: a sentence */
+    int32_t error;  /* out: the errno that the refusal gave (negative), 0: nothing was refused */
+    uint32_t rule;  /* out: number of the rule, see docs/refusals.md */
+    uint32_t count; /* out: refusals so far */
+    char text[240]; /* out: a sentence */
 };
 
 /* Any domain: figures of the machine. */
@@ -55,7 +56,8 @@ struct parador_machine_info {
     uint32_t debug; /* 1: built with the invariant checker */
 };
 
-/* Any domain, debug builds (else -ENOSYS): runs the invariant checker; 0, or -EINVAL after printing what is wrong. */
+/* Any domain, debug builds (else -ENOSYS): runs the invariant checker; 0, or -EINVAL after printing what is
+ * wrong. */
 #define PARADOR_check 4
 
 /* Domain 0: destroys domain *arg (uint32_t). -ESRCH, -EINVAL for domain 0. */

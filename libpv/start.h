@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Start of day: what start.S and start.c leave for the rest of a guest.
+ * Start of day: what head.S and start.c leave for the rest of a guest.
  *
- * The order of events: _start (start.S) keeps start_info and the boot stack's top, changes to libpv's own
+ * The order of events: _start (head.S) keeps start_info and the boot stack's top, changes to libpv's own
  * stack and calls pv_start (start.c), which maps shared_info, sets up memory, traps, events and the console,
  * and calls the guest's main. main runs with event upcalls masked; a guest that wants them calls pv_events_on
  * (libpv/event.h).

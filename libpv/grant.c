@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Grants: the table of entries that this domain offers, and the operations on others' entries. Contracts in
+ * grant.h.
+ *
+ * Invariant: a frame whose entry is still in use (GTF_reading or GTF_writing) is never reported as revoked.
+ * The flags word decides, and changes only by a compare-and-exchange, because the hypervisor writes it too.
+ */
+#include "libpv/grant.h"
+#include "libpv/errno.h"
+#include "libpv/hypercall.h"
+#include "libpv/memory.h"
+
+#define PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
+
+static struct grant_entry_v1 *entries;
+static unsigned int nr_entries;
+/* The free references are a list: next_free[ref] is the one behind it, 0 ends it. */
+static uint16_t next_free[PV_GRANT_FRAMES * PER_FRAME];
+static uint16_t first_free;
+
+static int map_table(unsigned int frames)
+{
+    xen_pfn_t list[PV_GRANT_FRAMES];
+    struct gnttab_setup_table setup = { .dom = DOMID_SELF, .nr_frames = frames };
+    long err;
+
+    set_xen_guest_handle(setup.frame_list, list);
+    err = HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &setup, 1);
+    if (err)
+        return (int)err;
+    if (setup.status != GNTST_okay)
+        return -EINVAL;
+    entries = pv_vaddr_reserve(frames);
+    if (!entries)
+        return -ENOMEM;
+    for (unsigned int i = 0; i < frames; i++) {
+        err = pv_map((unsigned long)entries + i * PAGE_SIZE, pv_pte(mfn(list[i]), PTE_KERNEL));
+        if (err)
+            return (int)err;
+    }
+    nr_entries = frames * (unsigned int)PER_FRAME;
+    return 0;
+}
+
+int pv_grant_init(void)
+{
+    struct gnttab_query_size query = { .dom = DOMID_SELF };
+    unsigned int frames;
+    int err;
+
+    if (nr_entries)
+        return 0;
+    err = (int)HYPERVISOR_grant_table_op(GNTTABOP_query_size, &query, 1);
+    if (err)
+        return err;
+    frames = query.status == GNTST_okay ? query.max_nr_frames : 1;
+    err = map_table(frames < PV_GRANT_FRAMES ? frames : PV_GRANT_FRAMES);
+    if (err)
+        return err;
+    for (unsigned int ref = nr_entries - 1; ref >= PV_GRANT_RESERVED; ref--)
+        pv_grant_free((int)ref);
+    return 0;
+}
+
+int pv_grant_alloc(void)
+{
+    int ref = first_free;
+
+    if (!ref)
+        return -1;
+    first_free = next_free[ref];
+    return ref;
+}
+
+void pv_grant_free(int ref)
+{
+    next_free[ref] = first_free;
+    first_free = (uint16_t)ref;
+}
+
+void pv_grant_set(int ref, domid_t to, mfn_t frame, bool readonly)
+{
+    entries[ref].domid = to;
+    entries[ref].frame = (uint32_t)frame.v;
+    /* Pairs with the hypervisor's read of flags before domid and frame. */
+    __atomic_store_n(&entries[ref].flags, (uint16_t)(GTF_permit_access | (readonly ? GTF_readonly : 0)),
+                     __ATOMIC_RELEASE);
+}
+
+int pv_grant_access(domid_t to, mfn_t frame, bool readonly)
+{
+    int ref = pv_grant_alloc();
+
+    if (ref >= 0)
+        pv_grant_set(ref, to, frame, readonly);
+    return ref;
+}
+
+bool pv_grant_revoke(int ref)
+{
+    uint16_t flags = __atomic_load_n(&entries[ref].flags, __ATOMIC_ACQUIRE);
+
+    do {
+        if (flags & (GTF_reading | GTF_writing))
+            return false;
+    } while (!__atomic_compare_exchange_n(&entries[ref].flags, &flags, 0, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_ACQUIRE));
+    return true;
+}
+
+bool pv_grant_end(int ref)
+{
+    if (!pv_grant_revoke(ref))
+        return false;
+    pv_grant_free(ref);
+    return true;
+}
+
+int pv_grant_accept(domid_t from, pfn_t into)
+{
+    int ref = pv_grant_alloc();
+
+    if (ref < 0)
+        return ref;
+    entries[ref].domid = from;
+    entries[ref].frame = (uint32_t)into.v;
+    __atomic_store_n(&entries[ref].flags, GTF_accept_transfer, __ATOMIC_RELEASE);
+    return ref;
+}
+
+mfn_t pv_grant_accepted(int ref)
+{
+    if (!(__atomic_load_n(&entries[ref].flags, __ATOMIC_ACQUIRE) & GTF_transfer_completed))
+        return mfn(0);
+    return mfn(entries[ref].frame);
+}
+
+int pv_grant_map(domid_t from, grant_ref_t ref, void *vaddr, bool readonly, grant_handle_t *handle)
+{
+    struct gnttab_map_grant_ref op = {
+        .host_addr = (unsigned long)vaddr,
+        .flags = GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0),
+        .ref = ref,
+        .dom = from,
+    };
+
+    if (HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, &op, 1))
+        return GNTST_general_error;
+    *handle = op.handle;
+    return op.status;
+}
+
+int pv_grant_unmap(grant_handle_t handle, void *vaddr)
+{
+    struct gnttab_unmap_grant_ref op = { .host_addr = (unsigned long)vaddr, .handle = handle };
+
+    if (HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1))
+        return GNTST_general_error;
+    return op.status;
+}
+
+int pv_grant_copy(struct gnttab_copy *ops, unsigned int n)
+{
+    return (int)HYPERVISOR_grant_table_op(GNTTABOP_copy, ops, n);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The harness: outcomes, and the trap handlers behind FAULT. test.h says how a test uses it.
+ */
+#include "tests/guest/test.h"
+#include "libpv/hypercall.h"
+#include "libpv/shutdown.h"
+#include "libpv/start.h"
+
+/* Counts; the verdict is the worst that is not 0. */
+static unsigned int checks, failures, errors, skips;
+
+/* rbx rbp r12 r13 r14 r15 rsp rip of the last test_try_begin. */
+uint64_t test_try_state[8];
+bool test_trying;
+struct test_trap test_trap;
+
+static void complain(const char *what, const char *file, int line, const char *text)
+{
+    pv_printf("%s: %s:%d: %s", what, file, line, text);
+}
+
+static void message(const char *fmt, va_list args)
+{
+    pv_printf(": ");
+    pv_vprintf(fmt, args);
+    pv_printf("\n");
+}
+
+bool test_check(bool ok, const char *file, int line, const char *text, const char *fmt, ...)
+{
+    va_list args;
+
+    checks++;
+    if (ok)
+        return true;
+    failures++;
+    complain("fail", file, line, text);
+    va_start(args, fmt);
+    message(fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool test_expect_eq(long got, long want, const char *file, int line, const char *expr, const char *want_text)
+{
+    checks++;
+    if (got == want)
+        return true;
+    failures++;
+    complain("fail", file, line, expr);
+    pv_printf(": got %ld (0x%lx), not %s = %ld (0x%lx)\n", got, got, want_text, want, want);
+    return false;
+}
+
+bool test_expect_fault(long got, long want, uint64_t error, const char *file, int line, const char *text)
+{
+    checks++;
+    if (got == want && (want < 0 || test_trap.error == error))
+        return true;
+    failures++;
+    complain("fail", file, line, text);
+    if (got < 0)
+        pv_printf(": no exception, not vector %ld\n", want);
+    else
+        pv_printf(": vector %ld error code %lx cr2 %lx, not vector %ld error code %lx\n", got,
+                  test_trap.error, test_trap.cr2, want, error);
+    return false;
+}
+
+void test_require(bool ok, const char *file, int line, const char *text, const char *fmt, ...)
+{
+    va_list args;
+
+    if (ok)
+        return;
+    errors++;
+    complain("error", file, line, text);
+    va_start(args, fmt);
+    message(fmt, args);
+    va_end(args);
+    test_finish();
+}
+
+void test_skip(const char *fmt, ...)
+{
+    va_list args;
+
+    skips++;
+    pv_printf("skip");
+    va_start(args, fmt);
+    message(fmt, args);
+    va_end(args);
+}
+
+void test_expect_crash(const char *why)
+{
+    pv_printf("%s: %s\nexpect: crash\n", test_name, why);
+}
+
+bool test_on_parador(void)
+{
+    struct parador_machine_info info;
+
+    return HYPERVISOR_parador(PARADOR_machine_info, &info) == 0;
+}
+
+void test_finish(void)
+{
+    const char *verdict = errors ? "error" : failures ? "fail" : skips ? "skip" : "pass";
+
+    if (!errors && !failures && !skips && !checks)
+        verdict = "error"; /* a test that checks nothing proves nothing */
+    pv_printf("%s: %u checks, %u failed\n", test_name, checks, failures);
+    pv_printf("test: %s: %s\n", test_name, verdict);
+    pv_poweroff();
+}
+
+void test_try_end(void)
+{
+    test_trying = false;
+}
+
+static void caught(struct pv_regs *r)
+{
+    if (!test_trying) {
+        errors++;
+        pv_printf("error: trap %lu error code %lx cr2 %lx outside of FAULT\n", r->vector, r->error,
+                  pv_fault_address());
+        pv_print_regs(r);
+        test_finish();
+    }
+    test_trying = false;
+    test_trap.vector = (long)r->vector;
+    test_trap.error = r->error;
+    test_trap.cr2 = pv_fault_address();
+    test_trap.regs = *r;
+    r->rbx = test_try_state[0];
+    r->rbp = test_try_state[1];
+    r->r12 = test_try_state[2];
+    r->r13 = test_try_state[3];
+    r->r14 = test_try_state[4];
+    r->r15 = test_try_state[5];
+    r->rsp = test_try_state[6];
+    r->rip = test_try_state[7];
+    r->rflags = 0x2 | (r->rflags & PV_RFLAGS_IF);
+    r->cs &= (uint16_t)~3;
+    r->ss = PV_SS;
+    r->rax = 1;
+}
+
+void main(struct start_info *si)
+{
+    (void)si;
+    for (unsigned int v = 0; v < 32; v++)
+        pv_set_trap_handler(v, caught);
+    pv_set_trap_handler(PV_VECTOR_FAILSAFE, caught);
+    test_main();
+    test_finish();
+}
