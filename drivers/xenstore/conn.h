@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The xenstore server at work in domain 0: its own drivers by libpv's client, other domains by the rings in
+ * their store pages.
+ *
+ * Domains come from the hypervisor's list of those made at boot (PARADOR_domain_info); the store page is
+ * mapped by the domain's grant reference 1, its unbound port is bound. When a domain ends (VIRQ_DOM_EXC) it
+ * is unmapped.
+ */
+#ifndef DRIVERS_XENSTORE_CONN_H
+#define DRIVERS_XENSTORE_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xen/xen.h>
+
+/* Thread: starts the server in this domain and makes it libpv's transport, so that pv_xs_* work from here on.
+ * 0 or -errno. */
+int xenstored_start(void);
+
+/* Thread: looks at the hypervisor's list. New domains get their home ("/local/domain/N" with name, domid,
+ * memory and the directories that they may write) and are connected; came and gone (either may be NULL) are
+ * called for each that came or ended. On stock Xen there is no list, and no domain comes. Call it at start
+ * and when xenstored_domains_changed. */
+void xenstored_scan(void (*came)(domid_t domid, const char *name), void (*gone)(domid_t domid));
+bool xenstored_domains_changed(void);
+
+/* Upcall-safe: is there anything for xenstored_work? */
+bool xenstored_pending(void);
+/* Thread: one bounded round over all connections. True: call again. */
+bool xenstored_work(void);
+
+/* Domains connected now. */
+unsigned int xenstored_nr_connections(void);
+
+#endif
