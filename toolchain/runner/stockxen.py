@@ -9,7 +9,7 @@ from .machine import arguments, module
 from .packages import XEN
 
 # domain 0's console_io output comes out at all log levels; noreboot: a crash ends in a halt that we can see.
-OPTIONS = "com1=115200 console=com1 loglvl=error guest_loglvl=all noreboot"
+OPTIONS = "com1=115200 console=com1 loglvl=warning guest_loglvl=all noreboot"
 MEM = 512
 # What Xen says once its domain 0 has ended, and the exit status where no script gave one.
 ENDINGS = [(r"Hardware Dom0 halted", 0), (r"Hardware Dom0 (crashed|shutdown)", 1), (r"Panic on CPU|Manual reset required", 1)]
@@ -30,7 +30,7 @@ class Watcher:
     """The exit status of a boot on Xen: the script's line, else how domain 0 ended. True once domain 0 has ended."""
 
     def __init__(self):
-        self.status = None
+        self.status, self.ended = None, False
 
     def __call__(self, line):
         script = re.search(r"\bscript: exit (\d+)\s*$", line)
@@ -39,14 +39,14 @@ class Watcher:
         for pattern, status in ENDINGS:
             if re.search(pattern, line):
                 self.status = status if self.status is None or status else self.status
-                return True
-        return False
+                self.ended = True
+        return self.ended
 
 
-def command(axes, megabytes, kernel, words, ramdisk=None, extra=()):
+def command(axes, megabytes, kernel, words, ramdisk=None, options="", extra=()):
     """QEMU's command line for Xen with `kernel` (a path without spaces) as its domain 0."""
     modules = [module(kernel, words)] + ([module(ramdisk)] if ramdisk else [])
-    return arguments(axes, megabytes, image(axes), f"{OPTIONS} {axes.append}", modules, extra)
+    return arguments(axes, megabytes, image(axes), f"{OPTIONS} {options} {axes.append}", modules, extra)
 
 
 def run(axes):

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""make test: host tests, then each guest test on each system in each of its roles, and the verdicts compared.
+
+A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
+domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. On Parador
+(its debug build) every test has a boot of its own, and Parador's invariant checker must have said ok when the domains were
+gone; on stock Xen tests of the role dom0 have boots of their own, the others share one. docs/oracle.md lists the
+differences between the two that are meant to be. Read next: runner/verdict.py, tests/guest/test.h.
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from . import boot, build, domu, packages, stockxen
+from .axes import Trouble
+from .machine import Guard, Machine, arguments, module
+from .verdict import Result, Tally, judge
+
+ROLES = ("dom0", "domU", "pair")
+# Limits count progress (see machine.Guard): processor seconds, and idle seconds, without a line of output.
+PATIENCE = {"cpu": 90, "idle": 40}
+MEM = 192  # MB of a machine under Parador
+SHARE = {"idle0": 16, "dom0": 64, "domU": 64, "pair": 32}  # MB of a domain
+
+
+def guest_tests(filters):
+    """{name: [roles]} of tests/guest, those whose name contains one of the filters."""
+    found = {}
+    for path in sorted(glob.glob("tests/guest/*/main.c")):
+        name = path.split("/")[-2]
+        with open(path, encoding="utf-8") as f:
+            roles = re.search(r"^ROLE\(([^)]*)\)", f.read(), re.MULTILINE)
+        if not roles:
+            continue
+        words = [r.strip() for r in roles[1].split(",")]
+        if not set(words) <= set(ROLES):
+            raise Trouble(f"{path}: ROLE({roles[1]}): dom0, domU or pair expected")
+        if not filters or any(f in name for f in filters):
+            found[name] = words
+    return found
+
+
+class Report:
+    """Prints one line a result, keeps them all, and the consoles of guests in build/test-logs."""
+
+    def __init__(self, axes):
+        self.folder = f"{axes.build}/test-logs"
+        os.makedirs(self.folder, exist_ok=True)
+        self.tally, self.lock = Tally(), threading.Lock()
+
+    def add(self, result, log=None):
+        with self.lock:
+            self.tally.results.append(result)
+            print(f"{result.verdict:5} {result.where:13} {result.name}" + (f": {result.detail}" if result.detail else ""), flush=True)
+            if log is not None:
+                path = f"{self.folder}/{result.name}.{result.where.replace(' ', '.')}.log"
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write("\n".join(log) + "\n")
+                if not result.good:
+                    self.explain(log, path)
+
+    @staticmethod
+    def explain(log, path):
+        """The lines that say what was wrong, and where all of them are."""
+        told = [line for line in log if re.search(r"\b(fail|error|FAILED|BUG|crash|panic)\b", line, re.IGNORECASE)]
+        for line in (told or log)[-6:]:
+            print(f"        {line}")
+        print(f"        (all of it: {path})", flush=True)
+
+
+def host_tests(axes, report):
+    """Each Criterion program of tests/host; every test in it counts."""
+    names = [os.path.basename(p)[:-2] for p in sorted(glob.glob("tests/host/*_test.c"))]
+    for name in names:
+        if axes.tests and not any(t in name for t in axes.tests):
+            continue
+        done = subprocess.run([f"{axes.build}/host/{name}", "--tap", "-j1", "--timeout", "300"], capture_output=True,
+                              text=True, errors="replace", check=False)
+        lines = (done.stdout + done.stderr).splitlines()
+        good = [line for line in lines if re.match(r"ok\b", line) and "# SKIP" not in line]
+        bad = [line for line in lines if re.match(r"not ok\b", line)]
+        detail = f"{len(good)} tests" + (f", {len(bad)} failed: " + "; ".join(bad[:3]) if bad else "")
+        failed = len(bad) or done.returncode or not good
+        if failed and not bad:
+            detail += f", ended with status {done.returncode}"
+        count = (len(good), max(len(bad), 1 if failed else 0))
+        report.add(Result(name, "host", "", "fail" if failed else "pass", detail, count), lines if failed else None)
+
+
+def parador_modules(axes, name, role):
+    """The boot modules of a test on Parador."""
+    image = f"{axes.build}/tests/guest/{name}"
+    idle = module(f"{axes.build}/tests/guest/idle0", f"name=d0 mem={SHARE['idle0']}")
+    if role == "dom0":
+        return [module(image, f"name=d0 mem={SHARE[role]} -- {axes.args}")]
+    if role == "domU":
+        return [idle, module(image, f"name=d1 mem={SHARE[role]} -- {axes.args}")]
+    return [idle, module(image, f"name=d1 mem={SHARE[role]} -- peer=2 role=a {axes.args}"),
+            module(image, f"name=d2 mem={SHARE[role]} -- peer=1 role=b {axes.args}")]
+
+
+def on_machine(command, watch):
+    """One boot; the console's lines and why it had to be ended, if so."""
+    lines = []
+
+    def take(line):
+        lines.append(line.rstrip())
+        return watch(line)
+
+    machine = Machine(command, watch=take, guard=Guard(**PATIENCE), grace=5.0)
+    machine.run()
+    return lines, machine.hang
+
+
+def test_on_parador(axes, name, role, report):
+    watcher = boot.Watcher(r"^parador: exit (\d+)\s*$")
+    command = arguments(axes, axes.mem or MEM, f"{axes.build}/parador-debug", axes.append, parador_modules(axes, name, role))
+    lines, hang = on_machine(command, watcher)
+    checks = [line for line in lines if "parador: check:" in line]
+    trouble = hang
+    if not trouble and watcher.status is None:
+        trouble = "Parador never said `parador: exit`"
+    if not trouble and not checks:
+        trouble = "Parador's invariant checker said nothing"
+    if not trouble and any("check: ok" not in line for line in checks):
+        trouble = next(line for line in checks if "check: ok" not in line)
+    report.add(judge(name, "parador", role, lines, watcher.status == 1, trouble), lines)
+
+
+def test_on_xen(axes, name, report):
+    """The role dom0 on stock Xen."""
+    watcher = stockxen.Watcher()
+    command = stockxen.command(axes, axes.mem or 256, f"{axes.build}/tests/guest/{name}", axes.args,
+                               options=f"dom0_mem={SHARE['dom0']}M")
+    lines, hang = on_machine(command, watcher)
+    crashed = any(re.search(r"Dom0 crashed|Domain 0 .*crashed", line) for line in lines)
+    trouble = hang or (None if watcher.ended else "domain 0 never ended")
+    report.add(judge(name, "xen", "dom0", lines, crashed, trouble), lines)
+
+
+def xen_job(axes, name, role):
+    image, mb = f"{axes.build}/tests/guest/{name}", SHARE[role]
+    if role == "domU":
+        return domu.Job(f"{name}.{role}", [domu.Guest("d1", image, axes.args, mb=mb)])
+    return domu.Job(f"{name}.{role}", [domu.Guest("d1", image, f"peer={{d2}} role=a {axes.args}", mb=mb),
+                                       domu.Guest("d2", image, f"peer={{d1}} role=b {axes.args}", mb=mb)])
+
+
+def tests_beside_xen(axes, wanted, report):
+    """The roles domU and pair on stock Xen, all in one boot; where that boot died, the rest gets another."""
+    jobs = [xen_job(axes, name, role) for name, role in wanted]
+
+    def tell(job):
+        name, role = job.name.rsplit(".", 1)
+        lines = [f"[{label}] {text}" if label else text for label, text in job.lines]
+        crashed = any(c for _, c in job.stops.values())
+        report.add(judge(name, "xen", role, lines, crashed, None if job.result == "ok" else job.result), lines)
+
+    while jobs:
+        domu.run(axes, jobs, tell)
+        left = [job for job in jobs if job.result == "did not run"]
+        if len(left) == len(jobs):
+            for job in left:
+                job.result = "stock Xen or its domain 0 did not come up"
+                tell(job)
+            return
+        jobs = left
+
+
+def allowed_differences():
+    """The tests that docs/oracle.md names: lines "- `test`: why"."""
+    if not os.path.exists("docs/oracle.md"):
+        return set()
+    with open("docs/oracle.md", encoding="utf-8") as f:
+        return set(re.findall(r"^- `([a-z0-9_]+)`:", f.read(), re.MULTILINE))
+
+
+def choose_systems(axes):
+    """ON=, or Parador and, where its packages are there or can be had, stock Xen."""
+    if axes.on:
+        packages.ensure(packages.needs(axes, axes.on))
+        return axes.on
+    packages.ensure(packages.needs(axes, ["parador"]))
+    try:
+        packages.ensure(packages.needs(axes, ["xen"]))
+        domu.prepare(axes)
+    except Trouble as trouble:
+        print(f"test: on Parador alone, stock Xen can't be had here: {trouble}", file=sys.stderr)
+        return ["parador"]
+    return ["parador", "xen"]
+
+
+def run_guests(axes, systems, tests, report):
+    """All guest tests, as many boots at once as there are processors."""
+    pairs = [(name, role) for name, roles in tests.items() for role in roles]
+    beside = [(name, role) for name, role in pairs if role != "dom0"]
+    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
+        work = []
+        if "xen" in systems:
+            stockxen.image(axes)
+            if beside:
+                work.append(pool.submit(tests_beside_xen, axes, beside, report))
+            work += [pool.submit(test_on_xen, axes, name, report) for name, role in pairs if role == "dom0"]
+        if "parador" in systems:
+            work += [pool.submit(test_on_parador, axes, name, role, report) for name, role in pairs]
+        try:
+            for future in work:
+                future.result()
+        except BaseException:
+            for future in work:
+                future.cancel()
+            raise
+
+
+def main(axes):
+    systems = choose_systems(axes)
+    tests = guest_tests(axes.tests)
+    targets = ["guest-tests", "host-tests"] + ([f"{axes.build}/parador-debug"] if "parador" in systems else [])
+    build.make(axes, *targets)
+    report = Report(axes)
+    host_tests(axes, report)
+    run_guests(axes, systems, tests, report)
+    return report.tally.finish(systems, allowed_differences())
