@@ -37,9 +37,36 @@ pv_hypercall_page:
     .section .text.start, "ax", @progbits
     .globl _start
 _start:
-    cld
     mov %rsp, pv_boot_rsp(%rip)
     mov %rsi, pv_start_info(%rip)
+    push %rcx /* there is a page of boot stack, of which nothing else is used */
+    push %rdx
+    push %rdi
+    push %rbp
+    push %rbx
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    pushfq
+    mov %cs, %rcx
+    push %rcx
+    mov %ss, %rcx
+    push %rcx
+    mov %ds, %rcx
+    push %rcx
+    mov %es, %rcx
+    push %rcx
+    mov %fs, %rcx
+    push %rcx
+    mov %gs, %rcx
+    push %rcx
+    push %rax
+    cld
     mov $pv_stack_top, %rsp
     xor %ebp, %ebp
     push %rbp /* ends a backtrace, and keeps the alignment that a function expects */

@@ -17,6 +17,9 @@
 struct start_info *pv_start_info __attribute__((section(".data")));
 unsigned long pv_boot_rsp __attribute__((section(".data")));
 
+uint8_t pv_boot_upcall_mask;
+unsigned long pv_boot_port_masks;
+
 /* This page's own frame is replaced by the shared frame and stays unused. */
 union {
     struct shared_info info;
@@ -33,6 +36,9 @@ void pv_start(void)
     if (HYPERVISOR_update_va_mapping((unsigned long)&pv_shared_page, si->shared_info | PTE_KERNEL,
                                      UVMF_INVLPG))
         pv_crash();
+    pv_boot_upcall_mask = pv_vcpu_info()->evtchn_upcall_mask;
+    for (unsigned int i = 0; i < 64; i++)
+        pv_boot_port_masks |= pv_shared_info.evtchn_mask[i];
     pv_vcpu_info()->evtchn_upcall_mask = 1;
     memset(pv_shared_info.evtchn_mask, 0xff, sizeof(pv_shared_info.evtchn_mask));
     pv_traps_init();

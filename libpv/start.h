@@ -27,6 +27,23 @@ extern struct shared_info pv_shared_info;
 /* RSP at the entry: the end of the bootstrap stack page, where the pages begin that nothing uses. */
 extern unsigned long pv_boot_rsp;
 
+/* The registers at the entry, as head.S pushed them onto the boot stack (the lowest first); they lie below
+ * pv_boot_rsp until a kernel reuses that page. Only a test of the start of day wants them. */
+struct pv_boot_regs {
+    uint64_t rax, gs, fs, es, ds, ss, cs, rflags;
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbx, rbp, rdi, rdx, rcx;
+};
+
+static inline const struct pv_boot_regs *pv_boot_registers(void)
+{
+    return (const struct pv_boot_regs *)pv_boot_rsp - 1;
+}
+
+/* What shared_info said at the entry, before libpv masked every port: the upcall mask, and all words of
+ * evtchn_mask or'ed. */
+extern uint8_t pv_boot_upcall_mask;
+extern unsigned long pv_boot_port_masks;
+
 /* Top of the 32 KiB stack that main runs on. */
 extern char pv_stack_top[];
 

@@ -29,6 +29,6 @@ $(addprefix $(B)/host/,$(HOST_TESTS)): $(B)/host/%: $$(call hostobjs,tests/host/
 	$(call say,HOSTLD)
 	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HOSTFLAGS) -o $@ $^ -lcriterion
 
-$(addprefix $(B)/tests/guest/,$(GUEST_TESTS)): $(B)/tests/guest/%: $$(call pvobjs,$$(wildcard tests/guest/$$*/*.c tests/guest/$$*/*.S)) $(call pvobjs,$(wildcard tests/guest/*.c)) $(B)/libpv.a toolchain/guest.lds
+$(addprefix $(B)/tests/guest/,$(GUEST_TESTS)): $(B)/tests/guest/%: $$(call pvobjs,$$(wildcard tests/guest/$$*/*.c tests/guest/$$*/*.S)) $(call pvobjs,$(wildcard tests/guest/*.c tests/guest/*.S)) $(B)/libpv.a toolchain/guest.lds
 	$(call say,LD)
 	$(link-guest)

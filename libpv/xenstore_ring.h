@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The xenstore ring of start_info as a transport. Only libpv/xenstore.c includes this.
+ */
+#ifndef LIBPV_XENSTORE_RING_H
+#define LIBPV_XENSTORE_RING_H
+
+#include "libpv/xenstore.h"
+
+/* NULL when start_info has no store page. */
+const struct pv_xs_transport *pv_xs_ring_connect(void);
+void pv_xs_ring_hooks(const struct pv_xs_hooks *hooks);
+/* Takes the complete watch events that are in the ring now. The caller holds the lock, so no request is under
+ * way. */
+void pv_xs_ring_drain(void);
+/* Blocks the vcpu until the store has notified. Without a ring: yields. */
+void pv_xs_ring_wait(void);
+
+#endif
