@@ -69,13 +69,17 @@ clean:
 	rm -rf $(B)
 .PHONY: clean
 
+# make print-HVFLAGS: a variable's value, for the checks.
+print-%:
+	@echo '$($*)'
+
 # What runs something. The axes travel as environment variables, word for word (no shell and no second expansion by make
 # between the user and the runner), so that spaces, quotes and dollar signs in them survive.
 AXES    := ON GUEST DISK MEM SMP DOMAINS SCRIPT RECORD ACCEL TEST DEBUG APPEND ARGS
 $(foreach v,$(AXES),$(if $(filter undefined,$(origin $(v))),,$(eval override $(v) := $$(value $(v)))))
 export $(AXES) B CC CROSS V
 
-DRIVERS := run test bench gdb rewind check doctor setup help
+DRIVERS := run test bench gdb rewind check docs doctor setup help
 $(DRIVERS):
 	@exec sh toolchain/start $@
 .PHONY: $(DRIVERS)

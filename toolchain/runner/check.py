@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: MIT
+"""make check: what needs no machine to run on. Each check is a function that yields complaints, one line each; none
+means that it passed. A check whose tool is missing is skipped. TEST=lint,headers runs only those. The last line counts."""
+import ast
+import glob
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+from . import build, documents, packages
+from .axes import Trouble
+
+BUDGET = 9000  # source lines of the hypervisor
+CODE = ("hypervisor", "libpv", "drivers", "ring", "pvkernel", "tests", "toolchain")
+
+
+class Skip(Exception):
+    """This check can't be made here; the text says why."""
+
+
+def files(*suffixes, folders=CODE):
+    """Source files of the tree (what lies in build/ is none), sorted."""
+    found = (p for folder in folders for p in glob.glob(f"{folder}/**/*", recursive=True))
+    return sorted(p for p in found if p.endswith(suffixes) and os.path.isfile(p))
+
+
+def run(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False, **options)
+
+
+def each(function, items):
+    """The complaints of function(item) for all items, as many at once as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for complaints in pool.map(function, items):
+            yield from complaints
+
+
+def flags(axes, name):
+    """A variable of the Makefile, as words."""
+    given = [f"{n}={axes.environment[n]}" for n in build.PASSED if axes.environment.get(n)]
+    return shlex.split(run(["make", "-s", *given, f"print-{name}"]).stdout)
+
+
+def flags_for(path, table):
+    """The flags that a file is compiled with."""
+    if path.startswith("hypervisor/"):
+        return table["HVFLAGS"] + ["-DDEBUG"]
+    return table["HOSTFLAGS"] if path.startswith(("tests/host/", "tests/fuzz/")) else table["PVFLAGS"]
+
+
+def tool(name):
+    if not shutil.which(name):
+        raise Skip(f"{name} is not installed")
+    return name
+
+
+def check_format(axes):
+    """clang-format would change nothing."""
+    done = run([tool("clang-format"), "--dry-run", *files(".c", ".h")])
+    for path in sorted(set(re.findall(r"^(\S+?):\d+:\d+: warning", done.stdout, re.MULTILINE))):
+        yield f"{path}: clang-format -i {path}"
+
+
+def check_headers(axes):
+    """Every header compiles by itself."""
+    table = {name: flags(axes, name) for name in ("HVFLAGS", "PVFLAGS", "HOSTFLAGS")}
+    compiler = axes.text("CC", "gcc")
+
+    def alone(path):
+        options = [f for f in flags_for(path, table) if f not in ("-MMD", "-MP")]
+        done = run([compiler, *options, "-Werror", "-fsyntax-only", "-x", "c", "-"], input=f'#include "{path}"\n')
+        return [f"{path}: {done.stdout.strip().splitlines()[0]}"] if done.returncode else []
+
+    yield from each(alone, [p for p in files(".h") if not p.startswith("toolchain/")])
+
+
+def check_lint(axes):
+    """clang-tidy finds nothing (its checks: .clang-tidy)."""
+    tool("clang-tidy")
+    table = {name: flags(axes, name) for name in ("HVFLAGS", "PVFLAGS", "HOSTFLAGS")}
+    drop = ("-MMD", "-MP", "-fcf-protection=none")
+
+    def tidy(path):
+        options = [f for f in flags_for(path, table) if f not in drop and not f.startswith("-fsanitize")]
+        done = run(["clang-tidy", "--quiet", path, "--", *options])
+        return sorted(set(re.findall(r"^\S+?:\d+:\d+: (?:warning|error): .*$", done.stdout.replace(os.getcwd() + "/", ""), re.MULTILINE)))
+
+    yield from each(tidy, [p for p in files(".c") if not p.startswith(("toolchain/", "tests/host/"))])
+
+
+def check_reading(axes):
+    """docs/READING.md names every source file of the hypervisor exactly once."""
+    if not os.path.exists("docs/READING.md"):
+        raise Skip("docs/READING.md is not there")
+    with open("docs/READING.md", encoding="utf-8") as f:
+        named = re.findall(r"`(?:hypervisor/)?([a-z0-9_]+/[a-z0-9_]+\.(?:c|h|S|lds))`", f.read())
+    there = [p[len("hypervisor/"):] for p in files(".c", ".h", ".S", ".lds", folders=("hypervisor",))]
+    folders = {p.split("/")[0] for p in there}
+    for path in there:
+        if named.count(path) != 1:
+            yield f"hypervisor/{path} stands {named.count(path)} times in docs/READING.md"
+    for path in sorted({n for n in named if n.split("/")[0] in folders} - set(there)):
+        yield f"docs/READING.md names hypervisor/{path}, which is not there"
+
+
+def check_documents(axes):
+    """The generated documents are up to date."""
+    for path, (source, make) in documents.DOCUMENTS.items():
+        if not os.path.exists(source):
+            continue
+        if not os.path.exists(path) or documents.text(path) != make():
+            yield f"{path} is not what {source} gives: make docs"
+
+
+def check_rules(axes):
+    """Every rule of a refusal has a guest test that breaks it, and is used."""
+    code = "".join(documents.sources().values())
+    for name, _, test in documents.rules() if os.path.exists(documents.RULES) else []:
+        if name == "NONE":
+            continue
+        if not os.path.exists(f"tests/guest/{test}/main.c"):
+            yield f"rule {name}: its test tests/guest/{test} is not there"
+        if not re.search(rf"\bR_{name}\b", code):
+            yield f"rule {name}: nothing refuses by it"
+
+
+def check_model(axes):
+    """The Spin models hold, and their broken variants do not."""
+    if not os.path.exists("tests/model/check"):
+        raise Skip("no model is there")
+    done = run(["tests/model/check", os.path.abspath(axes.build)])
+    if done.returncode == 77:
+        raise Skip(done.stdout.strip())
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    yield from wrong or ([f"tests/model/check ended with status {done.returncode}"] if done.returncode else [])
+
+
+def check_multiboot(axes):
+    """GRUB takes the image by both protocols."""
+    tool("grub-file")
+    image = f"{axes.build}/parador"
+    if not glob.glob("hypervisor/boot/*.S"):
+        raise Skip("there is no image yet")
+    build.make(axes, image)
+    for protocol in ("multiboot", "multiboot2"):
+        if run(["grub-file", f"--is-x86-{protocol}", image]).returncode:
+            yield f"grub-file does not take {image} as --is-x86-{protocol}"
+
+
+def source_lines(path):
+    """Lines that hold more than a comment or nothing."""
+    with open(path, encoding="utf-8") as f:
+        code = re.sub(r'"(?:[^"\\\n]|\\.)*"|/\*.*?\*/|//[^\n]*',
+                      lambda m: m[0] if m[0].startswith('"') else "\n" * m[0].count("\n"), f.read(), flags=re.DOTALL)
+    return sum(bool(line.strip()) for line in code.splitlines())
+
+
+def check_size(axes):
+    """The hypervisor stays small enough to read."""
+    counts = {p: source_lines(p) for p in files(".c", ".h", ".S", ".lds", folders=("hypervisor",))}
+    print(f"      hypervisor: {sum(counts.values())} source lines in {len(counts)} files (at most {BUDGET})")
+    if sum(counts.values()) >= BUDGET:
+        yield f"the hypervisor has {sum(counts.values())} source lines, the budget is {BUDGET}"
+
+
+def check_sources(axes):
+    """Every source names its licence and holds no note to self; the Python parses."""
+    for path in files(".c", ".h", ".S", ".lds", ".py", ".mk", ".pml") + ["Makefile", "toolchain/run", "toolchain/start"]:
+        with open(path, encoding="utf-8") as f:
+            code = f.read()
+        if code.strip() and "SPDX-License-Identifier: MIT" not in code[:300]:
+            yield f"{path}: no SPDX line at its head"
+        if path.endswith((".c", ".h", ".S")) and re.search(r"\b(TODO|FIXME|XXX)\b", code):
+            yield f"{path}: a note to self is left in it"
+        if path.endswith(".py") or path == "toolchain/run":
+            try:
+                ast.parse(code)
+            except SyntaxError as error:
+                yield f"{path}: {error}"
+
+
+CHECKS = {"format": check_format, "sources": check_sources, "size": check_size, "reading": check_reading, "documents": check_documents,
+          "rules": check_rules, "headers": check_headers, "multiboot": check_multiboot, "model": check_model, "lint": check_lint}
+
+
+def main(axes):
+    try:
+        packages.ensure(packages.needs(axes, []))
+    except Trouble as trouble:
+        print(f"check: {trouble}")
+    build.make(axes, f"{axes.build}/flags")
+    unknown = [name for name in axes.tests if name not in CHECKS]
+    if unknown:
+        raise Trouble(f"TEST={unknown[0]}: one of {', '.join(CHECKS)} expected")
+    counts = {"ok": 0, "FAIL": 0, "skip": 0}
+    for name, check in CHECKS.items():
+        if axes.tests and name not in axes.tests:
+            continue
+        try:
+            complaints = list(check(axes))
+            word, detail = ("FAIL" if complaints else "ok"), f"{len(complaints)} complaints" if complaints else check.__doc__.strip()
+        except Skip as reason:
+            complaints, word, detail = [], "skip", str(reason)
+        counts[word] += 1
+        print(f"{word:5} {name}: {detail}", flush=True)
+        for line in complaints[:40]:
+            print(f"      {line}")
+    print(f"{counts['ok']} passed, {counts['FAIL']} failed" + (f", {counts['skip']} skipped" if counts["skip"] else ""))
+    return 1 if counts["FAIL"] else 0

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""make docs: docs/hypercalls.md from the hypercall table, docs/refusals.md from the table of rules.
+
+Both are made of nothing but the sources, so `make check` can make them again and compare.
+"""
+import glob
+import os
+import re
+
+TABLE = "hypervisor/hypercall/table.c"
+RULES = "hypervisor/domain/refuse.h"
+NUMBERS = ("/usr/include/xen/xen.h", "/usr/include/xen/arch-x86/xen.h")
+
+
+def text(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def sources():
+    """{path: text} of the hypervisor's C files."""
+    return {path: text(path) for path in sorted(glob.glob("hypervisor/**/*.c", recursive=True))}
+
+
+def numbers():
+    """{name: hypercall number} out of Xen's public header."""
+    found = {}
+    for path in NUMBERS:
+        if os.path.exists(path):
+            found.update((n, int(v)) for n, v in re.findall(r"#define __HYPERVISOR_(\w+)\s+(\d+)\b", text(path)))
+    for arch, number in re.findall(r"#define __HYPERVISOR_(arch_\d)\s+(\d+)", "".join(text(p) for p in NUMBERS if os.path.exists(p))):
+        found[arch] = int(number)
+    return found
+
+
+def table_rows():
+    """[(name, number of arguments)] of the table's rows, in its order, whatever macro makes them."""
+    rows = []
+    for name, rest in re.findall(r"^\s*\[__HYPERVISOR_(\w+)\]\s*=\s*\{([^}]*)\}", text(TABLE), re.MULTILINE):
+        arguments = re.search(r",\s*(\d+)", rest)
+        rows.append((name, int(arguments[1]) if arguments else 0))
+    for name, arguments in re.findall(r"^\s*[A-Z]+\((\w+),\s*(\d+)\)", text(TABLE), re.MULTILINE):
+        rows.append((name, int(arguments)))
+    return rows
+
+
+def comment_above(code, position):
+    """The comment that ends right above a position, as plain text; empty where there is none."""
+    before = code[:position].rstrip()
+    if not before.endswith("*/"):
+        return ""
+    lines = before[before.rfind("/*") + 2:-2].splitlines()
+    return " ".join(line.strip().lstrip("*").strip() for line in lines).strip()
+
+
+def handler(name, files):
+    """Where do_NAME is defined and what the comment above it says."""
+    for path, code in files.items():
+        found = re.search(rf"^(?:long\s+do_{name}\(|(?:DO|HYPERCALL)\({name}\))[^;{{]*\{{", code, re.MULTILINE)
+        if found:
+            return path, comment_above(code, found.start())
+    return "", ""
+
+
+def sub_operations(code):
+    """The ABI's names of the sub-operations that a handler's file serves: rows of tables and cases of switches."""
+    names = re.findall(r"^\s*(?:\[|case )((?:XENVER|CONSOLEIO|SCHEDOP|MMUEXT|MMU|VMASST_CMD|VMASST_TYPE|EVTCHNOP|GNTTABOP|XENMEM|VCPUOP|"
+                       r"PHYSDEVOP|CALLBACKOP|CALLBACKTYPE|UVMF|XENPF|PARADOR)_\w+)(?:\]|:)", code, re.MULTILINE)
+    return sorted(set(names), key=names.index)
+
+
+def hypercalls():
+    """The text of docs/hypercalls.md."""
+    number, files = numbers(), sources()
+    lines = ["# Hypercalls", "", "Generated from `%s` by `make docs`; `make check` sees that it is up to date." % TABLE,
+             "Arguments travel in rdi, rsi, rdx, r10, r8, the number in rax, as in Xen's public headers.", "",
+             "| number | name | arguments | handler |", "|---|---|---|---|"]
+    details = []
+    for name, arguments in sorted(table_rows(), key=lambda row: number.get(row[0], 99)):
+        path, comment = handler(name, files)
+        lines.append(f"| {number.get(name, '')} | [`{name}`](#{name}) | {arguments} | `{path}` |")
+        details += ["", f"## {name}", "", comment or "No comment stands above its handler."]
+        operations = sub_operations(files.get(path, "")) if path else []
+        shared = sum(handler(other, files)[0] == path for other, _ in table_rows()) if path else 0
+        if operations and shared == 1:
+            details += ["", "Sub-operations: " + ", ".join(f"`{o}`" for o in operations) + "."]
+    return "\n".join(lines + ["", "Every other number gives -ENOSYS."] + details) + "\n"
+
+
+def rules():
+    """[(name, sentence, test)] of the table of rules, in its order."""
+    joined = text(RULES).replace("\\\n", " ")
+    return [(n, "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', s)), t) for n, s, t in
+            re.findall(r'\bX\((\w+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+),\s*"(\w*)"\)', joined)]
+
+
+def refusals():
+    """The text of docs/refusals.md."""
+    files = sources()
+    lines = ["# Refusals", "", f"Generated from `{RULES}` by `make docs`; `make check` sees that it is up to date.",
+             "A guest gets the error alone. The sentence is what `why` in the kernel's shell and Parador's key Ctrl-T w print;",
+             "{a} and {b} are the refusal's arguments, {frame} tells what frame a was. The test breaks the rule on purpose.", "",
+             "| rule | number | sentence | errors | refused in | test |", "|---|---|---|---|---|---|"]
+    for number, (name, sentence, test) in enumerate(rules()):
+        found = [(path, error) for path, code in files.items()
+                 for error in re.findall(rf"refuse\(\s*(-E\w+|[a-z]\w*),\s*R_{name}\b", code)]
+        errors = sorted({e for _, e in found if e.startswith("-E")})
+        places = sorted({path.removeprefix("hypervisor/") for path, _ in found})
+        cells = (name, number, sentence.replace("|", "\\|"), ", ".join(errors), ", ".join(places), f"`{test}`" if test else "")
+        lines.append("| " + " | ".join(str(c) for c in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+DOCUMENTS = {"docs/hypercalls.md": (TABLE, hypercalls), "docs/refusals.md": (RULES, refusals)}
+
+
+def main(axes):
+    os.makedirs("docs", exist_ok=True)
+    for path, (source, make) in DOCUMENTS.items():
+        if os.path.exists(source):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(make())
+            print(f"docs: {path}")
+    return 0
