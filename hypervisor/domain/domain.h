@@ -19,6 +19,7 @@
 
 struct paging_ops;
 struct grant_table;
+struct symbols;
 
 #define MAX_VCPUS_PER_DOMAIN 32 /* vcpu_info slots in shared_info */
 #define HISTORY              32 /* last hypercalls kept a vcpu; power of two */
@@ -87,8 +88,7 @@ struct domain {
     uint64_t frames_before; /* free frames before it was built, for the report at its end */
     char line[256];         /* console: the unfinished line; LOCK_CONSOLE */
     uint32_t line_len;
-    const char
-        *symbols; /* builder: the kernel image's symbol table for reports, may be NULL (boot/symbols.h) */
+    const struct symbols *symbols; /* of the kernel, for reports; may be NULL (boot/symbols.h) */
 };
 
 enum dying { ALIVE, DYING, DEAD };

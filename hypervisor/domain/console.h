@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one serial line, shared by Parador and all domains (domain/console.c).
+ */
+#ifndef DOMAIN_CONSOLE_H
+#define DOMAIN_CONSOLE_H
+
+#include "lib/types.h"
+
+struct domain;
+
+/* Output of a domain (CONSOLEIO_write): held back until a line is whole, unless d has the keyboard. */
+void console_write(struct domain *d, const char *buf, size_t n);
+
+/* Input for d that has come in so far, at most n bytes. Number of bytes. */
+size_t console_read(struct domain *d, char *buf, size_t n);
+
+/* Takes what the serial line received (WORK_CONSOLE): debug keys are obeyed, the rest goes to the domain that
+ * has the keyboard (VIRQ_CONSOLE). */
+void console_input(void);
+
+/* Parador's own output (printk): begins on a line of its own and leaves the keyboard owner's unfinished line
+ * standing below. */
+void console_own(const char *buf, size_t n);
+
+/* A domain began (its lines are marked from the second one on); it ended: its last line is shown and the
+ * keyboard goes to the next. */
+void console_domain_begins(struct domain *d);
+void console_domain_ends(struct domain *d);
+
+/* Moves the keyboard to domain domid, or to the next one. */
+void console_focus(uint16_t domid);
+void console_focus_next(void);
+
+/* The debug keys (domain/keys.c): c came after Ctrl-T. */
+void keys_pressed(char c);
+
+#endif
