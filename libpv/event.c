@@ -73,40 +73,41 @@ void pv_event_set_handler(unsigned int port, pv_event_fn fn, void *data)
 }
 
 /* A new port, or the errno of the call that should have made one. */
-static int new_port(long err, unsigned int port, pv_event_fn fn, void *data)
+/* By pointer: the arguments of a call are evaluated in any order, the port after the hypercall. */
+static int new_port(long err, const evtchn_port_t *port, pv_event_fn fn, void *data)
 {
     if (err)
         return (int)err;
-    pv_event_set_handler(port, fn, data);
-    return (int)port;
+    pv_event_set_handler(*port, fn, data);
+    return (int)*port;
 }
 
 int pv_event_bind_virq(unsigned int virq, pv_event_fn fn, void *data)
 {
     struct evtchn_bind_virq op = { .virq = virq, .vcpu = pv_vcpu_id() };
 
-    return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &op), op.port, fn, data);
+    return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &op), &op.port, fn, data);
 }
 
 int pv_event_bind_ipi(pv_event_fn fn, void *data)
 {
     struct evtchn_bind_ipi op = { .vcpu = pv_vcpu_id() };
 
-    return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_bind_ipi, &op), op.port, fn, data);
+    return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_bind_ipi, &op), &op.port, fn, data);
 }
 
 int pv_event_alloc_unbound(domid_t remote, pv_event_fn fn, void *data)
 {
     struct evtchn_alloc_unbound op = { .dom = DOMID_SELF, .remote_dom = remote };
 
-    return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &op), op.port, fn, data);
+    return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &op), &op.port, fn, data);
 }
 
 int pv_event_bind_interdomain(domid_t remote, unsigned int remote_port, pv_event_fn fn, void *data)
 {
     struct evtchn_bind_interdomain op = { .remote_dom = remote, .remote_port = remote_port };
 
-    return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &op), op.local_port, fn, data);
+    return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &op), &op.local_port, fn, data);
 }
 
 int pv_event_close(unsigned int port)
