@@ -21,12 +21,13 @@
 #include <stdint.h>
 
 /* What one domain other than 0 may have; more is refused with the error named here. */
-#define XS_MAX_NODES        1000 /* owned: ENOSPC */
-#define XS_MAX_VALUE        2048 /* bytes of a value: ENOSPC */
-#define XS_MAX_PERMS        5    /* of a node, the owner's included: ENOSPC */
-#define XS_MAX_WATCHES      128  /* E2BIG */
-#define XS_MAX_TRANSACTIONS 10   /* at one time: ENOSPC */
-#define XS_MAX_LOG          1000 /* operations in a transaction: ENOSPC */
+#define XS_MAX_NODES        1000   /* owned: ENOSPC */
+#define XS_MAX_BYTES        131072 /* of names and values, owned: ENOSPC */
+#define XS_MAX_VALUE        2048   /* bytes of a value: ENOSPC */
+#define XS_MAX_PERMS        5      /* of a node, the owner's included: ENOSPC */
+#define XS_MAX_WATCHES      128    /* E2BIG */
+#define XS_MAX_TRANSACTIONS 10     /* at one time: ENOSPC */
+#define XS_MAX_LOG          65536  /* bytes of the log of a transaction: ENOSPC */
 #define XS_MAX_EVENTS       1024 /* watch events that wait to be sent; equal ones count once, more are dropped */
 
 struct xs_server;
