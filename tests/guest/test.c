@@ -121,7 +121,7 @@ void test_try_end(void)
     test_trying = false;
 }
 
-static void caught(struct pv_regs *r)
+void test_catch(struct pv_regs *r)
 {
     if (!test_trying) {
         errors++;
@@ -135,6 +135,7 @@ static void caught(struct pv_regs *r)
     test_trap.error = r->error;
     test_trap.cr2 = pv_fault_address();
     test_trap.regs = *r;
+    test_trap.frame = (unsigned long)r;
     r->rbx = test_try_state[0];
     r->rbp = test_try_state[1];
     r->r12 = test_try_state[2];
@@ -144,7 +145,7 @@ static void caught(struct pv_regs *r)
     r->rsp = test_try_state[6];
     r->rip = test_try_state[7];
     r->rflags = 0x2 | (r->rflags & PV_RFLAGS_IF);
-    r->cs &= (uint16_t)~3;
+    r->cs = PV_CS & ~3; /* kernel mode */
     r->ss = PV_SS;
     r->rax = 1;
 }
@@ -153,8 +154,8 @@ void main(struct start_info *si)
 {
     (void)si;
     for (unsigned int v = 0; v < 32; v++)
-        pv_set_trap_handler(v, caught);
-    pv_set_trap_handler(PV_VECTOR_FAILSAFE, caught);
+        pv_set_trap_handler(v, test_catch);
+    pv_set_trap_handler(PV_VECTOR_FAILSAFE, test_catch);
     test_main();
     test_finish();
 }

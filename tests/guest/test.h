@@ -55,6 +55,7 @@ struct test_trap {
     uint64_t error;
     unsigned long cr2;
     struct pv_regs regs;
+    unsigned long frame; /* where the registers lay */
 };
 extern struct test_trap test_trap;
 
@@ -73,6 +74,8 @@ extern struct test_trap test_trap;
     test_expect_fault(FAULT(__VA_ARGS__), vec, err, __FILE__, __LINE__, #__VA_ARGS__)
 #define expect_no_fault(...) test_expect_fault(FAULT(__VA_ARGS__), -1, 0, __FILE__, __LINE__, #__VA_ARGS__)
 
+/* The handler behind FAULT: of all exceptions from the start; for others as a test wants. */
+void test_catch(struct pv_regs *r);
 bool test_try_begin(void) __attribute__((returns_twice));
 void test_try_end(void);
 bool test_expect_fault(long got, long want, uint64_t error, const char *file, int line, const char *text);
