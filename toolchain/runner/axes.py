@@ -23,6 +23,7 @@ KNOWN = {
     "DOMAINS": "how many domains, domain 0 included (default 2)",
     "SCRIPT": "shell commands to run unattended, 'd1: sum xvda; d0: mem', or @FILE",
     "RECORD": "record the run into this folder, for make rewind",
+    "GDB": "for gdb and rewind: commands to run instead of a dialogue, separated by ;",
     "ACCEL": "tcg (default) or kvm",
     "TEST": "only tests whose name contains this (several: separated by commas)",
     "DEBUG": "1: the debug build of Parador, with assertions and the invariant checker",

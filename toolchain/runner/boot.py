@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 
-from . import build, packages, stockxen
+from . import build, packages
 from .archive import archive, programs, read
 from .axes import Trouble
 from .machine import Guard, Machine, arguments, module, to_stdout
@@ -123,6 +123,10 @@ class Watcher:
         return bool(found)
 
 
+def parador_watcher():
+    return Watcher(r"^parador: exit (\d+)\s*$")
+
+
 def prepare(axes, system):
     """Packages and build products for a run on `system`."""
     packages.ensure(packages.needs(axes, [system]))
@@ -134,16 +138,15 @@ def prepare(axes, system):
 def main(axes):
     system = (axes.on or ["parador"])[0]
     prepare(axes, system)
+    from . import debug, replay, stockxen
     if system == "xen":
         if axes.record:
             raise Trouble("RECORD= is for ON=parador")
         return stockxen.run(axes)
     if axes.record:
-        from . import replay
         return replay.record(axes)
     with Folder(axes) as folder:
-        debug = ["-gdb", f"unix:{axes.build}/run/gdb.sock,server=on,wait=off"]
-        return converse(axes, parador_command(axes, folder, debug), Watcher(r"^parador: exit (\d+)\s*$"), grace=20.0)
+        return converse(axes, parador_command(axes, folder, debug.stub(axes)), parador_watcher(), grace=20.0)
 
 
 def converse(axes, command, watcher, grace):

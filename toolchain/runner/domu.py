@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from . import stockxen
 from .archive import archive, read
 from .axes import Trouble
+from .boot import Folder
 from .machine import Guard, Machine, arguments, module
 from .packages import XENSTORED
 
@@ -196,7 +197,6 @@ class Reader:
 
 def run(axes, jobs, tell=lambda job: None, verbose=False, icount=False):
     """Runs the jobs in one boot of stock Xen; fills them in. True when domain 0 came to its end."""
-    from .boot import Folder
     folder = prepare(axes)
     plan, files = write_plan(jobs)
     contents = {"g/": b"", "plan": plan.encode(), **{name: read(path) for name, path in files.items()}}

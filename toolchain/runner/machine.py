@@ -124,10 +124,18 @@ class Machine:
                     threading.Thread(target=self.forward, daemon=True).start()
                 self.pump(ready)
         finally:
-            self.process.kill()
-            status = self.process.wait()
+            status = self.end()
             self.process.stdout.close()
         return status
+
+    def end(self):
+        """QEMU may put its files in order (a recording, say) before it has to go."""
+        self.process.terminate()
+        try:
+            return self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
     def forward(self):
         """A thread of its own: stdin, be it a terminal, a pipe or a file, into QEMU as fast as the guest takes it."""
@@ -138,7 +146,7 @@ class Machine:
                     return
                 if QUIT_KEY in data and sys.stdin.isatty():
                     self.quit = True
-                    self.process.kill()
+                    self.process.terminate()
                     return
                 os.write(self.process.stdin.fileno(), data)
         except (OSError, ValueError):

@@ -5,6 +5,7 @@ import gzip
 import os
 import re
 
+from . import boot
 from .machine import arguments, module
 from .packages import XEN
 
@@ -51,7 +52,6 @@ def command(axes, megabytes, kernel, words, ramdisk=None, options="", extra=()):
 
 def run(axes):
     """make run ON=xen: the same kernel file, alone, with domain 0's ramdisk."""
-    from . import boot
     with boot.Folder(axes) as folder:
         kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
         disk, _ = boot.ramdisks(axes)

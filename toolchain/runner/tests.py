@@ -117,7 +117,7 @@ def on_machine(command, watch):
 
 
 def test_on_parador(axes, name, role, report):
-    watcher = boot.Watcher(r"^parador: exit (\d+)\s*$")
+    watcher = boot.parador_watcher()
     command = arguments(axes, axes.mem or MEM, f"{axes.build}/parador-debug", axes.append, parador_modules(axes, name, role))
     lines, hang = on_machine(command, watcher)
     checks = [line for line in lines if "parador: check:" in line]
