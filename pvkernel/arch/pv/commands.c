@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shell's commands about the hypervisor. Read next: crash.c.
+ */
+#include "libpv/hypercall.h"
+#include "libpv/start.h"
+#include "pvkernel/arch/pv/pv.h"
+#include "pvkernel/core/lib.h"
+#include "pvkernel/core/shell.h"
+
+int cmd_crash(int argc, char **argv);
+
+static int only_parador(const char *what)
+{
+    kprintf("%s: this hypervisor is not Parador and doesn't tell (arch_0 gives -ENOSYS)\n", what);
+    return 1;
+}
+
+static int cmd_domains(int argc, char **argv)
+{
+    struct parador_domain_info d = { 0 };
+    struct parador_machine_info m;
+    (void)argc, (void)argv;
+    if (!pv_on_parador() || !pv_is_dom0()) {
+        kprintf("domain %u: this one, %lu pages%s\n", pv_domain_number(), pv_start_info->nr_pages,
+                pv_on_parador() ? " (domain 0 knows about the others)" : "; stock Xen tells no more here");
+        return 0;
+    }
+    kprintf("dom name      state     pages   cpu time  hypercalls  exceptions ports grants\n");
+    for (uint32_t i = 0; d.idx = i, HYPERVISOR_parador(PARADOR_domain_info, &d) == 0; i++) {
+        uint64_t ms = d.cpu_time_ns / 1000000;
+        d.name[sizeof(d.name) - 1] = 0;
+        kprintf("%3u %-9s %-7s %7lu %6lu.%03lu %11lu %11lu %5u %6u\n", d.domid, d.name,
+                d.crashed ? "crashed"
+                : d.dying ? "ended"
+                          : "lives",
+                d.tot_pages, ms / 1000, ms % 1000, d.nr_hypercalls, d.nr_exceptions, d.nr_ports, d.nr_grants);
+    }
+    if (HYPERVISOR_parador(PARADOR_machine_info, &m) == 0)
+        kprintf("machine: %lu frames, %lu free, %lu the hypervisor's; %u domains\n", m.total_frames,
+                m.free_frames, m.hypervisor_frames, m.nr_domains);
+    return 0;
+}
+
+static int cmd_why(int argc, char **argv)
+{
+    struct parador_why w = { .domid = DOMID_SELF };
+    uint64_t domid;
+    if (argc > 2 || (argc == 2 && (!str_number(argv[1], &domid) || domid >= DOMID_FIRST_RESERVED)))
+        return shell_usage(argv[0]);
+    if (argc == 2)
+        w.domid = (uint16_t)domid;
+    long error = HYPERVISOR_parador(PARADOR_why, &w);
+    if (error == -38) {
+        kprintf("why: stock Xen does not explain its refusals\n");
+        return 1;
+    }
+    if (error) {
+        kprintf("why: the hypervisor answers %ld\n", error);
+        return 1;
+    }
+    w.text[sizeof(w.text) - 1] = 0;
+    if (w.error)
+        kprintf("%s (error %d, rule %u, refusal number %u)\n", w.text, w.error, w.rule, w.count);
+    else
+        kprintf("nothing was refused so far\n");
+    return 0;
+}
+
+static int cmd_check(int argc, char **argv)
+{
+    (void)argc;
+    if (!pv_on_parador())
+        return only_parador(argv[0]);
+    long error = HYPERVISOR_parador(PARADOR_check, NULL);
+    kprintf("%s\n", error == -38 ? "the invariant checker is in the debug build only"
+                    : error      ? "the invariant checker found an inconsistency: see above"
+                                 : "all frames, counts and types are consistent");
+    return error ? 1 : 0;
+}
+
+static int cmd_destroy(int argc, char **argv)
+{
+    uint64_t domid;
+    if (argc != 2 || !str_number(argv[1], &domid))
+        return shell_usage(argv[0]);
+    if (!pv_on_parador())
+        return only_parador(argv[0]);
+    uint32_t id = (uint32_t)domid;
+    long error = HYPERVISOR_parador(PARADOR_destroy, &id);
+    if (error)
+        kprintf("destroy: domain %u: refused with %ld\n", id, error);
+    return error ? 1 : 0;
+}
+
+const struct command arch_commands[] = {
+    { "domains", "", "the domains of this machine", cmd_domains },
+    { "why", "[DOMAIN]", "why the hypervisor last refused something", cmd_why },
+    { "check", "", "runs the hypervisor's invariant checker", cmd_check },
+    { "destroy", "DOMAIN", "ends another domain (domain 0)", cmd_destroy },
+    { "crash", "[KIND]", "misbehaves, to show what then happens", cmd_crash },
+    { NULL, NULL, NULL, NULL },
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The start of pvkernel in a PV domain. One file in both roles, told apart by the command line: role=driver
+ * is domain 0 with xenstore server and block backend, role=guest any other domain; without the word, domain 0
+ * is the driver.
+ *
+ * main becomes the idle thread; everything else happens in threads that it starts. Read next: drivers.c,
+ * script.c.
+ */
+#include "libpv/hypercall.h"
+#include "libpv/start.h"
+#include "libpv/event.h"
+#include "pvkernel/arch/pv/pv.h"
+#include "pvkernel/core/archive.h"
+#include "pvkernel/core/errno.h"
+#include "pvkernel/core/lib.h"
+#include "pvkernel/core/page.h"
+#include "pvkernel/core/shell.h"
+#include "pvkernel/core/thread.h"
+
+static char prompt[12];
+
+static bool is_driver(void)
+{
+    char role[16];
+    if (!pv_cmdline_option("role", role, sizeof(role)))
+        return pv_is_dom0();
+    if (!str_equal(role, "driver") && !str_equal(role, "guest"))
+        kprintf("role=%s: driver or guest expected; going on as %s\n", role,
+                pv_is_dom0() ? "driver" : "guest");
+    return pv_is_dom0();
+}
+
+/* The first screen: what we are, what we have, what to try. */
+static void greet(bool driver)
+{
+    size_t offset = 0, files = 0, bytes = 0;
+    struct file f;
+    while (ramdisk_next(&offset, &f)) {
+        files += !f.directory;
+        bytes += f.size;
+    }
+    kprintf("pvkernel in domain %u of %s: ring 3, as %s\n", pv_domain_number(), arch_name(),
+            driver ? "the driver domain" : "a guest");
+    kprintf("  memory: %zu MB, %zu pages free; ramdisk: %zu files, %zu kB\n", pv_start_info->nr_pages >> 8,
+            page_free_count(), files, bytes >> 10);
+}
+
+static void hint(void)
+{
+    kprintf("  try: help, ps, mem, ls, run hello, run primes, disk%s\n",
+            pv_on_parador() ? ", domains, crash, why" : "");
+}
+
+static void kernel_main(void *arg)
+{
+    bool driver = is_driver();
+    (void)arg;
+    greet(driver);
+    if (driver) {
+        pv_services_start();
+        pv_script_run();
+    } else {
+        pv_frontends_start();
+    }
+    hint();
+    shell_main(prompt);
+}
+
+void main(struct start_info *si)
+{
+    (void)si;
+    pv_traps_setup();
+    pv_memory_setup();
+    thread_init();
+    pv_machine_setup();
+    pv_drivers_setup();
+    ksnprintf(prompt, sizeof(prompt), "d%u> ", pv_domain_number());
+    if (!thread_start("shell", kernel_main, NULL))
+        panic("no memory for the first thread");
+    pv_events_on();
+    thread_idle();
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Page-table entries are written by the hypervisor, which checks them. These batches collect requests, so
+ * that one hypercall carries many. A refused request is our own bug: panic, with the hypervisor's error.
+ */
+#ifndef PVKERNEL_ARCH_PV_MMU_H
+#define PVKERNEL_ARCH_PV_MMU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "libpv/memory.h"
+
+#define MMU_BATCH 64
+
+struct mmu_batch {
+    struct mmu_update request[MMU_BATCH];
+    unsigned n;
+};
+
+/* One entry (its address in the linear mapping) shall become `value`; a full batch is carried out first. */
+void mmu_set(struct mmu_batch *b, uint64_t *entry, uint64_t value);
+/* Carries out what was collected. */
+void mmu_commit(struct mmu_batch *b);
+
+/* Changes n pages of the linear mapping to read-only or back, by one multicall per 32 pages. */
+void mmu_protect(void *const *pages, unsigned n, bool readonly);
+
+/* Figures for the `mmu` line of `mem`: hypercalls made, and entries changed by them. */
+extern uint64_t mmu_calls, mmu_entries;
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of the PV port share.
+ */
+#ifndef PVKERNEL_ARCH_PV_PV_H
+#define PVKERNEL_ARCH_PV_PV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Takes over all exceptions, the system call callback and the way out of interrupts. */
+void pv_traps_setup(void);
+/* Gives the domain's memory to core's allocators. */
+void pv_memory_setup(void);
+/* The timer, the keyboard. */
+void pv_machine_setup(void);
+/* Where we are: domain number, "d1> ". */
+unsigned pv_domain_number(void);
+/* True on Parador (its arch_0 calls answer). */
+bool pv_on_parador(void);
+
+/* Gives the drivers threads to wait in, and the xenstore client too. */
+void pv_drivers_setup(void);
+/* Domain 0: starts xenstore server and block backend in a thread. */
+void pv_services_start(void);
+/* Any other domain: connects to xenstore, starts the frontends; registers their devices as they come. */
+void pv_frontends_start(void);
+
+/* Domain 0: runs the ramdisk's `script`, if there is one, then ends the machine and doesn't return. */
+void pv_script_run(void);
+/* Other domains: answers control/shutdown and control/parador-run, for ever (a thread's main function). */
+void pv_control_main(void *unused);
+/* Domain 0: asks all other domains to power off and waits for them, at most `seconds`. */
+void pv_stop_others(unsigned seconds);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The keyboard's queue. Keys are put in by interrupts and taken out by the one thread that reads (the shell,
+ * or a program that the shell waits for). Ctrl-C goes to the foreground program at once, not into the queue.
+ */
+#include "pvkernel/core/console.h"
+#include "pvkernel/core/arch.h"
+#include "pvkernel/core/errno.h"
+#include "pvkernel/core/lib.h"
+#include "pvkernel/core/process.h"
+#include "pvkernel/core/thread.h"
+
+#define CTRL(c) ((c) - '@')
+
+/* head, tail: ever growing; guarded by interrupts off. */
+static struct {
+    char keys[256];
+    unsigned head, tail;
+    struct waitq readers;
+} input = { .readers = { LIST_INIT(input.readers.waiters) } };
+
+void core_console_key(char c)
+{
+    if (c == CTRL('C') && process_interrupt())
+        return;
+    if (input.head - input.tail < sizeof(input.keys)) /* else it is lost */
+        input.keys[input.head++ % sizeof(input.keys)] = c;
+    wake_one(&input.readers);
+}
+
+void console_write(const char *text, size_t n)
+{
+    bool on = arch_irq_save();
+    arch_console_write(text, n);
+    arch_irq_restore(on);
+}
+
+static int getkey_until(uint64_t until)
+{
+    struct process *p = process_current();
+    int key = -1;
+    bool on = arch_irq_save();
+    while (input.head == input.tail && !(p && p->killed))
+        if (!wait_until(&input.readers, "a key", until))
+            break;
+    if (p && p->killed)
+        key = -KE_INTR;
+    else if (input.head != input.tail)
+        key = (unsigned char)input.keys[input.tail++ % sizeof(input.keys)];
+    arch_irq_restore(on);
+    return key;
+}
+
+int console_getkey(void)
+{
+    return getkey_until(NEVER);
+}
+
+int console_getkey_for(uint64_t ns)
+{
+    return getkey_until(arch_time_ns() + ns);
+}
+
+long console_read_line(char *line, size_t n)
+{
+    size_t len = 0;
+    while (n) {
+        int c = console_getkey();
+        if (c < 0)
+            return c;
+        if (c == CTRL('D') && len == 0)
+            return 0;
+        if (c == '\r' || c == '\n' || len + 1 == n) {
+            console_write("\n", 1);
+            line[len++] = '\n';
+            break;
+        }
+        if (c == CTRL('U')) {
+            for (; len; len--)
+                console_write("\b \b", 3);
+        } else if ((c == 127 || c == '\b') && len) {
+            len--;
+            console_write("\b \b", 3);
+        } else if (c >= ' ' && c != 127) {
+            line[len++] = (char)c;
+            console_write(&line[len - 1], 1);
+        }
+    }
+    return (long)len;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The console as core/ sees it: keys come in one by one, text goes out.
+ */
+#ifndef PVKERNEL_CORE_CONSOLE_H
+#define PVKERNEL_CORE_CONSOLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void console_write(const char *text, size_t n);
+/* Waits for a key: 0 to 255, or -KE_INTR when the program that waits was told to die. */
+int console_getkey(void);
+/* As above, at most `ns`; -1 when none came. */
+int console_getkey_for(uint64_t ns);
+/* A line typed by the user, with its newline and plain editing (backspace, Ctrl-U): its length, at most n.
+ * Ctrl-D on an empty line: 0. Or -KE_INTR. */
+long console_read_line(char *line, size_t n);
+
+#endif

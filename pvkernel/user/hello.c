@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hello [WORDS]: says hello, and what it was given. Exit status: the number of words.
+ */
+#include "sys.h"
+
+int main(int argc, char **argv)
+{
+    print("hello from user mode, process ");
+    print_number((unsigned long)syscall(SYS_getpid));
+    for (int i = 1; i < argc; i++) {
+        print(i == 1 ? ": " : " ");
+        print(argv[i]);
+    }
+    print("\n");
+    return argc - 1;
+}
