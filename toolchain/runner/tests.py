@@ -219,9 +219,10 @@ def run_guests(axes, systems, tests, report):
 def main(axes):
     systems = choose_systems(axes)
     tests = guest_tests(axes.tests)
-    targets = ["guest-tests", "host-tests"] + ([f"{axes.build}/parador-debug"] if "parador" in systems else [])
-    build.make(axes, *targets)
+    everything = [] if axes.tests else ["all", "user", "bench-guest"]
+    build.make(axes, *everything, "guest-tests", "host-tests", *([f"{axes.build}/parador-debug"] if systems != ["xen"] else []))
     report = Report(axes)
-    host_tests(axes, report)
+    if systems != ["xen"]:
+        host_tests(axes, report)
     run_guests(axes, systems, tests, report)
     return report.tally.finish(systems, allowed_differences())
