@@ -3,7 +3,7 @@
 
 The unit is guest instructions: under -icount shift=0 one tick of the TSC is one instruction, the same from run to run. The
 guest prints a JSON line a row. tests/bench/main.c names its roles as a guest test does: dom0 rows are measured in a domain
-0 that is alone, pair rows between two other domains. Goals stand in tests/bench/goals.txt.
+0 that is alone, pair rows between two other domains. Goals stand in tests/bench/goals.json.
 """
 import json
 import os
@@ -14,21 +14,16 @@ from .axes import Trouble
 from .machine import Guard, Machine, arguments, module
 
 ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]
-GOALS = "tests/bench/goals.txt"
+GOALS = "tests/bench/goals.json"
 NEAR = 1.25
 PATIENCE = {"cpu": 600, "idle": 300}
 MEM = 512
 
 
 def goals():
-    """{row: (goal as a number or "half", description)} in the file's order."""
-    found = {}
+    """{row: (goal as a number, "half" of Xen's, or None; what the row is)} in the file's order."""
     with open(GOALS, encoding="utf-8") as f:
-        for line in f:
-            if line.strip() and not line.startswith("#"):
-                name, goal, description = line.split(None, 2)
-                found[name] = (goal if goal == "half" else int(goal), description.strip())
-    return found
+        return {name: (row.get("goal"), row.get("text", "")) for name, row in json.load(f).items()}
 
 
 def roles():
@@ -107,7 +102,8 @@ def table(axes, results):
     known, counts = goals(), {"within": 0, "near": 0, "over": 0}
     names = [n for n in known if any(n in r for r in results.values())]
     names += sorted({n for r in results.values() for n in r} - set(known))
-    print(f"\n{'row':<22}{'parador':>12}{'xen':>12}{'ratio':>8}{'goal':>10}  {'':8}what it is (median, guest instructions)")
+    wide = max(map(len, names), default=0) + 1
+    print(f"\n{'row':<{wide}}{'parador':>12}{'xen':>12}{'ratio':>8}{'goal':>10}  {'':8}what it is (median, guest instructions)")
     for name in names:
         if axes.tests and not any(t in name for t in axes.tests):
             continue
@@ -120,7 +116,7 @@ def table(axes, results):
             counts[word] += 1
         ratio = f"{ours / theirs:.2f}" if ours is not None and theirs else ""
         cells = ["" if c is None else c for c in (ours, theirs)]
-        print(f"{name:<22}{cells[0]:>12}{cells[1]:>12}{ratio:>8}{goal if goal is not None else '':>10}  {word:8}{description}")
+        print(f"{name:<{wide}}{cells[0]:>12}{cells[1]:>12}{ratio:>8}{goal if goal is not None else '':>10}  {word:8}{description}")
     print(f"{counts['within']} rows within their goal, {counts['near']} within {NEAR} of it, {counts['over']} over")
 
 
