@@ -77,7 +77,7 @@ uint32_t blk_io_fill(struct blk_io *io, void *buf, uint64_t nr);
 
 /* Thread: reads or writes nr sectors and waits; several ios are in flight. op may be BLK_FLUSH or BLK_BARRIER
  * with nr 0. buf is aligned to BLK_SECTOR (and, for a frontend, in libpv's linear mapping). 0 or the first
- * error. */
+ * error; -EBUSY says that the peer still maps some of buf, so that it must never be used again, nor freed. */
 int blk_sync(struct blk_store *store, enum blk_op op, uint64_t sector, void *buf, uint64_t nr);
 
 /* "xvda" for 51712 (202 << 8), "xvdb" for 51728, ... by the numbering of virtual disks; "vbd-N" for others.

@@ -31,6 +31,9 @@ void xenbus_watch_del(struct xenbus_watch *w);
 
 /* Calls back for the watch events that are queued; false when there were none. */
 bool xenbus_work(void);
+/* Waits for the next watch event and calls back: the loop of a frontend domain's thread. (Domain 0 uses
+ * dom0_work.) */
+void xenbus_wait(void);
 
 /* dir/leaf into path. False when it doesn't fit. */
 bool xenbus_path(char path[XENBUS_PATH], const char *dir, const char *leaf);

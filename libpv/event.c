@@ -123,6 +123,13 @@ int pv_event_close(unsigned int port)
     return (int)err;
 }
 
+bool pv_event_connected(unsigned int port)
+{
+    struct evtchn_status status = { .dom = DOMID_SELF, .port = port };
+
+    return !HYPERVISOR_event_channel_op(EVTCHNOP_status, &status) && status.status == EVTCHNSTAT_interdomain;
+}
+
 int pv_event_send(unsigned int port)
 {
     struct evtchn_send op = { .port = port };

@@ -31,6 +31,9 @@ int pv_event_close(unsigned int port);
  */
 void pv_event_set_handler(unsigned int port, pv_event_fn fn, void *data);
 
+/* True while another domain is bound to the port; false once that domain closed its end, or is gone. */
+bool pv_event_connected(unsigned int port);
+
 /* Notifies the other end. 0 or a negative errno. */
 int pv_event_send(unsigned int port);
 

@@ -160,6 +160,16 @@ int pv_grant_unmap(grant_handle_t handle, void *vaddr)
     return op.status;
 }
 
+int pv_grant_map_batch(struct gnttab_map_grant_ref *ops, unsigned int n)
+{
+    return (int)HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, ops, n);
+}
+
+int pv_grant_unmap_batch(struct gnttab_unmap_grant_ref *ops, unsigned int n)
+{
+    return (int)HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, ops, n);
+}
+
 int pv_grant_copy(struct gnttab_copy *ops, unsigned int n)
 {
     return (int)HYPERVISOR_grant_table_op(GNTTABOP_copy, ops, n);

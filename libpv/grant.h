@@ -51,6 +51,11 @@ int pv_grant_map(domid_t from, grant_ref_t ref, void *vaddr, bool readonly, gran
 /* Ends a mapping; the entry at vaddr becomes not present. GNTST_okay or negative GNTST_*. */
 int pv_grant_unmap(grant_handle_t handle, void *vaddr);
 
+/* Runs n map or unmap operations in one call; each has its own status in ops[i].status. 0, or a negative
+ * errno of the call itself. */
+int pv_grant_map_batch(struct gnttab_map_grant_ref *ops, unsigned int n);
+int pv_grant_unmap_batch(struct gnttab_unmap_grant_ref *ops, unsigned int n);
+
 /* Runs n copy operations; each has its own status in ops[i].status. 0, or a negative errno of the call
  * itself. */
 int pv_grant_copy(struct gnttab_copy *ops, unsigned int n);
