@@ -37,6 +37,7 @@ struct vcpu {
     bool kernel_mode; /* of the guest; its own CPU */
     bool initialised; /* VCPUOP_initialise done; domain lock */
     uint8_t pad[2];
+    struct cpu *cpu;    /* where it runs or last ran, and its entry stack's way to the CPU's; switch_vcpu() */
     uint64_t info_mfn;  /* frame of a registered vcpu_info, INVALID_MFN.v: none */
     uint64_t time_area; /* guest virtual address of the secondary time area, 0: none */
     struct vcpu_arch arch;
@@ -45,10 +46,9 @@ struct vcpu {
     struct timer singleshot, periodic, poll_timer;
     uint64_t period_ns;
     struct refusal refusal;
-    struct history history[HISTORY];
-    uint32_t history_at;
-    uint32_t exceptions; /* bounced or emulated */
+    struct history history[HISTORY]; /* entry.S writes row hypercalls % HISTORY, then counts up */
     uint64_t hypercalls;
+    uint32_t exceptions; /* bounced or emulated */
 };
 
 _Static_assert(offsetof(struct vcpu, regs) == 8, "the entry stack must end on a multiple of 16");

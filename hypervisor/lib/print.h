@@ -22,6 +22,10 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format
 /* Prints when level <= log_level. No newline is added. */
 void printk(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Where printk()'s text goes: the serial line at first, console_own() (domain/console.c) once boot_main() has
+ * set it. */
+extern void (*print_sink)(const char *s, size_t n);
+
 #define say(...)  printk(LOG_ALWAYS, __VA_ARGS__)
 #define warn(...) printk(LOG_WARN, __VA_ARGS__)
 #define info(...) printk(LOG_INFO, __VA_ARGS__)

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The processor: instructions that C has no words for, features, and the few places where interrupts may come
+ * in.
+ */
+#ifndef X86_CPU_H
+#define X86_CPU_H
+
+#include "lib/types.h"
+#include "x86/percpu.h"
+
+/* What this processor has, of the things that Parador asks about; the same on all CPUs, constant after boot.
+ */
+struct cpu_features {
+    bool fsgsbase;
+    bool xsave;
+    bool smep;
+    bool gb_pages;
+    uint32_t xsave_size;        /* bytes that all of xcr0_mask need; at most a page */
+    uint64_t xcr0_mask;         /* XCR0 bits that guests may have */
+    uint64_t cr4;               /* what CR4 holds, always */
+    uint32_t tsc_khz, apic_khz; /* counts per ms */
+    uint32_t phys_bits;
+};
+extern struct cpu_features cpu_features;
+
+/* Boot: reads CPUID; a line and machine_exit(2) when something that Parador needs is missing. */
+void cpu_features_init(void);
+
+/* Lets interrupts in for a moment. Only where nothing is half-done: between the steps of boot, in schedule().
+ */
+static inline void cpu_window(void)
+{
+    __asm__ volatile("sti; nop; cli" ::: "memory");
+}
+
+/* Waits for the next interrupt; what it wants is in this_cpu()->work. The idle loop: while nothing is
+ * runnable, cpu_serve_work(), and if work is still 0, cpu_halt(). */
+static inline void cpu_halt(void)
+{
+    __asm__ volatile("sti; hlt; cli" ::: "memory");
+}
+
+/* Serves this_cpu()->work but WORK_SCHEDULE: timers (timer_run), console input. x86/work.c */
+void cpu_serve_work(void);
+
+/* An interrupt waits, or work does. For preempt_pending(): looks, lets nothing in. */
+static inline bool cpu_work_pending(void)
+{
+    return this_cpu()->work != 0;
+}
+
+static inline void cpu_set_work(struct cpu *c, uint32_t bits)
+{
+    __atomic_fetch_or(&c->work, bits, __ATOMIC_RELAXED);
+}
+
+/* Programs the local APIC's timer for a system time (ns, now_ns()); ~0: off. A deadline in the past fires at
+ * once. */
+void apic_timer_set(uint64_t deadline_ns);
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t val)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
+}
+
+/* rdmsr of a register that may not exist: 0, or -EFAULT for the #GP. */
+int rdmsr_safe(uint32_t msr, uint64_t *val) __must_check;
+
+static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
+}
+
+static inline uint8_t inb(uint16_t port)
+{
+    uint8_t val;
+
+    __asm__ volatile("inb %1, %0" : "=a"(val) : "Nd"(port));
+    return val;
+}
+
+static inline void outb(uint16_t port, uint8_t val)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(val), "Nd"(port));
+}
+
+static inline uint16_t inw(uint16_t port)
+{
+    uint16_t val;
+
+    __asm__ volatile("inw %1, %0" : "=a"(val) : "Nd"(port));
+    return val;
+}
+
+static inline void outw(uint16_t port, uint16_t val)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(val), "Nd"(port));
+}
+
+static inline uint32_t inl(uint16_t port)
+{
+    uint32_t val;
+
+    __asm__ volatile("inl %1, %0" : "=a"(val) : "Nd"(port));
+    return val;
+}
+
+static inline void outl(uint16_t port, uint32_t val)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(val), "Nd"(port));
+}
+
+static inline uint64_t read_cr0(void)
+{
+    uint64_t val;
+
+    __asm__ volatile("mov %%cr0, %0" : "=r"(val));
+    return val;
+}
+
+static inline void write_cr0(uint64_t val)
+{
+    __asm__ volatile("mov %0, %%cr0" : : "r"(val) : "memory");
+}
+
+static inline uint64_t read_cr2(void)
+{
+    uint64_t val;
+
+    __asm__ volatile("mov %%cr2, %0" : "=r"(val));
+    return val;
+}
+
+/* Loads CR3 and remembers it: the one way to change it. A full flush of this CPU's translations (nothing is
+ * global). */
+static inline void load_cr3(uint64_t maddr)
+{
+    this_cpu()->cr3 = maddr;
+    __asm__ volatile("mov %0, %%cr3" : : "r"(maddr) : "memory");
+}
+
+static inline void invlpg(uint64_t vaddr)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(vaddr) : "memory");
+}
+
+/* Both halves of an address space, 48 bits. */
+static inline bool is_canonical(uint64_t addr)
+{
+    return (uint64_t)((int64_t)addr >> 47) + 1 <= 1;
+}
+
+#endif

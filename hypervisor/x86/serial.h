@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * COM1, a 16550 at 115200 baud: polled transmit, receive announced by interrupt (WORK_CONSOLE). Without a
+ * serial port characters vanish and none arrive. Callers hold the console's lock (domain/console.c).
+ */
+#ifndef X86_SERIAL_H
+#define X86_SERIAL_H
+
+#include "lib/types.h"
+
+void serial_init(void);
+
+/* A newline is sent as carriage return and newline. */
+void serial_putc(char c);
+void serial_write(const char *s, size_t n);
+
+/* The next received character, -1: none. */
+int serial_getc(void);
+
+#endif
