@@ -149,10 +149,10 @@ def main(axes):
         return converse(axes, parador_command(axes, folder, debug.stub(axes)), parador_watcher(), grace=20.0)
 
 
-def converse(axes, command, watcher, grace):
+def converse(axes, command, watcher, grace, show=to_stdout):
     """Runs a machine with the user's keys; the exit status that the watcher found."""
     guard = None if sys.stdin.isatty() and axes.script is None else Guard(**PATIENCE)
-    machine = Machine(command, show=to_stdout, watch=watcher, keys=True, guard=guard, grace=grace)
+    machine = Machine(command, show=show, watch=watcher, keys=True, guard=guard, grace=grace)
     machine.run()
     if watcher.status is not None:
         return watcher.status

@@ -44,6 +44,27 @@ class Watcher:
         return self.ended
 
 
+class Quiet:
+    """A show function that leaves out Xen's own lines until domain 0 speaks: the first screen is the guest's. What was
+    left out is in `hidden`. Bytes pass at once otherwise, so that a prompt is seen."""
+
+    MARK = b"(XEN)"
+
+    def __init__(self, show):
+        self.show, self.hidden, self.held, self.on = show, [], b"", True
+
+    def __call__(self, data):
+        if not self.on:
+            return self.show(data)
+        self.held += data
+        while b"\n" in self.held and self.held.startswith((self.MARK, b"\r", b"\n", b"\x1b")):
+            line, _, self.held = self.held.partition(b"\n")
+            self.hidden.append(line.decode("latin1").strip())
+        if self.held and not self.MARK.startswith(self.held[:5]) and self.held[:1] not in b"\r\x1b":
+            self.on = False
+            self.show(self.held)
+
+
 def command(axes, megabytes, kernel, words, ramdisk=None, options="", extra=()):
     """QEMU's command line for Xen with `kernel` (a path without spaces) as its domain 0."""
     modules = [module(kernel, words)] + ([module(ramdisk)] if ramdisk else [])
@@ -58,4 +79,9 @@ def run(axes):
         script = " script" if axes.script is not None else ""
         words = f"role=driver domains=1{script} {axes.args}"
         line = command(axes, axes.mem or MEM, kernel, words, folder.write("ramdisk0", disk))
-        return boot.converse(axes, line, Watcher(), grace=0.0)
+        quiet = Quiet(boot.to_stdout)
+        watcher = Watcher()
+        status = boot.converse(axes, line, watcher, grace=0.0, show=boot.to_stdout if "loglvl=" in axes.append else quiet)
+        if quiet.on or watcher.status is None:
+            print("\n".join(quiet.hidden[-12:]))
+        return status
