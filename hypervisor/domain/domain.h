@@ -34,9 +34,10 @@ struct vcpu {
     struct cpu_user_regs regs; /* offset 8: the entry stack ends at regs.es, which is aligned to 16 */
     struct vcpu_info *info;    /* in shared_info, or where register_vcpu_info put it (Parador's mapping) */
     uint32_t id;
-    bool kernel_mode; /* of the guest; its own CPU */
-    bool initialised; /* VCPUOP_initialise done; domain lock */
-    uint8_t pad[2];
+    bool kernel_mode;   /* of the guest; its own CPU */
+    bool initialised;   /* VCPUOP_initialise done; domain lock */
+    bool areas_due;     /* an area wants an update; toggle_guest_mode() to kernel calls vcpu_update_areas() */
+    bool nmi_pending;   /* VCPUOP_send_nmi: x86 delivers it on the way out if the guest has a handler */
     struct cpu *cpu;    /* where it runs or last ran, and its entry stack's way to the CPU's; switch_vcpu() */
     uint64_t info_mfn;  /* frame of a registered vcpu_info, INVALID_MFN.v: none */
     uint64_t time_area; /* guest virtual address of the secondary time area, 0: none */
@@ -76,13 +77,13 @@ struct domain {
     struct lock page_lock; /* LOCK_PAGE_LIST: the next four */
     uint32_t page_list;    /* first frame of the list, 0: empty */
     uint64_t tot_pages, max_pages;
-    uint64_t teardown_cursor;
+    uint64_t teardown_cursor; /* mm's, in paging_relinquish and domain_frames_relinquish */
+    uint8_t teardown_stage;   /* enum teardown_stage (domain/teardown.c) */
     const struct paging_ops *paging;
 
     struct evtchn_domain evtchn;
     struct grant_table *grant; /* its own lock, LOCK_GRANT */
 
-    uint16_t global_virq_pad;
     uint64_t store_mfn, console_mfn; /* as built; constant */
     uint32_t store_port, console_port;
     uint64_t frames_before; /* free frames before it was built, for the report at its end */
@@ -93,7 +94,7 @@ struct domain {
 
 enum dying { ALIVE, DYING, DEAD };
 
-#define DOMID_MAX_BOOT 256
+#define DOMID_MAX_BOOT 256 /* domids are below */
 
 extern struct domain *domain0; /* constant after boot */
 extern struct domain idle_domain;
@@ -111,13 +112,19 @@ struct domain *get_domain_by_index(unsigned int idx) __must_check;
 struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_vcpus,
                              uint64_t max_pages) __must_check;
 void domain_unpause(struct domain *d);
+/* vcpu `id` of d, or NULL. */
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint64_t id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
 
 /* SCHEDOP_shutdown: stops all vcpus for good, tells domain 0 (VIRQ_DOM_EXC), then destroys unless domain 0
  * keeps it. */
 void domain_shutdown(struct domain *d, uint8_t reason);
 /* Marks it dying and frees everything, in preemptible steps run from schedule(). */
 void domain_destroy(struct domain *d);
-/* Does a step of any pending destruction; false: nothing to do. Called when idle and from exit work. */
+/* Does a step of any pending destruction (at most about 20,000 instructions); false: nothing to do. Called by
+ * schedule() only. */
 bool domain_teardown_step(void);
 
 /* Ends the machine when the last domain is gone: prints the exit line (boot/exit.c). */

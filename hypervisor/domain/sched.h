@@ -63,6 +63,10 @@ void vcpu_yield(struct vcpu *v);
 void vcpu_pause(struct vcpu *v, uint8_t why);
 void vcpu_unpause(struct vcpu *v, uint8_t why);
 
+/* Writes the registered runstate and time areas of the running vcpu, in kernel mode; else sets v->areas_due.
+ */
+void vcpu_update_areas(struct vcpu *v);
+
 /* Chooses and switches (x86/switch.h); idles until someone is runnable. Returns the vcpu to go out to. */
 struct vcpu *schedule(void);
 

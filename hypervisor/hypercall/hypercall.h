@@ -64,6 +64,7 @@ DO(sched_op);
 DO(sched_op_compat);
 DO(callback_op);
 DO(event_channel_op);
+DO(event_channel_op_compat);
 DO(physdev_op);
 DO(arch_0);
 #undef DO

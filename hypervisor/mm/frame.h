@@ -108,6 +108,15 @@ uint64_t frames_hv(void);    /* owned by Parador: image, tables, heap pages */
 mfn_t domain_frames_alloc(struct domain *d, unsigned int order) __must_check;
 bool domain_frame_release(struct domain *d, mfn_t m) __must_check;
 
+/* Destruction, preemptible: drops `allocated` of all frames of d. 0 or -ERESTART. Frames that others still
+ * map stay in d->tot_pages until their last reference goes. */
+int domain_frames_relinquish(struct domain *d) __must_check;
+
+/* GNTTABOP_transfer: frame m with its contents changes owner. Only if its one reference is `allocated`; its
+ * type goes first (XSA-214), translations are flushed. 0; -EBUSY: other references; -EINVAL: not from's;
+ * -ENOMEM: `to` has max_pages already. */
+int domain_frame_move(struct domain *from, struct domain *to, mfn_t m) __must_check;
+
 /*
  * A page of Parador's that the guest may map writable (shared_info, grant tables): permanently FT_WRITABLE,
  * never a table, not among the domain's pages. The direct-map address, zeroed, or NULL. Freed when the last
@@ -115,6 +124,8 @@ bool domain_frame_release(struct domain *d, mfn_t m) __must_check;
  */
 void *shared_page_alloc(struct domain *d) __must_check;
 void shared_page_free(void *page);
+/* Nobody but Parador has a reference to it (the end of a domain waits for that). */
+bool shared_page_idle(const void *page);
 
 /* General references: get fails (false) unless the frame has that owner and a reference already. */
 bool get_frame(struct domain *d, mfn_t m) __must_check;

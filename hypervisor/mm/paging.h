@@ -32,6 +32,27 @@ extern const struct paging_ops pv_direct;
  * already; pins nothing. */
 int paging_init_vcpu_root(struct vcpu *v, mfn_t l4) __must_check;
 
+/*
+ * Grant mappings, for domain/grant*.c (mm implements them). `entry` is the L1 entry as the guest would write
+ * it (frame, P A D NX, RW unless read-only, US for GNTMAP_application_map, the guest's available bits); mm
+ * adjusts it like any other and marks it as a grant's. addr: the virtual address to map at in v's kernel
+ * tables, or with by_pte the machine address of the L1 entry. All give 0 or a negative GNTST_*
+ * (GNTST_general_error: no L1 table there, not v's domain's, misaligned, not validated, or the entry is not
+ * what `entry` says: compare frame and present bit, XSA-234). They flush nothing; the caller does, before it
+ * drops references.
+ *
+ * References: the caller of paging_map_grant holds one to the frame against its owner (get_frame_type
+ * FT_WRITABLE for a writable mapping, else get_frame), and on success the L1 entry has it. What was mapped
+ * there before is put like at any change. Unmap and replace hand the entry's reference back to the caller,
+ * who puts it after the flush. A grant entry that is destroyed in another way is put by mm like any other
+ * entry, and unless the domain is dying or shut down, mm ends it by domain_crash: its grant can never be
+ * unmapped.
+ */
+int paging_map_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte) __must_check;
+int paging_unmap_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte) __must_check;
+/* Moves the entry at new_addr, which becomes empty, to addr, where `entry` was. */
+int paging_replace_grant(struct vcpu *v, uint64_t addr, uint64_t entry, uint64_t new_addr) __must_check;
+
 /* Destruction, preemptible: unpins all tables, drops all roots. 0 or -ERESTART. */
 int paging_relinquish(struct domain *d) __must_check;
 
