@@ -59,13 +59,15 @@ void thread_init(void)
     sched.current = sched.idle = t;
 }
 
-/* One timer for both purposes. */
+/* One timer for both purposes. A slice that is over already needs none: the switch is on its way, and a timer
+ * in the past would come again and again before it. */
 static void set_timer(void)
 {
     uint64_t when = NEVER;
     if (!list_empty(&sched.sleepers))
         when = container_of(sched.sleepers.next, struct thread, sleep_link)->wake_at;
-    if (!list_empty(&sched.ready) && sched.current != sched.idle && sched.current->slice_end < when)
+    if (!sched.resched && !list_empty(&sched.ready) && sched.current != sched.idle &&
+        sched.current->slice_end < when)
         when = sched.current->slice_end;
     if (when != NEVER)
         arch_timer_set(when);

@@ -13,7 +13,7 @@ static int equal(const char *a, const char *b)
     return *a == *b;
 }
 
-static int data;
+static volatile int data;
 
 static int deep(int n)
 {

@@ -12,7 +12,7 @@ int cmd_crash(int argc, char **argv);
 
 static int only_parador(const char *what)
 {
-    kprintf("%s: this hypervisor is not Parador and doesn't tell (arch_0 gives -ENOSYS)\n", what);
+    kprintf("%s: only Parador can do that, and this is not Parador\n", what);
     return 1;
 }
 
@@ -50,11 +50,11 @@ static int cmd_why(int argc, char **argv)
         return shell_usage(argv[0]);
     if (argc == 2)
         w.domid = (uint16_t)domid;
-    long error = HYPERVISOR_parador(PARADOR_why, &w);
-    if (error == -38) {
+    if (!pv_on_parador()) {
         kprintf("why: stock Xen does not explain its refusals\n");
         return 1;
     }
+    long error = HYPERVISOR_parador(PARADOR_why, &w);
     if (error) {
         kprintf("why: the hypervisor answers %ld\n", error);
         return 1;
