@@ -15,6 +15,11 @@ struct symbols {
     uint64_t strings_size;
 };
 
+struct elf_image;
+
+/* Remembers the symbol table of domain domid's kernel, whose file stays where it is. NULL: it has none. */
+const struct symbols *symbols_keep(uint16_t domid, const struct elf_image *image);
+
 /* Writes "name+0x12" for addr to buf (size bytes with the final zero), or "" if nothing is known. s may be
  * NULL. */
 void symbols_name(const struct symbols *s, uint64_t addr, char *buf, size_t size);

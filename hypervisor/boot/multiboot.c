@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the boot loader tells, Multiboot 1 and 2, copied into struct boot_info.
+ *
+ * Both are lists of memory ranges, modules and command lines in memory that is not reserved for them. Copied:
+ * ranges, module addresses, Parador's command line. Not copied: the modules and their command lines; these
+ * stay where they are, inside [reserved_start, reserved_end). The loader is trusted, but nothing is read from
+ * beyond the direct map of the first 4 GiB, and counts are bounded by our own tables.
+ *
+ * Sources: Multiboot Specification 0.6.96, section 3.3; Multiboot2 Specification 2.0, section 3.4.
+ */
+#include "boot/boot.h"
+#include "boot/cmdline.h"
+#include "boot/exit.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/layout.h"
+
+#define MB1_MAGIC    0x2badb002
+#define MB2_MAGIC    0x36d76289
+#define LIMIT        (1ULL << 32) /* of the direct map at this point */
+#define LONGEST_LINE 4096
+#define MB_RAM       1
+
+struct mb1_info {
+    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length,
+        mmap_addr;
+};
+#define MB1_MEM     (1u << 0)
+#define MB1_CMDLINE (1u << 2)
+#define MB1_MODS    (1u << 3)
+#define MB1_MMAP    (1u << 6)
+
+struct mb1_module {
+    uint32_t start, end, cmdline, pad;
+};
+
+struct mb1_range {
+    uint32_t size; /* of what follows */
+    uint64_t addr, len;
+    uint32_t type;
+} __attribute__((packed));
+
+struct mb2_tag {
+    uint32_t type, size;
+};
+enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_MODULE = 3, MB2_MMAP = 6 };
+
+struct mb2_module {
+    struct mb2_tag tag;
+    uint32_t start, end;
+    char cmdline[];
+};
+
+struct mb2_mmap {
+    struct mb2_tag tag;
+    uint32_t entry_size, version;
+};
+
+struct mb2_range {
+    uint64_t addr, len;
+    uint32_t type, zero;
+};
+
+static void add_range(struct boot_info *bi, uint64_t start, uint64_t len)
+{
+    if (!len || start + len < start)
+        return;
+    if (bi->nr_ranges == BOOT_MAX_RANGES) {
+        warn("memory at %#llx is not used: more than %u ranges\n", (unsigned long long)start,
+             BOOT_MAX_RANGES);
+        return;
+    }
+    bi->ranges[bi->nr_ranges++] = (struct boot_range){ start, start + len };
+}
+
+/* Keeps a command line of the loader's from being overwritten. */
+static void reserve_line(struct boot_info *bi, const char *line)
+{
+    uint64_t start = virt_to_maddr(line), end = start + strnlen(line, LONGEST_LINE) + 1;
+
+    if (!bi->reserved_end) {
+        bi->reserved_start = start;
+        bi->reserved_end = end;
+    }
+    bi->reserved_start = MIN(bi->reserved_start, start);
+    bi->reserved_end = MAX(bi->reserved_end, end);
+}
+
+static void add_module(struct boot_info *bi, uint64_t start, uint64_t end, const char *cmdline)
+{
+    if (bi->nr_modules == BOOT_MAX_MODULES || end < start) {
+        exit_note_trouble();
+        say("parador: module %u is left out: %s\n", bi->nr_modules,
+            end < start ? "its end is before its start" : "too many");
+        return;
+    }
+    bi->modules[bi->nr_modules++] = (struct boot_module){ start, end, cmdline };
+    if (*cmdline)
+        reserve_line(bi, cmdline);
+}
+
+static const char *line_at(uint32_t maddr)
+{
+    return maddr ? maddr_to_virt(maddr) : "";
+}
+
+static void parse_mb1(uint64_t maddr, struct boot_info *bi)
+{
+    const struct mb1_info *info = maddr_to_virt(maddr);
+
+    if (info->flags & MB1_CMDLINE)
+        snprintf(bi->cmdline, sizeof(bi->cmdline), "%s", line_at(info->cmdline));
+    if (info->flags & MB1_MMAP) {
+        uint64_t at = info->mmap_addr, end = at + info->mmap_length;
+
+        while (at + sizeof(struct mb1_range) <= end) {
+            const struct mb1_range *r = maddr_to_virt(at);
+
+            if (r->type == MB_RAM)
+                add_range(bi, r->addr, r->len);
+            at += sizeof(r->size) + r->size;
+        }
+    } else if (info->flags & MB1_MEM) {
+        add_range(bi, 0, (uint64_t)info->mem_lower << 10);
+        add_range(bi, 1 << 20, (uint64_t)info->mem_upper << 10);
+    }
+    for (uint32_t i = 0; info->flags & MB1_MODS && i < info->mods_count; i++) {
+        const struct mb1_module *m = maddr_to_virt(info->mods_addr + i * sizeof(*m));
+
+        add_module(bi, m->start, m->end, line_at(m->cmdline));
+    }
+}
+
+static void parse_mb2_mmap(const struct mb2_mmap *mmap, struct boot_info *bi)
+{
+    const char *at = (const char *)(mmap + 1), *end = (const char *)mmap + mmap->tag.size;
+
+    for (; mmap->entry_size >= sizeof(struct mb2_range) && at + mmap->entry_size <= end;
+         at += mmap->entry_size) {
+        const struct mb2_range *r = (const struct mb2_range *)(const void *)at;
+
+        if (r->type == MB_RAM)
+            add_range(bi, r->addr, r->len);
+    }
+}
+
+static void parse_mb2(uint64_t maddr, struct boot_info *bi)
+{
+    uint32_t total = *(const uint32_t *)maddr_to_virt(maddr);
+    const struct mb2_tag *tag;
+
+    for (uint64_t at = 8; at + sizeof(*tag) <= total; at += ROUND_UP((uint64_t)tag->size, 8)) {
+        tag = maddr_to_virt(maddr + at);
+        if (tag->type == MB2_END || tag->size < sizeof(*tag))
+            return;
+        if (tag->type == MB2_CMDLINE) {
+            snprintf(bi->cmdline, sizeof(bi->cmdline), "%s", (const char *)(tag + 1));
+        } else if (tag->type == MB2_MODULE) {
+            const struct mb2_module *m = (const void *)tag;
+
+            add_module(bi, m->start, m->end, m->cmdline);
+        } else if (tag->type == MB2_MMAP) {
+            parse_mb2_mmap((const void *)tag, bi);
+        }
+    }
+}
+
+/* Parador's own words. */
+static int obey_cmdline(const struct boot_info *bi)
+{
+    struct boot_options o;
+    char why[160];
+
+    if (!cmdline_parse(bi->cmdline, &o, why, sizeof(why))) {
+        say("parador: command line: %s\n", why);
+        return -EINVAL;
+    }
+    log_level = o.log_level;
+    return 0;
+}
+
+int multiboot_parse(uint32_t magic, uint64_t maddr, struct boot_info *bi)
+{
+    memset(bi, 0, sizeof(*bi));
+    if (magic == MB1_MAGIC && maddr < LIMIT) {
+        parse_mb1(maddr, bi);
+    } else if (magic == MB2_MAGIC && maddr < LIMIT) {
+        parse_mb2(maddr, bi);
+    } else {
+        say("parador: not started by a Multiboot loader (magic %#x)\n", magic);
+        return -EINVAL;
+    }
+    if (!bi->nr_ranges) {
+        say("parador: the boot loader gave no memory map\n");
+        return -EINVAL;
+    }
+    return obey_cmdline(bi);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A guest's addresses by name: the nearest function at or below, out of the kernel's own symbol table.
+ *
+ * The table lies in the pages of the boot module and costs nothing until a report asks. It is hostile input
+ * like the rest of the file: every name is looked at only inside the string table, and only letters that do
+ * no harm on a console get out.
+ */
+#include "boot/symbols.h"
+#include "boot/elf.h"
+#include "domain/domain.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+struct elf_symbol {
+    uint32_t name;
+    uint8_t info, other;
+    uint16_t section;
+    uint64_t value, size;
+};
+
+#define STT_NOTYPE 0
+#define STT_FUNC   2
+#define NAME_MAX   48
+
+static struct symbols kept[DOMID_MAX_BOOT]; /* by domid; filled at boot, constant after that */
+
+const struct symbols *symbols_keep(uint16_t domid, const struct elf_image *image)
+{
+    if (domid >= DOMID_MAX_BOOT || !image->symtab_size)
+        return NULL;
+    kept[domid] =
+        (struct symbols){ image->file + image->symtab, image->symtab_size / sizeof(struct elf_symbol),
+                          (const char *)image->file + image->strtab, image->strtab_size };
+    return &kept[domid];
+}
+
+/* Functions, and labels of assembly code. */
+static bool is_code(const struct elf_symbol *sym)
+{
+    unsigned int type = sym->info & 15;
+
+    return sym->section && (type == STT_FUNC || type == STT_NOTYPE);
+}
+
+static size_t copy_name(const struct symbols *s, uint32_t at, char *name)
+{
+    size_t n = 0;
+
+    while (n < NAME_MAX && at + (uint64_t)n < s->strings_size && s->strings[at + n] > ' ' &&
+           s->strings[at + n] <= '~') {
+        name[n] = s->strings[at + n];
+        n++;
+    }
+    name[n] = '\0';
+    return n;
+}
+
+void symbols_name(const struct symbols *s, uint64_t addr, char *buf, size_t size)
+{
+    struct elf_symbol sym, best = { 0 };
+    char name[NAME_MAX + 1];
+
+    buf[0] = '\0';
+    for (uint64_t i = 0; s && i < s->count; i++) {
+        memcpy(&sym, (const char *)s->table + i * sizeof(sym), sizeof(sym));
+        if (is_code(&sym) && sym.value <= addr && sym.value > best.value)
+            best = sym;
+    }
+    if (best.value && copy_name(s, best.name, name))
+        snprintf(buf, size, "%s+0x%llx", name, (unsigned long long)(addr - best.value));
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One serial line for everybody.
+ *
+ * One domain has the keyboard: its output appears at once, so that a prompt is seen. The others' output is
+ * held back until a line is whole. Once several domains exist each line begins with its domain's name. When
+ * somebody else prints while the keyboard owner's line is unfinished, that line is ended, and shown again
+ * below: the line that the user types on is always the last.
+ *
+ * What the keyboard owner has unfinished is kept in d->line like everybody's, so that it can be shown again.
+ * Everything here is guarded by console.lock (LOCK_CONSOLE, innermost: nothing is called with it held but the
+ * serial driver). Events are sent after it was dropped. Read next: domain/keys.c.
+ */
+#include "domain/console.h"
+#include "domain/domain.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "x86/serial.h"
+
+#define INPUT_SIZE 1024 /* power of two */
+#define KEY_CTRL_T 0x14
+
+static struct {
+    struct lock lock;     /* all that follows */
+    struct domain *owner; /* has the keyboard; NULL: none yet */
+    uint32_t domains;     /* that began and did not end */
+    bool marks;           /* lines bear their domain's name */
+    bool owner_line;      /* the cursor stands in the owner's unfinished line */
+    bool own_line;        /* the cursor stands in an unfinished line of Parador's */
+    bool key_next;        /* Ctrl-T was pressed: the next one is a debug key */
+    uint32_t in_prod, in_cons;
+    char in[INPUT_SIZE];
+} console = { .lock = LOCK_INIT(LOCK_CONSOLE) };
+
+static void put(const char *s)
+{
+    serial_write(s, strlen(s));
+}
+
+static void mark_locked(const struct domain *d)
+{
+    if (!console.marks)
+        return;
+    put("[");
+    put(d->name);
+    put("] ");
+}
+
+/* Somebody else than the owner prints: on a line of its own. */
+static void begin_line_locked(void)
+{
+    if (console.owner_line || console.own_line)
+        put("\n");
+    console.owner_line = console.own_line = false;
+}
+
+static void show_owner_locked(void)
+{
+    struct domain *d = console.owner;
+
+    if (!d || !d->line_len || console.owner_line || console.own_line)
+        return;
+    mark_locked(d);
+    serial_write(d->line, d->line_len);
+    console.owner_line = true;
+}
+
+static void keep(struct domain *d, char c)
+{
+    if (d->line_len == sizeof(d->line)) { /* the last half is enough to see where one was */
+        memcpy(d->line, d->line + sizeof(d->line) / 2, sizeof(d->line) / 2);
+        d->line_len = sizeof(d->line) / 2;
+    }
+    d->line[d->line_len++] = c;
+}
+
+/* Owner's output: shown as it comes. A carriage return begins the line anew (line editors redraw it), so the
+ * mark comes again with the next character. */
+static void write_owner_locked(struct domain *d, char c)
+{
+    if (console.own_line)
+        begin_line_locked();
+    if (c != '\r' && !d->line_len && !(c == '\n' && console.owner_line))
+        mark_locked(d);
+    serial_write(&c, 1);
+    console.owner_line = c != '\n';
+    if (c == '\n' || c == '\r')
+        d->line_len = 0;
+    else if (c != '\b')
+        keep(d, c);
+    else if (d->line_len > 1)
+        d->line_len--;
+}
+
+/* Others' output: a line at a time, over-long ones in pieces. */
+static void write_other_locked(struct domain *d, char c)
+{
+    if (c != '\n' && c != '\r')
+        d->line[d->line_len++] = c;
+    if (c != '\n' && d->line_len < sizeof(d->line))
+        return;
+    begin_line_locked();
+    mark_locked(d);
+    serial_write(d->line, d->line_len);
+    put("\n");
+    d->line_len = 0;
+}
+
+void console_write(struct domain *d, const char *buf, size_t n)
+{
+    lock_take(&console.lock);
+    for (size_t i = 0; i < n; i++) {
+        if (d == console.owner)
+            write_owner_locked(d, buf[i]);
+        else
+            write_other_locked(d, buf[i]);
+    }
+    show_owner_locked();
+    lock_drop(&console.lock);
+}
+
+void console_own(const char *buf, size_t n)
+{
+    if (!n)
+        return;
+    lock_take(&console.lock);
+    if (!console.own_line)
+        begin_line_locked();
+    serial_write(buf, n);
+    console.own_line = buf[n - 1] != '\n';
+    show_owner_locked();
+    lock_drop(&console.lock);
+}
+
+size_t console_read(struct domain *d, char *buf, size_t n)
+{
+    size_t got = 0;
+
+    lock_take(&console.lock);
+    while (d == console.owner && got < n && console.in_cons != console.in_prod)
+        buf[got++] = console.in[console.in_cons++ % INPUT_SIZE];
+    lock_drop(&console.lock);
+    return got;
+}
+
+/* Input beyond what the buffer holds is lost, like on a real line. */
+static void input_char(char c)
+{
+    lock_take(&console.lock);
+    if (console.in_prod - console.in_cons < INPUT_SIZE)
+        console.in[console.in_prod++ % INPUT_SIZE] = c;
+    lock_drop(&console.lock);
+}
+
+void console_input(void)
+{
+    bool any = false;
+    struct domain *owner;
+    int c;
+
+    while ((c = serial_getc()) >= 0) {
+        bool key = console.key_next;
+
+        console.key_next = !key && c == KEY_CTRL_T;
+        if (key && c != KEY_CTRL_T) {
+            keys_pressed((char)c);
+        } else if (!console.key_next) {
+            input_char((char)c);
+            any = true;
+        }
+    }
+    owner = console.owner;
+    if (any && owner)
+        evtchn_send_global_virq(owner, VIRQ_CONSOLE);
+}
+
+static void set_owner(struct domain *d)
+{
+    lock_take(&console.lock);
+    begin_line_locked();
+    console.owner = d;
+    console.in_cons = console.in_prod; /* what was typed for another is not for this one */
+    lock_drop(&console.lock);
+    if (console.marks)
+        say("The keyboard is at %s now (Ctrl-T and a digit or Tab moves it, Ctrl-T ? tells more).\n",
+            d->name);
+}
+
+void console_focus(uint16_t domid)
+{
+    struct domain *d = get_domain(domid);
+
+    if (!d)
+        return;
+    if (!d->shut_down && !d->dying)
+        set_owner(d);
+    put_domain(d);
+}
+
+void console_focus_next(void)
+{
+    uint32_t after = console.owner ? console.owner->domid : 0xffff;
+    struct domain *d, *first = NULL, *next = NULL;
+
+    for (unsigned int i = 0; !next && (d = get_domain_by_index(i)); i++) {
+        bool alive = !d->shut_down && !d->dying && d != console.owner;
+
+        put_domain(d); /* nothing that ends a domain runs meanwhile: one CPU, and interrupts are off */
+        if (alive && !first)
+            first = d;
+        if (alive && d->domid > after)
+            next = d;
+    }
+    if (next || first)
+        set_owner(next ? next : first);
+}
+
+void console_domain_begins(struct domain *d)
+{
+    lock_take(&console.lock);
+    console.marks |= ++console.domains > 1;
+    if (!console.owner)
+        console.owner = d;
+    lock_drop(&console.lock);
+}
+
+void console_domain_ends(struct domain *d)
+{
+    lock_take(&console.lock);
+    if (d->line_len && d != console.owner)
+        write_other_locked(d, '\n');
+    begin_line_locked();
+    d->line_len = 0;
+    console.domains--;
+    lock_drop(&console.lock);
+    if (d != console.owner)
+        return;
+    console_focus_next();
+    if (d == console.owner)
+        console.owner = NULL;
+}
