@@ -174,16 +174,17 @@ void console_input(void)
         evtchn_send_global_virq(owner, VIRQ_CONSOLE);
 }
 
-static void set_owner(struct domain *d)
+static void set_owner_locked(struct domain *d)
 {
-    lock_take(&console.lock);
     begin_line_locked();
     console.owner = d;
     console.in_cons = console.in_prod; /* what was typed for another is not for this one */
-    lock_drop(&console.lock);
-    if (console.marks)
-        say("The keyboard is at %s now (Ctrl-T and a digit or Tab moves it, Ctrl-T ? tells more).\n",
-            d->name);
+    show_owner_locked();
+}
+
+static bool may_own(const struct domain *d)
+{
+    return !d->shut_down && !d->dying;
 }
 
 void console_focus(uint16_t domid)
@@ -192,27 +193,41 @@ void console_focus(uint16_t domid)
 
     if (!d)
         return;
-    if (!d->shut_down && !d->dying)
-        set_owner(d);
+    lock_take(&console.lock);
+    if (may_own(d))
+        set_owner_locked(d);
+    lock_drop(&console.lock);
     put_domain(d);
+}
+
+/* The first living domain after `domid`, around the end. 0xffff if there is none. */
+static uint16_t next_domid(uint32_t domid)
+{
+    uint16_t first = 0xffff, next = 0xffff;
+    struct domain *d;
+
+    for (unsigned int i = 0; next == 0xffff && (d = get_domain_by_index(i)); i++) {
+        if (may_own(d) && first == 0xffff)
+            first = d->domid;
+        if (may_own(d) && d->domid > domid)
+            next = d->domid;
+        put_domain(d);
+    }
+    return next == 0xffff ? first : next;
 }
 
 void console_focus_next(void)
 {
-    uint32_t after = console.owner ? console.owner->domid : 0xffff;
-    struct domain *d, *first = NULL, *next = NULL;
+    struct domain *owner = console.owner;
 
-    for (unsigned int i = 0; !next && (d = get_domain_by_index(i)); i++) {
-        bool alive = !d->shut_down && !d->dying && d != console.owner;
+    console_focus(next_domid(owner ? owner->domid : 0));
+}
 
-        put_domain(d); /* nothing that ends a domain runs meanwhile: one CPU, and interrupts are off */
-        if (alive && !first)
-            first = d;
-        if (alive && d->domid > after)
-            next = d;
-    }
-    if (next || first)
-        set_owner(next ? next : first);
+uint16_t console_owner(void)
+{
+    struct domain *owner = console.owner;
+
+    return owner ? owner->domid : 0xffff;
 }
 
 void console_domain_begins(struct domain *d)
@@ -226,16 +241,18 @@ void console_domain_begins(struct domain *d)
 
 void console_domain_ends(struct domain *d)
 {
+    bool owner;
+
     lock_take(&console.lock);
-    if (d->line_len && d != console.owner)
+    owner = d == console.owner;
+    if (owner)
+        console.owner = NULL;
+    if (d->line_len && !owner)
         write_other_locked(d, '\n');
     begin_line_locked();
     d->line_len = 0;
     console.domains--;
     lock_drop(&console.lock);
-    if (d != console.owner)
-        return;
-    console_focus_next();
-    if (d == console.owner)
-        console.owner = NULL;
+    if (owner)
+        console_focus(next_domid(d->domid));
 }

@@ -28,9 +28,10 @@ void console_own(const char *buf, size_t n);
 void console_domain_begins(struct domain *d);
 void console_domain_ends(struct domain *d);
 
-/* Moves the keyboard to domain domid, or to the next one. */
+/* Moves the keyboard to domain domid (nothing happens if it doesn't live), or to the next one. */
 void console_focus(uint16_t domid);
 void console_focus_next(void);
+uint16_t console_owner(void); /* domid, 0xffff: nobody */
 
 /* The debug keys (domain/keys.c): c came after Ctrl-T. */
 void keys_pressed(char c);
