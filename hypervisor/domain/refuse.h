@@ -12,7 +12,7 @@
  * sentences, docs/refusals.md and the list of hostile tests.
  *
  * A row: name, the sentence, the guest test that breaks the rule. In a sentence {a} and {b} are the two
- * arguments in hexadecimal, {a:d} and {b:d} in decimal, {frame} tells what frame number a is (type, owner,
+ * arguments in hexadecimal, {a:d} and {b:d} in decimal, {call} is the name of hypercall a, {frame} tells what frame number a is (type, owner,
  * pinned or not) as it was when the refusal happened.
  */
 #ifndef DOMAIN_REFUSE_H
@@ -22,14 +22,16 @@
 
 /* clang-format off */
 #define RULES(X)                                                                                                       \
-    RULES_GENERAL(X) RULES_MM(X) RULES_EVTCHN(X) RULES_GRANT(X) RULES_SCHED(X) RULES_CPU(X)
+    RULES_GENERAL(X) RULES_MM(X) RULES_EVTCHN(X) RULES_GRANT(X) RULES_SCHED(X) RULES_CPU(X) RULES_CALLS(X)
 
 /* Plumbing: pointers, numbers, privileges. */
 #define RULES_GENERAL(X)                                                                                               \
     X(NONE, "nothing was refused", "")                                                                                 \
     X(BAD_POINTER, "guest pointer {a} is not the guest's own memory, or not mapped", "hostile_pointers")               \
-    X(NO_SUCH_OP, "hypercall {a:d} has no sub-operation {b:d}", "hostile_numbers")                                     \
-    X(NOT_PRIVILEGED, "only domain 0 may do that (hypercall {a:d}, sub-operation {b:d})", "hostile_numbers")
+    X(NO_SUCH_OP, "{call} has no sub-operation {b:d}", "hostile_numbers")                                              \
+    X(NOT_PRIVILEGED, "only domain 0 may do that ({call}, sub-operation {b:d})", "hostile_numbers")                    \
+    X(NO_SUCH_DOMAIN, "there is no domain {a:d}", "hostile_numbers")                                                   \
+    X(RESERVED_BITS, "a field that must be zero holds {a}", "hostile_numbers")
 
 /* Frames, page types, page tables: mm/. */
 #define RULES_MM(X)                                                                                                    \
@@ -52,6 +54,19 @@
 /* Descriptors, callbacks, registers, exceptions. */
 #define RULES_CPU(X)                                                                                                   \
     X(NON_CANONICAL, "address {a} is not canonical", "hostile_registers")
+
+/* Versions, assists, devices, Parador's own calls. */
+#define RULES_CALLS(X)                                                                                                 \
+    X(NO_SUCH_ASSIST, "there is no vm_assist type {a:d}", "calls")                                                     \
+    X(NO_SUCH_SUBMAP, "feature submap {a:d} does not exist, only submap 0 does", "calls")                              \
+    X(NO_BUILD_ID, "Parador has no build id", "calls")                                                                 \
+    X(NOT_NULL, "this sub-operation takes no argument, not {a}", "calls")                                              \
+    X(IOPL_RANGE, "{a:d} is not a privilege level", "calls")                                                           \
+    X(IOBITMAP, "an I/O bitmap at {a} for {b:d} ports: beyond 65536 ports, or not the guest's memory", "calls")        \
+    X(NO_DEVICE, "physdev_op {a:d} asks for an interrupt or device that Parador does not have", "calls")               \
+    X(INTERFACE_VERSION, "interface version {a} of the caller is not {b}", "calls")                                    \
+    X(EXIT_STATUS, "exit status {a} is not in 0 to 255", "calls")                                                      \
+    X(DOMAIN_0, "domain 0 cannot be destroyed by itself", "calls")
 /* clang-format on */
 
 enum rule {

@@ -39,4 +39,8 @@ void time_init(void);
 void time_update_vcpu(struct vcpu *v);
 void time_update_wallclock(struct domain *d);
 
+/* XENPF_settime: the wall clock was secs and nsecs when system time was system_time (ns). Updates all
+ * domains. */
+void time_set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time);
+
 #endif

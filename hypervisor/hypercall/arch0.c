@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * arch_0: Parador's own sub-operations, the contract of libpv/parador.h. Rows of { size, in/out, handler }: one routine
- * copies in, calls and copies out.
+ * arch_0: Parador's own sub-operations, the contract of libpv/parador.h. Rows of { size, in/out, handler }:
+ * one routine copies in, calls and copies out.
  */
+#include "lib/types.h"
 #include <xen/xen.h>
 #include "domain/domain.h"
 #include "domain/grant.h"
@@ -129,7 +130,7 @@ static long check(struct vcpu *v, void *arg)
 {
     (void)v, (void)arg;
 #ifdef DEBUG
-    return check_invariants() ? -EINVAL : 0;
+    return check_machine() ? -EINVAL : 0;
 #else
     return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_arch_0, PARADOR_check);
 #endif

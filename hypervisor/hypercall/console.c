@@ -6,11 +6,11 @@
  * may stop and go on where it was (arguments count and pointer hold the progress). Every domain may write and
  * read; stock Xen allows both to domain 0 alone (docs/oracle.md). The line itself: domain/console.c.
  */
+#include "lib/types.h"
 #include <xen/xen.h>
 #include "domain/console.h"
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
-#include "lib/types.h"
 #include "x86/copy.h"
 #include "x86/percpu.h"
 
@@ -37,7 +37,8 @@ static long console_io_write(uint64_t count, uint64_t buffer)
     return 0;
 }
 
-/* At most a piece at a time: more is there next time. What was read before a bad pointer was found is lost. */
+/* At most a piece at a time: more is there next time. What was read before a bad pointer was found is lost.
+ */
 static long console_io_read(uint64_t count, uint64_t buffer)
 {
     char text[PIECE];

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * physdev_op: the virtual IOPL and I/O bitmap of a vcpu. Interrupts and PCI devices of domain 0 (PIRQs) come with the physical
- * drivers; their sub-operations are rows to fill, and answer as Xen does on a machine without them.
+ * physdev_op: the virtual IOPL and I/O bitmap of a vcpu. Interrupts and PCI devices of domain 0 (PIRQs) come
+ * with the physical drivers; their sub-operations are rows to fill, and answer as Xen does on a machine
+ * without them.
  */
+#include "lib/types.h"
 #include <xen/xen.h>
 #include <xen/physdev.h>
 #include "domain/domain.h"
@@ -44,8 +46,8 @@ static long irq_status_query(struct vcpu *v, void *arg)
     return 0;
 }
 
-/* Sub-operations: bytes to copy in, bytes to copy out, and who does it; or the errno of one that has nothing to
- * work on, for domain 0 and for others. */
+/* Sub-operations: bytes to copy in, bytes to copy out, and who does it; or the errno of one that has nothing
+ * to work on, for domain 0 and for others. */
 static const struct physdev_row {
     uint16_t in, out;
     long (*fn)(struct vcpu *v, void *arg);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * platform_op: what domain 0 asks of the machine. Only the wall clock is its to set; the rest (microcode, MTRRs,
- * power states) has no row, and answers as Xen does where there is nothing behind it.
+ * platform_op: what domain 0 asks of the machine. Only the wall clock is its to set; the rest (microcode,
+ * MTRRs, power states) has no row, and answers as Xen does where there is nothing behind it.
  */
+#include "lib/types.h"
 #include <xen/xen.h>
 #include <xen/platform.h>
 #include "domain/domain.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * xen_version: what a guest asks first. The answers are those of a Xen 4.17, because kernels choose their ways by
- * them; who wants to know whom it really talks to asks arch_0 (libpv/parador.h).
+ * xen_version: what a guest asks first. The answers are those of a Xen 4.17, because kernels choose their
+ * ways by them; who wants to know whom it really talks to asks arch_0 (libpv/parador.h).
  *
  * XENVER_version is also the null hypercall of the benchmarks, so it comes before the table.
  */
+#include "lib/types.h"
 #include <xen/xen.h>
 #include <xen/features.h>
 #include <xen/version.h>
@@ -15,11 +16,11 @@
 #include "x86/copy.h"
 #include "x86/percpu.h"
 
-#define XEN_VERSION     (4 << 16 | 17)
-#define LARGEST         sizeof(xen_capabilities_info_t)
-#define FEATURES_PV                                                                                 \
-    (1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |                        \
-     1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_memory_op_vnode_supported |                 \
+#define XEN_VERSION (4 << 16 | 17)
+#define LARGEST     sizeof(xen_capabilities_info_t)
+#define FEATURES_PV                                                                  \
+    (1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |        \
+     1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_memory_op_vnode_supported | \
      1u << XENFEAT_direct_mapped)
 
 static long get_features(void *arg)
@@ -43,8 +44,8 @@ static long platform_parameters(void *arg)
     return 0;
 }
 
-/* Rows by sub-operation: the structure's size, whether it is read first, and what it holds: a fixed text, or what a
- * function fills in. The structure is zeroed before. */
+/* Rows by sub-operation: the structure's size, whether it is read first, and what it holds: a fixed text, or
+ * what a function fills in. The structure is zeroed before. */
 static const struct version_op {
     uint32_t size;
     bool in;
@@ -64,8 +65,9 @@ static const struct version_op {
 /* No build id: Xen has one for domain 0, and refuses others. */
 static long build_id(void)
 {
-    return current->domain->privileged ? refuse(-ENODATA, R_NO_BUILD_ID, 0, 0) :
-                                         refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_xen_version, XENVER_build_id);
+    return current->domain->privileged
+               ? refuse(-ENODATA, R_NO_BUILD_ID, 0, 0)
+               : refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_xen_version, XENVER_build_id);
 }
 
 static __attribute__((noinline)) long version_op(uint32_t op, uint64_t arg)
@@ -75,7 +77,7 @@ static __attribute__((noinline)) long version_op(uint32_t op, uint64_t arg)
     long rc;
 
     if (op == XENVER_pagesize)
-        return arg ? refuse(-EINVAL, R_BAD_POINTER, arg, 0) : (long)PAGE_SIZE;
+        return arg ? refuse(-EINVAL, R_NOT_NULL, arg, 0) : (long)PAGE_SIZE;
     if (op == XENVER_build_id)
         return build_id();
     if (op >= ARRAY_SIZE(version_ops) || !version_ops[op].size)

@@ -4,19 +4,19 @@
  * writable_pagetables (mm/), architectural_iopl (x86/ iret), pae_extended_cr3 (a bit of XENVER_get_features),
  * runstate_update_flag (domain/time.c). 4gb_segments is for 32-bit guests, and means nothing here.
  */
+#include "lib/types.h"
 #include <xen/xen.h>
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
-#include "lib/types.h"
 #include "x86/percpu.h"
 
-#define ASSISTS                                                                                \
-    (1u << VMASST_TYPE_4gb_segments | 1u << VMASST_TYPE_4gb_segments_notify |                  \
-     1u << VMASST_TYPE_writable_pagetables | 1u << VMASST_TYPE_pae_extended_cr3 |              \
+#define ASSISTS                                                                   \
+    (1u << VMASST_TYPE_4gb_segments | 1u << VMASST_TYPE_4gb_segments_notify |     \
+     1u << VMASST_TYPE_writable_pagetables | 1u << VMASST_TYPE_pae_extended_cr3 | \
      1u << VMASST_TYPE_architectural_iopl | 1u << VMASST_TYPE_runstate_update_flag)
 
-/* a1: VMASST_CMD_*; a2: VMASST_TYPE_*. Both are 32-bit numbers. m2p_strict (type 32) is accepted: our M2P is never mapped
- * for guest users anyway. */
+/* a1: VMASST_CMD_*; a2: VMASST_TYPE_*. Both are 32-bit numbers. m2p_strict (type 32) is accepted: our M2P is
+ * never mapped for guest users anyway. */
 long do_vm_assist(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     struct domain *d = current->domain;
