@@ -27,17 +27,15 @@ enum vcpu_state { VS_DOWN, VS_RUNNABLE, VS_RUNNING, VS_BLOCKED };
 #define PAUSE_SHUTDOWN 0x2 /* the domain has shut down, crashed or dies */
 
 struct sched_vcpu {
-    struct list node; /* run queue: LOCK_SCHED, like all fields but where said */
-    uint8_t state;    /* enum vcpu_state */
-    uint8_t pause;    /* PAUSE_* */
-    bool yielded;
-    bool polling;       /* SCHEDOP_poll: any of poll_mask's ports ends the block */
-    uint32_t cpu;       /* where it last ran */
+    struct list node;   /* run queue: LOCK_SCHED, like all fields but where said */
+    uint8_t state;      /* enum vcpu_state */
+    uint8_t pause;      /* PAUSE_* */
+    bool on_cpu;        /* loaded on a CPU: its stack and address space are in use there */
+    uint32_t cpu;       /* whose run queue it belongs to: where it last ran */
     uint64_t slice_end; /* ns */
-    uint64_t runstate_since;
     struct vcpu_runstate_info runstate;
     uint64_t runstate_area; /* guest virtual address of the registered area, 0: none; the vcpu itself */
-    uint32_t poll_port;     /* polling: the single port, or 0 = several (then every event wakes) */
+    uint32_t poll_port;     /* polling (evtchn.pollers): the single port, or 0: every event wakes */
 };
 
 struct sched_ops {
@@ -46,20 +44,27 @@ struct sched_ops {
     void (*remove_vcpu)(struct vcpu *v);
     void (*enqueue)(struct vcpu *v, bool woken); /* v became runnable, or was pre-empted or yielded */
     void (*dequeue)(struct vcpu *v);             /* v stops being runnable without running */
-    struct vcpu *(*pick)(struct cpu *c);         /* takes the next off the queue; NULL: idle */
+    struct vcpu *(*pick)(uint32_t cpu);          /* takes the next off the queue; NULL: idle */
+    bool (*waiting)(uint32_t cpu);               /* somebody is in the queue; called without the lock too */
     uint64_t slice_ns;
 };
 
 extern const struct sched_ops sched_rr;
 extern const struct sched_ops *sched; /* constant after boot */
 
+/* Boot: the run queue and idle vcpu of this CPU. */
 void sched_init(void);
 void sched_init_vcpu(struct vcpu *v);
 void sched_remove_vcpu(struct vcpu *v);
 
-void vcpu_wake(struct vcpu *v);  /* an event for it, or unpaused */
-void vcpu_block(struct vcpu *v); /* unless an unmasked event is pending */
-void vcpu_yield(struct vcpu *v);
+void vcpu_wake(struct vcpu *v);  /* an event for it: ends a block */
+void vcpu_block(struct vcpu *v); /* the running one, unless an unmasked event is pending */
+void vcpu_yield(struct vcpu *v); /* the running one lets the others run first */
+void vcpu_up(struct vcpu *v);    /* from down to runnable */
+void vcpu_down(struct vcpu *v);
+bool vcpu_is_up(const struct vcpu *v);
+/* Its runstate with the time up to now. */
+void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
 void vcpu_pause(struct vcpu *v, uint8_t why);
 void vcpu_unpause(struct vcpu *v, uint8_t why);
 

@@ -26,6 +26,9 @@ struct timer {
 /* System time now, ns since boot. */
 uint64_t now_ns(void);
 
+/* Boot: the CPU's timer list. */
+void timer_init_cpu(unsigned int cpu);
+
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
 void timer_set(struct timer *t, uint64_t deadline);
 void timer_stop(struct timer *t);
@@ -38,6 +41,11 @@ void time_init(void);
 /* Writes v's vcpu_time_info when the scale changed, and on vcpu start (version protocol of xen.h). */
 void time_update_vcpu(struct vcpu *v);
 void time_update_wallclock(struct domain *d);
+/* XENPF_settime64: it was sec, nsec since 1970 when system time was system_ns. Tells all domains. */
+void time_set_wallclock(uint64_t sec, uint32_t nsec, uint64_t system_ns);
+/* A vcpu_time_info as v's in shared_info, for the secondary time area. */
+struct vcpu_time_info;
+void time_fill(struct vcpu_time_info *t);
 
 /* XENPF_settime: the wall clock was secs and nsecs when system time was system_time (ns). Updates all
  * domains. */

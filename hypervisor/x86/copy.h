@@ -71,6 +71,26 @@ static inline int __must_check get_guest_u64(uint64_t *val, uint64_t guest)
     return likely(guest_range_ok(guest, 8)) ? get_guest_u64_nocheck(val, guest) : -EFAULT;
 }
 
+/* The same for a word of 32 bits. */
+static inline int __must_check get_guest_u32(uint32_t *val, uint64_t guest)
+{
+    int rc = 0;
+
+    if (unlikely(!guest_range_ok(guest, 4)))
+        return -EFAULT;
+    __asm__ volatile("1: mov %2, %1\n"
+                     "2:\n"
+                     ".section .fixup, \"ax\"\n"
+                     "3: mov %3, %0; xor %1, %1; jmp 2b\n"
+                     ".previous\n"
+                     ".section .extable, \"a\"\n"
+                     ".balign 4; .long 1b - ., 3b - .\n"
+                     ".previous"
+                     : "+r"(rc), "=&r"(*val)
+                     : "m"(*(const uint32_t *)guest), "i"(-EFAULT));
+    return rc;
+}
+
 static inline int __must_check put_guest_u64_nocheck(uint64_t val, uint64_t guest)
 {
     int rc = 0;

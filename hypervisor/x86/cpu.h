@@ -59,6 +59,9 @@ static inline void cpu_set_work(struct cpu *c, uint32_t bits)
  * once. */
 void apic_timer_set(uint64_t deadline_ns);
 
+/* Seconds since 1970 by the CMOS clock (UTC). Waits out an update in progress. */
+uint64_t cmos_seconds(void);
+
 static inline uint64_t rdtsc(void)
 {
     uint32_t lo, hi;

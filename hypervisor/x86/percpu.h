@@ -53,6 +53,9 @@ struct cpu {
     uint32_t depth; /* nested ring-0 faults, for the report of a bug */
 };
 
+#ifdef HOST_TEST
+struct cpu *this_cpu(void); /* the fake machine of the host tests */
+#else
 static inline struct cpu *this_cpu(void)
 {
     uint64_t rsp;
@@ -60,6 +63,7 @@ static inline struct cpu *this_cpu(void)
     __asm__("mov %%rsp, %0" : "=r"(rsp));
     return (struct cpu *)((rsp | (STACKS_SIZE - 1)) + 1 - sizeof(struct cpu));
 }
+#endif
 
 #define current (this_cpu()->current)
 #endif
