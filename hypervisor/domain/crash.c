@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The report of a domain that broke its own life support, and its end.
+ *
+ * The report is for the student whose kernel it was: why, where (by the names in the kernel's own symbol
+ * table), registers, what lies on the stack, the last hypercalls by name, and the last refusal as a sentence,
+ * which is often the cause. Everything is read with the guest's own permissions or from the vcpu; nothing in
+ * it is trusted. The domain is then shut down and destroyed like any other; the caller goes on as usual.
+ */
+#include "domain/crash.h"
+#include "boot/symbols.h"
+#include "domain/domain.h"
+#include <xen/sched.h>
+#include "hypercall/hypercall.h" /* names */
+#include "lib/print.h"
+#include "x86/copy.h"
+#include "x86/percpu.h"
+
+#define SHOWN_CALLS 20
+#define STACK_WORDS 64 /* looked at; only those that point into code are shown, and the first few */
+#define STACK_FIRST 8
+#define STACK_LINES 16
+#define NAME_SIZE   64
+
+typedef unsigned long long ull;
+
+static void report_registers(const struct vcpu *v)
+{
+    const struct cpu_user_regs *r = &v->regs;
+
+    say("  rax %016llx  rbx %016llx  rcx %016llx  rdx %016llx\n", (ull)r->rax, (ull)r->rbx, (ull)r->rcx,
+        (ull)r->rdx);
+    say("  rsi %016llx  rdi %016llx  rbp %016llx  rsp %016llx\n", (ull)r->rsi, (ull)r->rdi, (ull)r->rbp,
+        (ull)r->rsp);
+    say("  r8  %016llx  r9  %016llx  r10 %016llx  r11 %016llx\n", (ull)r->r8, (ull)r->r9, (ull)r->r10,
+        (ull)r->r11);
+    say("  r12 %016llx  r13 %016llx  r14 %016llx  r15 %016llx\n", (ull)r->r12, (ull)r->r13, (ull)r->r14,
+        (ull)r->r15);
+    say("  rip %016llx  cs %04x  ss %04x  rflags %llx  cr2 %llx  cr3 %llx\n", (ull)r->rip, r->cs, r->ss,
+        (ull)r->rflags, (ull)v->info->arch.cr2,
+        (ull)(v->kernel_mode || !v->arch.cr3_user ? v->arch.cr3_kernel : v->arch.cr3_user));
+}
+
+/* The current guest's stack: the first words, and of the rest those that have a name. */
+static void report_stack(const struct vcpu *v)
+{
+    unsigned int shown = 0;
+    char name[NAME_SIZE];
+    uint64_t word;
+
+    if (v != current || !v->kernel_mode) /* another address space than the one that is loaded */
+        return;
+    say("  stack:\n");
+    for (unsigned int i = 0; i < STACK_WORDS && shown < STACK_LINES; i++) {
+        uint64_t at = v->regs.rsp + i * sizeof(word);
+
+        if (copy_from_guest(&word, at, sizeof(word))) {
+            say("    %llx is not mapped\n", (ull)at);
+            return;
+        }
+        symbols_name(v->domain->symbols, word, name, sizeof(name));
+        if (i >= STACK_FIRST && !name[0])
+            continue;
+        say("    %llx: %016llx %s\n", (ull)at, (ull)word, name);
+        shown++;
+    }
+}
+
+static void report_hypercalls(const struct vcpu *v)
+{
+    uint64_t end = v->hypercalls, n = MIN(end, SHOWN_CALLS);
+    char name[NAME_SIZE];
+
+    if (n)
+        say("  last hypercalls of %llu, the latest below:\n", (ull)v->hypercalls);
+    for (uint64_t i = end - n; i != end; i++) {
+        const struct history *h = &v->history[i % HISTORY];
+        const char *call = h->nr < NR_HYPERCALLS ? hypercall_table[h->nr].name : NULL;
+
+        symbols_name(v->domain->symbols, h->rip, name, sizeof(name));
+        say("    %s(%#llx, %#llx) at %llx %s\n", call ? call : "(no such hypercall)", (ull)h->a1, (ull)h->a2,
+            (ull)h->rip, name);
+    }
+}
+
+static void report_refusal(const struct vcpu *v)
+{
+    char text[240];
+
+    if (!v->refusal.count)
+        return;
+    refusal_text(&v->refusal, text, sizeof(text));
+    say("  last refusal (%d, of %u): %s\n", v->refusal.error, v->refusal.count, text);
+}
+
+static void report(const struct domain *d, const char *why)
+{
+    const struct vcpu *v = current && current->domain == d ? current : d->vcpu[0];
+    char name[NAME_SIZE];
+
+    symbols_name(d->symbols, v->regs.rip, name, sizeof(name));
+    say("\nparador: domain %u (%s) crashed: %s\n", d->domid, d->name, why);
+    say("  vcpu %u, guest %s, at %llx %s\n", v->id, v->kernel_mode ? "kernel" : "user", (ull)v->regs.rip,
+        name);
+    report_registers(v);
+    report_stack(v);
+    report_hypercalls(v);
+    report_refusal(v);
+}
+
+void domain_crash(struct domain *d, const char *why, ...)
+{
+    char text[160];
+    va_list args;
+
+    if (d->shut_down || d->dying)
+        return;
+    va_start(args, why);
+    vsnprintf(text, sizeof(text), why, args);
+    va_end(args);
+    report(d, text);
+    d->crashed = true;
+    domain_shutdown(d, SHUTDOWN_crash);
+}
