@@ -17,6 +17,7 @@ from .axes import Trouble
 from .machine import Guard, Machine, arguments, module, to_stdout
 
 NO_STATUS = 3
+MEM = 256
 MIB = 1 << 20
 SPARE = 12  # MB that are Parador's and the firmware's
 LEAST, MOST = 16, 32  # MB for a domain beside domain 0
@@ -92,7 +93,7 @@ def shares(machine, domains, disk):
 
 def parador_command(axes, folder, extra=()):
     """QEMU's command line for Parador with its domains."""
-    machine = axes.mem or 256
+    machine = axes.mem or MEM
     image = f"{axes.build}/parador-debug" if axes.debug else f"{axes.build}/parador"
     kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
     if folder.kept:
@@ -139,6 +140,8 @@ def main(axes):
     system = (axes.on or ["parador"])[0]
     prepare(axes, system)
     from . import debug, replay, stockxen
+    if system == "parador":
+        shares(axes.mem or MEM, axes.domains, os.path.getsize(axes.disk) if axes.disk else 0)  # before anything is built
     if system == "xen":
         if axes.record:
             raise Trouble("RECORD= is for ON=parador")

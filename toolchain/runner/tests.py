@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""make test: host tests, then each guest test on each system in each of its roles, and the verdicts compared.
+"""make test: host tests, then each guest test on each system in each of its roles, the verdicts compared, and at last the
+tests of `make run` itself (runner/endtoend.py).
 
 A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
 domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. On Parador
 (its debug build) every test has a boot of its own, and Parador's invariant checker must have said ok when the domains were
-gone; on stock Xen tests of the role dom0 have boots of their own, the others share one. docs/oracle.md lists the
+gone; on stock Xen, tests of the role dom0 have boots of their own, the others share one. docs/oracle.md lists the
 differences between the two that are meant to be. Read next: runner/verdict.py, tests/guest/test.h.
 """
 import glob
@@ -15,7 +16,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from . import boot, build, domu, packages, stockxen
+from . import boot, build, domu, endtoend, packages, stockxen
 from .axes import Trouble
 from .machine import Guard, Machine, arguments, module
 from .verdict import Result, Tally, judge
@@ -207,6 +208,7 @@ def run_guests(axes, systems, tests, report):
             work += [pool.submit(test_on_xen, axes, name, report) for name, role in pairs if role == "dom0"]
         if "parador" in systems:
             work += [pool.submit(test_on_parador, axes, name, role, report) for name, role in pairs]
+        work += [pool.submit(lambda case=case: report.add(*endtoend.run(axes, case))) for case in endtoend.cases(axes, systems)]
         try:
             for future in work:
                 future.result()
@@ -219,8 +221,7 @@ def run_guests(axes, systems, tests, report):
 def main(axes):
     systems = choose_systems(axes)
     tests = guest_tests(axes.tests)
-    everything = [] if axes.tests else ["all", "user", "bench-guest"]
-    build.make(axes, *everything, "guest-tests", "host-tests", *([f"{axes.build}/parador-debug"] if systems != ["xen"] else []))
+    build.make(axes, "all", "user", "bench-guest", "guest-tests", "host-tests", *([f"{axes.build}/parador-debug"] if systems != ["xen"] else []))
     report = Report(axes)
     if systems != ["xen"]:
         host_tests(axes, report)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The tests of `make run` itself: scripts over disks that real files stand behind, and bad input at every door.
+
+Each case is one call of toolchain/run as a user would make it, unattended. It says what exit status and which lines must
+come. A case that is refused by the runner needs no machine; one that Parador refuses must end with status 2, one clear line
+and no hang.
+"""
+import os
+import random
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+from .verdict import Result
+
+RUN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "run")
+MIB = 1 << 20
+
+
+@dataclass
+class Case:
+    name: str
+    settings: dict
+    status: int = 0  # None: anything but 0
+    lines: list = field(default_factory=list)  # regular expressions that must match somewhere in the output
+    system: str = "parador"  # what has to run: parador, xen, or host where the runner itself answers
+    brief: bool = False  # the output is this one line and nothing else
+
+
+class Files:
+    """The files that the cases need, made under build/test-disks."""
+
+    def __init__(self, axes):
+        self.folder = f"{axes.build}/test-disks"
+        os.makedirs(self.folder, exist_ok=True)
+
+    def write(self, name, data):
+        with open(f"{self.folder}/{name}", "wb") as f:
+            f.write(data)
+        return f"{self.folder}/{name}"
+
+    def noise(self, name, size):
+        """A file of random bytes, the same at every run."""
+        return self.write(name, random.Random(size).randbytes(size))
+
+
+def cksum(path):
+    """What the host's cksum says of a file: `CRC BYTES`."""
+    words = subprocess.run(["cksum", path], capture_output=True, text=True, check=True).stdout.split()
+    return f"{words[0]} {words[1]}"
+
+
+def disk_cases(axes, files):
+    def summed(name, path, **settings):
+        return Case(name, {"DISK": path, "SCRIPT": "d1: sum xvda; d0: mem", **settings},
+                    lines=[rf"\b{cksum(path)} xvda", r"pages of 4 kB"])
+
+    odd = files.noise("1 MiB, and 17 bytes", MIB + 17)
+    yield summed("disk_1_byte", files.noise("1byte", 1))
+    yield summed("disk_with_space_and_comma_in_its_name", odd)
+    yield summed("disk_40_mib", files.noise("40mib", 40 * MIB))
+    yield summed("disk_is_an_elf_file", f"{axes.build}/pvkernel")
+    yield Case("disk_written_and_read_back", {"DISK": odd, "SCRIPT": "d1: write xvda 1000 parador was here; d0: read disk 1000 16"},
+               lines=[r"^(?!.*script).*parador was here"])
+    yield Case("disk_of_two_frontends", {"DISK": odd, "DOMAINS": "3", "SCRIPT": "d1: sum xvda; d2: sum xvda"},
+               lines=[rf"d1\b.*\b{cksum(odd)} xvda", rf"d2\b.*\b{cksum(odd)} xvda"])
+    yield Case("disk_empty", {"DISK": files.write("empty", b""), "SCRIPT": "d1: disk"}, lines=[r"xvda +0 bytes, +0 sectors", r"(?i)empty|0 sectors"])
+
+
+def script_cases(files):
+    yield Case("script_from_a_file", {"SCRIPT": "@" + files.write("a script", b"d0: mem\nd1: run hello\n")}, lines=[r"pages of 4 kB"])
+    yield Case("script_for_one_domain", {"DOMAINS": "1", "SCRIPT": "mem"}, lines=[r"pages of 4 kB"])
+    yield Case("script_for_four_domains", {"DOMAINS": "4", "SCRIPT": "d1: mem; d2: mem; d3: mem"}, lines=[r"d3\b.*pages of 4 kB"])
+    yield Case("script_that_fails", {"SCRIPT": "d1: sum nosuchdevice; d0: mem"}, status=None)
+    yield Case("script_of_an_unknown_command", {"SCRIPT": "d0: frobnicate"}, status=None)
+    yield Case("script_on_xen", {"ON": "xen", "SCRIPT": "mem; run hello; sum disk"}, lines=[r"pages of 4 kB", r"\d+ \d+ disk"], system="xen")
+
+
+def bad_boots(axes, files):
+    """Each ends with status 2 and a line of Parador's that says why."""
+    with open(f"{axes.build}/pvkernel", "rb") as f:
+        kernel = f.read()
+    user = next(iter(sorted(os.listdir(f"{axes.build}/user"))), "hello")
+
+    def refused(name, line, **settings):
+        return Case(name, settings, status=2, lines=[line])
+
+    yield refused("boot_without_a_module", r"parador: .*module", DOMAINS="0")
+    yield refused("boot_of_a_text_file", r"parador: .*ELF", GUEST=files.write("text", b"This is no kernel.\n" * 100))
+    yield refused("boot_of_an_elf_without_notes", r"parador: .*note", GUEST=f"{axes.build}/user/{user}")
+    yield refused("boot_of_a_truncated_elf", r"parador: .*(truncated|beyond|ends)", GUEST=files.write("cut", kernel[:6000]))
+    yield refused("boot_of_a_cut_header", r"parador: .*ELF", GUEST=files.write("cut40", kernel[:40]))
+    yield refused("boot_with_100_domains_on_128_mb", r"parador: .*\bd\d+\b.*memory", DOMAINS="100", MEM="128")
+    yield refused("boot_with_an_unknown_word", r"parador: .*colour", APPEND="colour=blue")
+
+
+def runner_cases(files):
+    """What the runner itself refuses: one line, status 2."""
+    def refused(name, line, **settings):
+        return Case("runner_" + name, settings, 2, [line], system="host", brief=True)
+
+    yield refused("unknown_system", r"ON=qnx: parador or xen expected", ON="qnx")
+    yield refused("missing_disk", r"DISK=/no such/file: no such file", DISK="/no such/file")
+    yield refused("missing_guest", r"GUEST=nokernel: no such file", GUEST="nokernel")
+    yield refused("missing_script", r"SCRIPT=@nowhere: No such file", SCRIPT="@nowhere")
+    yield refused("bad_memory", r"MEM=lots: megabytes expected", MEM="lots")
+    yield refused("bad_domains", r"DOMAINS=two: a number", DOMAINS="two")
+    yield refused("bad_accelerator", r"ACCEL=warp: tcg or kvm expected", ACCEL="warp")
+    yield refused("disk_too_large", r"DISK is 40 MiB: MEM=\d+ at least", DISK=files.noise("40mib", 40 * MIB), MEM="100")
+
+
+def cases(axes, systems):
+    files = Files(axes)
+    found = list(disk_cases(axes, files)) if "parador" in systems else []
+    for case in (*script_cases(files), *bad_boots(axes, files), *runner_cases(files)):
+        if case.system == "host" and "parador" in systems or case.system in systems:
+            found.append(case)
+    return [c for c in found if not axes.tests or any(t in c.name for t in axes.tests)]
+
+
+def run(axes, case):
+    """Runs one case; its Result and the lines that came."""
+    settings = {"B": axes.build, "CC": axes.text("CC"), **case.settings}
+    environment = {k: v for k, v in os.environ.items() if k not in ("ON", "TEST", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    command = [sys.executable, RUN, "run", *(f"{k}={v}" for k, v in settings.items() if v)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, check=False)
+    lines = [line.rstrip("\r") for line in done.stdout.decode("utf-8", "replace").splitlines()]
+    trouble = ""
+    if done.returncode != case.status if case.status is not None else done.returncode in (0, 3):
+        trouble = f"exit status {done.returncode}, not {'some failure' if case.status is None else case.status}"
+    for pattern in case.lines:
+        if not any(re.search(pattern, line) for line in lines):
+            trouble = trouble or f"no line matches {pattern}"
+    if case.brief and len(lines) != 1:
+        trouble = trouble or f"{len(lines)} lines instead of one"
+    if case.system == "parador" and not trouble and (not lines or lines[-1] != f"parador: exit {done.returncode}"):
+        trouble = "the last line is not `parador: exit N`"
+    return Result(case.name, case.system, "run", "fail" if trouble else "pass", trouble), lines
