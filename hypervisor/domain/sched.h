@@ -38,14 +38,14 @@ struct sched_vcpu {
     uint32_t poll_port;     /* polling (evtchn.pollers): the single port, or 0: every event wakes */
 };
 
+/* All but waiting() are called with the run queue's lock held. */
 struct sched_ops {
     const char *name;
-    void (*init_vcpu)(struct vcpu *v);
-    void (*remove_vcpu)(struct vcpu *v);
+    void (*init_cpu)(uint32_t cpu);
     void (*enqueue)(struct vcpu *v, bool woken); /* v became runnable, or was pre-empted or yielded */
-    void (*dequeue)(struct vcpu *v);             /* v stops being runnable without running */
-    struct vcpu *(*pick)(uint32_t cpu);          /* takes the next off the queue; NULL: idle */
-    bool (*waiting)(uint32_t cpu);               /* somebody is in the queue; called without the lock too */
+    void (*dequeue)(struct vcpu *v);    /* v is in the queue, and stops being runnable without running */
+    struct vcpu *(*pick)(uint32_t cpu); /* takes the next off the queue; NULL: nobody */
+    bool (*waiting)(uint32_t cpu);      /* somebody is in the queue */
     uint64_t slice_ns;
 };
 

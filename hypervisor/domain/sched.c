@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The scheduler's mechanism: states of vcpus, waking and blocking, slices, runstate accounting, the idle
+ * loop.
+ *
+ * A vcpu that is RUNNABLE and not paused is in its CPU's run queue, or is the CPU's current one with
+ * WORK_SCHEDULE set. Only schedule() makes a vcpu RUNNING. A block can't lose an event: the blocker sets its
+ * state and then looks for events, the sender sets the event and then looks at the state, with a full barrier
+ * between on both sides.
+ *
+ * Leaves to others: who is next (sched_rr.c), the processor's state (x86/switch.c). Next: sched_rr.c.
+ */
+#include "domain/sched.h"
+#include "domain/domain.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+#include "x86/copy.h"
+#include "x86/cpu.h"
+
+const struct sched_ops *sched = &sched_rr;
+
+static struct run_queue {
+    struct lock lock;   /* LOCK_SCHED: the queue, and struct sched_vcpu of its vcpus */
+    struct vcpu *idle;  /* constant: Parador's own tables, for when the last vcpu is gone */
+    struct timer slice; /* ends the running vcpu's slice; armed only while somebody waits */
+} run_queues[MAX_CPUS];
+
+static struct run_queue *queue_of(const struct vcpu *v)
+{
+    return &run_queues[v->sched.cpu];
+}
+
+/* v's CPU shall run schedule() soon. */
+static void kick(const struct vcpu *v)
+{
+    ASSERT(v->sched.cpu == this_cpu()->id);
+    cpu_set_work(this_cpu(), WORK_SCHEDULE);
+}
+
+static void slice_over(void *arg)
+{
+    (void)arg;
+    cpu_set_work(this_cpu(), WORK_SCHEDULE);
+}
+
+void sched_init(void)
+{
+    uint32_t cpu = this_cpu()->id;
+    struct run_queue *q = &run_queues[cpu];
+
+    lock_init(&q->lock, LOCK_SCHED);
+    timer_init_cpu(cpu);
+    timer_init(&q->slice, slice_over, NULL);
+    sched->init_cpu(cpu);
+    q->idle = page_alloc();
+    if (!q->idle)
+        BUG("no memory for the idle vcpu of CPU %u", cpu);
+    q->idle->domain = &idle_domain;
+    q->idle->kernel_mode = true;
+    q->idle->sched.state = VS_DOWN;
+    q->idle->sched.cpu = cpu;
+    list_init(&q->idle->sched.node);
+}
+
+void sched_init_vcpu(struct vcpu *v)
+{
+    list_init(&v->sched.node);
+    v->sched.state = VS_DOWN;
+    v->sched.pause = PAUSE_DOMAIN;
+    v->sched.cpu = this_cpu()->id;
+    v->sched.runstate.state = RUNSTATE_offline;
+    v->sched.runstate.state_entry_time = now_ns();
+}
+
+static void set_runstate(struct vcpu *v, int state, uint64_t now)
+{
+    struct vcpu_runstate_info *r = &v->sched.runstate;
+
+    if (r->state == state)
+        return;
+    r->time[r->state] += now - r->state_entry_time;
+    r->state_entry_time = now;
+    r->state = state;
+}
+
+void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
+{
+    lock_take(&queue_of(v)->lock);
+    *info = v->sched.runstate;
+    lock_drop(&queue_of(v)->lock);
+    info->time[info->state] += now_ns() - info->state_entry_time;
+}
+
+/* The runstate that goes with a vcpu that is not running. */
+static int runstate_waiting(const struct vcpu *v)
+{
+    if (v->sched.state == VS_DOWN || v->sched.pause)
+        return RUNSTATE_offline;
+    return v->sched.state == VS_BLOCKED ? RUNSTATE_blocked : RUNSTATE_runnable;
+}
+
+/* v has become RUNNABLE or unpaused: into the queue, and the running vcpu's slice gets an end. */
+static void enqueue_locked(struct run_queue *q, struct vcpu *v, bool woken)
+{
+    const struct vcpu *running = current;
+    uint64_t now = now_ns();
+
+    if (!v->sched.on_cpu)
+        set_runstate(v, runstate_waiting(v), now);
+    sched->enqueue(v, woken);
+    if (!running || running->sched.state != VS_RUNNING || running->sched.slice_end <= now)
+        kick(v);
+    else if (!q->slice.armed)
+        timer_set(&q->slice, running->sched.slice_end);
+}
+
+static bool queued(const struct vcpu *v)
+{
+    return !list_empty(&v->sched.node);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+    struct run_queue *q = queue_of(v);
+
+    if (READ_ONCE(v->sched.state) != VS_BLOCKED)
+        return;
+    lock_take(&q->lock);
+    if (v->sched.state == VS_BLOCKED) {
+        v->sched.state = VS_RUNNABLE;
+        if (!v->sched.pause)
+            enqueue_locked(q, v, true);
+    }
+    lock_drop(&q->lock);
+}
+
+static bool event_deliverable(const struct vcpu *v)
+{
+    return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
+}
+
+void vcpu_block(struct vcpu *v)
+{
+    struct run_queue *q = queue_of(v);
+
+    if (event_deliverable(v))
+        return;
+    lock_take(&q->lock);
+    if (v->sched.state == VS_RUNNING)
+        v->sched.state = VS_BLOCKED;
+    lock_drop(&q->lock);
+    kick(v);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with the sender's locked set of the pending flag */
+    if (event_deliverable(v))
+        vcpu_wake(v);
+}
+
+void vcpu_yield(struct vcpu *v)
+{
+    if (sched->waiting(v->sched.cpu))
+        kick(v);
+}
+
+/* v must not run any more: out of the queue, off the CPU. */
+static void stop_locked(struct vcpu *v)
+{
+    if (queued(v))
+        sched->dequeue(v);
+    if (v->sched.on_cpu)
+        kick(v);
+    else
+        set_runstate(v, runstate_waiting(v), now_ns());
+}
+
+void vcpu_pause(struct vcpu *v, uint8_t why)
+{
+    struct run_queue *q = queue_of(v);
+
+    lock_take(&q->lock);
+    v->sched.pause |= why;
+    stop_locked(v);
+    lock_drop(&q->lock);
+}
+
+void vcpu_unpause(struct vcpu *v, uint8_t why)
+{
+    struct run_queue *q = queue_of(v);
+
+    lock_take(&q->lock);
+    v->sched.pause &= (uint8_t)~why;
+    if (!v->sched.pause && v->sched.state == VS_RUNNABLE && !queued(v))
+        enqueue_locked(q, v, false);
+    lock_drop(&q->lock);
+}
+
+void vcpu_up(struct vcpu *v)
+{
+    struct run_queue *q = queue_of(v);
+
+    lock_take(&q->lock);
+    if (v->sched.state == VS_DOWN) {
+        v->sched.state = VS_RUNNABLE;
+        if (!v->sched.pause)
+            enqueue_locked(q, v, false);
+    }
+    lock_drop(&q->lock);
+}
+
+void vcpu_down(struct vcpu *v)
+{
+    struct run_queue *q = queue_of(v);
+
+    lock_take(&q->lock);
+    v->sched.state = VS_DOWN;
+    stop_locked(v);
+    lock_drop(&q->lock);
+}
+
+bool vcpu_is_up(const struct vcpu *v)
+{
+    return READ_ONCE(v->sched.state) != VS_DOWN;
+}
+
+void sched_remove_vcpu(struct vcpu *v)
+{
+    struct run_queue *q = queue_of(v);
+
+    lock_take(&q->lock);
+    ASSERT(!v->sched.on_cpu);
+    v->sched.state = VS_DOWN;
+    if (queued(v))
+        sched->dequeue(v);
+    lock_drop(&q->lock);
+}
+
+static void update_runstate_area(struct vcpu *v)
+{
+    uint64_t at = v->sched.runstate_area;
+    uint64_t entry_time_at = at + offsetof(struct vcpu_runstate_info, state_entry_time);
+    struct vcpu_runstate_info info = v->sched.runstate;
+
+    if (!(v->domain->vm_assist & 1U << VMASST_TYPE_runstate_update_flag)) {
+        if (copy_to_guest(at, &info, sizeof(info)))
+            return; /* unmapped: left out, as the ABI allows */
+        return;
+    }
+    info.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    if (put_guest_u64(info.state_entry_time, entry_time_at))
+        return;
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* the reader looks at the flag before and after the fields */
+    if (copy_to_guest(at, &info, sizeof(info)))
+        return;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    if (put_guest_u64(info.state_entry_time & ~XEN_RUNSTATE_UPDATE, entry_time_at))
+        return;
+}
+
+static void update_time_area(struct vcpu *v)
+{
+    struct vcpu_time_info t = { .version = 2 };
+
+    time_fill(&t);
+    if (copy_to_guest(v->time_area, &t, sizeof(t)))
+        return; /* unmapped: left out */
+}
+
+void vcpu_update_areas(struct vcpu *v)
+{
+    if (v != current || !v->kernel_mode) {
+        v->areas_due = true;
+        return;
+    }
+    v->areas_due = false;
+    if (v->sched.runstate_area)
+        update_runstate_area(v);
+    if (v->time_area)
+        update_time_area(v);
+}
+
+/* Who runs next on this CPU, prev goes back into the queue if it still wants to run. NULL: nobody. */
+static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t now)
+{
+    uint32_t cpu = this_cpu()->id;
+    struct vcpu *next;
+
+    lock_take(&q->lock);
+    if (prev && prev->sched.state == VS_RUNNING) {
+        prev->sched.state = VS_RUNNABLE;
+        if (!prev->sched.pause)
+            sched->enqueue(prev, false);
+    }
+    next = sched->pick(cpu);
+    if (next) {
+        next->sched.state = VS_RUNNING;
+        next->sched.slice_end = now + sched->slice_ns;
+        if (sched->waiting(cpu))
+            timer_set(&q->slice, next->sched.slice_end);
+        else if (q->slice.armed)
+            timer_stop(&q->slice);
+    }
+    lock_drop(&q->lock);
+    return next;
+}
+
+/* Loads next in place of prev (NULL at boot). */
+static void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next, uint64_t now)
+{
+    if (prev) {
+        lock_take(&q->lock);
+        set_runstate(prev, runstate_waiting(prev), now);
+        lock_drop(&q->lock);
+        if (prev->sched.runstate_area && prev->kernel_mode && !prev->domain->dying)
+            update_runstate_area(prev);
+    }
+    next->sched.on_cpu = true;
+    switch_vcpu(prev, next);
+    if (prev)
+        prev->sched.on_cpu = false;
+    set_runstate(next, RUNSTATE_running, now);
+    if (next->sched.runstate_area)
+        vcpu_update_areas(next);
+}
+
+/* Nobody is runnable: sleep until something happens. prev stays loaded, unless its domain has ended. */
+static void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
+{
+    uint64_t now = now_ns();
+
+    if (prev && prev != q->idle) {
+        if (prev->sched.pause & PAUSE_SHUTDOWN) {
+            switch_to(q, prev, q->idle, now);
+        } else {
+            lock_take(&q->lock);
+            set_runstate(prev, runstate_waiting(prev), now);
+            lock_drop(&q->lock);
+        }
+    }
+    c->idle = true;
+    while (!(c->work & WORK_SCHEDULE) && !domain_teardown_step()) {
+        cpu_serve_work();
+        if (!c->work)
+            cpu_halt();
+    }
+    c->idle = false;
+}
+
+struct vcpu *schedule(void)
+{
+    struct cpu *c = this_cpu();
+    struct run_queue *q = &run_queues[c->id];
+    struct vcpu *next;
+    uint64_t now;
+
+    domain_teardown_step();
+    for (;;) {
+        __atomic_fetch_and(&c->work, ~(uint32_t)WORK_SCHEDULE, __ATOMIC_RELAXED);
+        now = now_ns();
+        next = choose(q, current, now);
+        if (next)
+            break;
+        idle(c, q, current);
+    }
+    if (next != current)
+        switch_to(q, current, next, now);
+    else
+        set_runstate(next, RUNSTATE_running, now);
+    return next;
+}

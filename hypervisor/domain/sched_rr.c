@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The round-robin policy: one queue a CPU, everybody gets the same slice in turn. Who wakes or was pre-empted
+ * goes to the tail. Called with the run queue's lock held (LOCK_SCHED); rr_waiting() without it too.
+ *
+ * A policy for exercises to replace: the contract is struct sched_ops in sched.h.
+ */
+#include "domain/sched.h"
+#include "domain/domain.h"
+#include "x86/percpu.h"
+
+static struct list queue[MAX_CPUS]; /* LOCK_SCHED of that CPU */
+
+static void rr_init_cpu(uint32_t cpu)
+{
+    list_init(&queue[cpu]);
+}
+
+static void rr_enqueue(struct vcpu *v, bool woken)
+{
+    (void)woken;
+    list_add_before(&queue[v->sched.cpu], &v->sched.node);
+}
+
+static void rr_dequeue(struct vcpu *v)
+{
+    list_del(&v->sched.node);
+}
+
+static bool rr_waiting(uint32_t cpu)
+{
+    return READ_ONCE(queue[cpu].next) != &queue[cpu];
+}
+
+static struct vcpu *rr_pick(uint32_t cpu)
+{
+    struct list *first = queue[cpu].next;
+
+    if (first == &queue[cpu])
+        return NULL;
+    list_del(first);
+    return list_entry(first, struct vcpu, sched.node);
+}
+
+const struct sched_ops sched_rr = {
+    .name = "rr",
+    .init_cpu = rr_init_cpu,
+    .enqueue = rr_enqueue,
+    .dequeue = rr_dequeue,
+    .pick = rr_pick,
+    .waiting = rr_waiting,
+    .slice_ns = 30000000,
+};
