@@ -18,7 +18,7 @@ static const char *const sentences[NR_RULES] = {
 #undef X
 };
 
-long refuse(int error, enum rule rule, uint64_t a, uint64_t b)
+int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
 {
     struct vcpu *v = current;
     struct refusal *r;

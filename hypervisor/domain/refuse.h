@@ -87,7 +87,7 @@ struct refusal {
 };
 
 /* Remembers the refusal in the current vcpu and returns `error` (a negative errno). Cold on purpose. */
-long refuse(int error, enum rule rule, uint64_t a, uint64_t b) __attribute__((cold));
+int refuse(int error, enum rule rule, uint64_t a, uint64_t b) __attribute__((cold));
 
 /* The sentence for r, at most size bytes with the final zero. */
 void refusal_text(const struct refusal *r, char *buf, size_t size);
