@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Domain 0's services in one thread: see dom0.h.
+ */
+#include "drivers/dom0.h"
+#include "drivers/back/blkback.h"
+#include "drivers/xenbus.h"
+#include "drivers/xenstore/conn.h"
+#include "drivers/xenstore/local.h"
+#include "libpv/print.h"
+
+#define XVDA (202u << 8) /* the number of virtual disk "xvda" */
+
+static struct blk_store *the_disk;
+
+static void came(domid_t domid, const char *name)
+{
+    if (the_disk && !blkback_offer(domid, XVDA, the_disk, the_disk->readonly))
+        pv_printf("domain %u (%s) gets no disk: no memory\n", domid, name);
+}
+
+int dom0_start(struct blk_store *disk)
+{
+    int err = xenstored_start();
+
+    if (err)
+        return err;
+    the_disk = disk;
+    xenstored_scan(came, blkback_domain_gone);
+    return 0;
+}
+
+bool dom0_pending(void *arg)
+{
+    (void)arg;
+    return xenstored_domains_changed() || xenstored_pending() || blkback_pending();
+}
+
+void dom0_work(void)
+{
+    if (xenstored_domains_changed())
+        xenstored_scan(came, blkback_domain_gone);
+    xenstored_work();
+    xs_local_deliver();
+    xenbus_work();
+    blkback_work();
+}
