@@ -42,7 +42,7 @@ const char *blkfront_error(struct blkfront *f);
 struct blk_store *blkfront_store(struct blkfront *f);
 
 /* Thread: once a second or so. Finds the backends whose whole domain is gone (xenstore with it): their ios
- * end with -EIO. */
+ * end with -EIO. Tells backends that broke the protocol. */
 void blkfront_check(void);
 
 /* Thread: orderly end; ios that wait end with -EIO. The device stays in the list as failed. */

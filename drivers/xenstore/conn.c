@@ -225,7 +225,7 @@ void xenstored_scan(void (*came)(domid_t domid, const char *name), void (*gone)(
     __atomic_store_n(&domains_changed, false, __ATOMIC_SEQ_CST);
     for (struct client *c = clients; c; c = c->next)
         c->seen = false;
-    while (HYPERVISOR_arch_0(PARADOR_domain_info, &info) == 0) {
+    while (HYPERVISOR_parador(PARADOR_domain_info, &info) == 0) {
         domain_seen(&info, came);
         info.idx++;
     }

@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "drivers/kernel.h"
 #include "libpv/print.h"
+#include "libpv/string.h"
 #include "tests/host/fake_pv.h"
 
 long fake_allocs;
@@ -67,4 +69,15 @@ bool pv_events_off(void)
 void pv_events_restore(bool on)
 {
     (void)on;
+}
+
+void pv_block(void)
+{
+    abort(); /* tests never wait */
+}
+
+size_t strlcpy(char *dst, const char *src, size_t size)
+{
+    snprintf(dst, size, "%s", src);
+    return strlen(src);
 }

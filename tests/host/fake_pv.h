@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the drivers take from libpv and the kernel, faked in one process for the tests on the host: memory,
- * events, grants, printing.
+ * What the drivers take from libpv and the kernel, faked in one process for the tests on the host.
  *
- * There are no domains here: ports and grant references are numbered once for all, a "frame" is a page of the
- * process, an event upcall is a call of fake_upcalls (or of a thread of the test). Nothing waits.
+ * fake_pv.c: memory, printing. fake_machine.c: events, grants and pages of one machine without domains: ports
+ * and grant references are numbered once for all; frames are pages of one memory file, and to map a grant is
+ * to map that page a second time, so that a write through a read-only grant or after the unmap is a real
+ * fault.
  */
 #ifndef TESTS_HOST_FAKE_PV_H
 #define TESTS_HOST_FAKE_PV_H
@@ -13,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Allocations that are live now. */
+/* Allocations (drv_alloc) that are live now. */
 extern long fake_allocs;
 /* How many allocations succeed from now on; negative: all. */
 extern long fake_alloc_budget;
@@ -21,19 +22,19 @@ extern long fake_alloc_budget;
 extern unsigned int fake_lines;
 extern char fake_line[256];
 
-/* Forgets all ports and grants. */
-void fake_reset(void);
+/* n zeroed pages in a row that can be granted; never freed. */
+void *fake_pages(unsigned int n);
 
 /* Runs the handlers of pending ports until none is pending; how many ran. */
 unsigned int fake_upcalls(void);
 
-/* A port whose other end is gone, as after the death of that domain. */
-void fake_port_orphan(unsigned int port);
-
-/* Grant references that are in use; mappings that are live. */
+/* Ports, grant references and mappings in use. How many more references can be had; negative: any number. */
+unsigned int fake_ports_used(void);
 unsigned int fake_grants_used(void);
 unsigned int fake_mappings(void);
-/* From now on that many maps succeed; negative: all. */
-extern long fake_map_budget;
+extern long fake_grant_budget;
+
+/* Closes the other end of a port, as the death of its domain does. */
+void fake_port_orphan(unsigned int port);
 
 #endif
