@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A machine for pvkernel's core to run on inside a host test: memory from malloc, a clock that the test
+ * moves, threads that are the host's, address spaces that are lists of pages. See pvkernel/core/arch.h for
+ * the contract.
+ */
+#ifndef TESTS_HOST_FAKE_ARCH_H
+#define TESTS_HOST_FAKE_ARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Gives core's page allocator n pages. */
+void fake_memory(size_t n);
+
+/* The clock, and what arch_timer_set asked for (0: nothing). */
+extern uint64_t fake_now, fake_timer;
+/* Moves the clock to `to`, with the timer's interrupt if its time comes: as an interrupt does to the running
+ * thread. */
+void fake_advance(uint64_t to);
+
+/* Runs idle(NULL), and with it all threads, until one of them calls fake_over, which doesn't return. */
+void fake_run(void (*idle)(void *unused));
+void fake_over(void) __attribute__((noreturn));
+
+/* What the console printed, the last 4000 characters. */
+extern char fake_console[4096];
+
+/* Mappings made and not yet ended in all address spaces; arch_aspace_map fails when the budget is 0 (-1: no
+ * limit). */
+extern long fake_mappings, fake_map_budget;
+/* Address spaces alive. */
+extern long fake_aspaces;
+
+#endif
