@@ -12,8 +12,8 @@
  * sentences, docs/refusals.md and the list of hostile tests.
  *
  * A row: name, the sentence, the guest test that breaks the rule. In a sentence {a} and {b} are the two
- * arguments in hexadecimal, {a:d} and {b:d} in decimal, {call} is the name of hypercall a, {frame} tells what frame number a is (type, owner,
- * pinned or not) as it was when the refusal happened.
+ * arguments in hexadecimal, {a:d} and {b:d} in decimal, {call} is the name of hypercall a, {frame} tells what
+ * frame number a is (type, owner, pinned or not) as it was when the refusal happened.
  */
 #ifndef DOMAIN_REFUSE_H
 #define DOMAIN_REFUSE_H
@@ -41,7 +41,17 @@
 
 /* Event channels. */
 #define RULES_EVTCHN(X)                                                                                                \
-    X(PORT_RANGE, "port {a:d} is beyond the domain's ports", "evtchn")
+    X(PORT_RANGE, "port {a:d} is beyond the domain's ports", "events")                                                 \
+    X(PORT_STATE, "port {a:d} is in state {b:d} (0 free, 1 reserved, 2 unbound, 3 interdomain, 4 VIRQ, 6 IPI), which that call does not take", "events")\
+    X(PORT_NOT_FOR_YOU, "port {a:d} of domain {b:d} is not an unbound port that waits for the caller", "events")       \
+    X(PORTS_ALL_USED, "all {a:d} ports are in use", "events")                                                          \
+    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "events")                                    \
+    X(VIRQ_RANGE, "there is no VIRQ {a:d}", "events")                                                                  \
+    X(VIRQ_GLOBAL, "VIRQ {a:d} belongs to the domain, so only vcpu 0 can bind it, not vcpu {b:d}", "events")           \
+    X(VIRQ_BOUND, "VIRQ {a:d} is bound already, to port {b:d}", "events")                                              \
+    X(PIRQ_RANGE, "there is no interrupt line {a:d}", "events")                                                        \
+    X(PIRQ_NOT_YOURS, "interrupt line {a:d} is not the domain's", "events")                                            \
+    X(NOT_TWO_LEVEL, "event channels are two-level here: no priorities and no queues", "events")
 
 /* Grants. */
 #define RULES_GRANT(X)                                                                                                 \
@@ -49,7 +59,19 @@
 
 /* Scheduling, vcpus, time. */
 #define RULES_SCHED(X)                                                                                                 \
-    X(NO_SUCH_VCPU, "the domain has no vcpu {a:d}", "vcpu_op")
+    X(NO_SUCH_VCPU, "the domain has no vcpu {a:d}", "vcpu_op")                                                         \
+    X(POLL_TOO_MANY, "SCHEDOP_poll takes at most {b:d} ports, not {a:d}", "events")                                    \
+    X(VCPU_RUNS, "vcpu {a:d} has its state already, so it cannot be initialised", "vcpu_op")                           \
+    X(VCPU_NO_STATE, "vcpu {a:d} was never initialised", "vcpu_op")                                                    \
+    X(VCPU_NOT_SELF, "only vcpu {a:d} itself may do that", "vcpu_op")                                                  \
+    X(VCPU_CONTEXT, "the state given for vcpu {a:d} is not possible", "vcpu_op")                                       \
+    X(VCPU_INFO_PLACE, "vcpu_info does not fit at offset {a} of the frame", "vcpu_op")                                 \
+    X(VCPU_INFO_SET, "vcpu {a:d} has registered its vcpu_info already", "vcpu_op")                                     \
+    X(NOT_PINNED, "vcpus are not pinned to processors", "vcpu_op")                                                     \
+    X(PERIOD_RANGE, "a period of {a:d} ns is too short or too long", "vcpu_op")                                        \
+    X(TIME_PASSED, "that moment ({a:d} ns) has passed", "vcpu_op")                                                     \
+    X(WATCHDOG, "there is no such watchdog: {a:d}", "sched_op")                                                        \
+    X(SHUTDOWN_CODE_SET, "the domain has a shutdown code already", "sched_op")
 
 /* Descriptors, callbacks, registers, exceptions. */
 #define RULES_CPU(X)                                                                                                   \

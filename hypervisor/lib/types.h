@@ -19,6 +19,7 @@
 enum {
 #define XEN_ERRNO(name, value) name = value,
 #include <xen/errno.h>
+    ERESTART = 85, /* Parador's own, never given to a guest: stopped half-way, call again */
 };
 #endif
 

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Event channels: the states of ports, and delivery.
+ *
+ * A port's fields change under its domain's lock only; an interdomain pair under both. So whoever holds one
+ * domain's lock sees its ports' other ends stay: a domain that ends closes its ports first, and takes both
+ * locks for that. Ports are indexed without the lock: a bucket is published before nr_ports says so, and
+ * neither goes away while the domain lives (XSA-221, 338).
+ *
+ * Delivery is one atomic bit each in the shared page: pending, then the vcpu's selector, then the flag, each
+ * only if the one before was clear. The mask belongs to the guest.
+ *
+ * Leaves to others: numbers of domains and privileges (hypercall/event_channel.c), waking (sched.c), the
+ * upcall (bounce.c). Next: hypercall/event_channel.c.
+ */
+#include "domain/evtchn.h"
+#include "domain/domain.h"
+#include "lib/bits.h"
+#include "lib/print.h"
+
+#define CLOSES_A_STEP 128 /* ports that a preemptible step looks at */
+
+static struct evtchn *port_entry(const struct domain *d, uint32_t port)
+{
+    if (port >= __atomic_load_n(&d->evtchn.nr_ports, __ATOMIC_ACQUIRE)) /* pairs with grow_locked() */
+        return NULL;
+    return &d->evtchn.buckets[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET];
+}
+
+static int __must_check grow_locked(struct domain *d)
+{
+    struct evtchn_domain *e = &d->evtchn;
+    struct evtchn *bucket = page_alloc();
+
+    if (!bucket)
+        return -ENOMEM;
+    e->buckets[e->nr_ports / EVTCHN_BUCKET] = bucket;
+    __atomic_store_n(&e->nr_ports, e->nr_ports + EVTCHN_BUCKET, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int evtchn_init(struct domain *d)
+{
+    lock_init(&d->evtchn.lock, LOCK_EVTCHN);
+    if (grow_locked(d))
+        return -ENOMEM;
+    d->evtchn.buckets[0][0].state = ECS_RESERVED; /* port 0 means "no port" */
+    d->evtchn.lowest_free = 1;
+    return 0;
+}
+
+void evtchn_free(struct domain *d)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(d->evtchn.buckets); i++) {
+        if (d->evtchn.buckets[i])
+            page_free(d->evtchn.buckets[i]);
+        d->evtchn.buckets[i] = NULL;
+    }
+    d->evtchn.nr_ports = 0;
+}
+
+/* The lowest free port, still in state FREE: the caller gives it a state. Negative: errno. */
+static int port_alloc_locked(struct domain *d)
+{
+    struct evtchn_domain *e = &d->evtchn;
+
+    for (uint32_t port = e->lowest_free; port < EVTCHN_MAX_PORTS && !e->closed; port++) {
+        if (port == e->nr_ports && grow_locked(d))
+            return refuse(-ENOMEM, R_PORTS_NO_MEMORY, port, 0);
+        if (port_entry(d, port)->state == ECS_FREE) {
+            e->lowest_free = port + 1;
+            e->in_use++;
+            return (int)port;
+        }
+    }
+    return refuse(-ENOSPC, R_PORTS_ALL_USED, EVTCHN_MAX_PORTS, 0);
+}
+
+static void port_free_locked(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = port_entry(d, port);
+
+    clear_bit(port, d->shared->evtchn_pending); /* nothing is left for who gets the port next */
+    *chn = (struct evtchn){ .state = ECS_FREE };
+    d->evtchn.lowest_free = MIN(d->evtchn.lowest_free, port);
+    d->evtchn.in_use--;
+}
+
+/* Wakes the vcpus of d that poll for port. */
+static void wake_pollers(struct domain *d, uint32_t port)
+{
+    for (unsigned int i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = d->vcpu[i];
+
+        if (test_bit(i, &d->evtchn.pollers) && (!v->sched.poll_port || v->sched.poll_port == port) &&
+            test_and_clear_bit(i, &d->evtchn.pollers))
+            vcpu_wake(v);
+    }
+}
+
+/* An unmasked port has become pending: the selector, the flag, and a vcpu that waits. */
+static void set_selector(struct vcpu *v, uint32_t port)
+{
+    if (test_and_set_bit(port / 64, &v->info->evtchn_pending_sel))
+        return;
+    if (__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+        return;
+    vcpu_wake(v);
+}
+
+static inline void set_pending(struct domain *d, struct vcpu *v, uint32_t port)
+{
+    if (test_and_set_bit(port, d->shared->evtchn_pending))
+        return;
+    if (!test_bit(port, d->shared->evtchn_mask))
+        set_selector(v, port);
+    if (unlikely(READ_ONCE(d->evtchn.pollers)))
+        wake_pollers(d, port);
+}
+
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = port_entry(d, port);
+    int rc = 0;
+
+    if (unlikely(!chn))
+        return refuse(-EINVAL, R_PORT_RANGE, port, 0);
+    lock_take(&d->evtchn.lock);
+    if (chn->state == ECS_INTERDOMAIN) {
+        struct domain *r = chn->remote;
+        uint32_t far = chn->remote_port;
+
+        set_pending(r, r->vcpu[READ_ONCE(port_entry(r, far)->vcpu)], far);
+    } else if (chn->state == ECS_IPI) {
+        set_pending(d, d->vcpu[chn->vcpu], port);
+    } else if (chn->state != ECS_UNBOUND) {
+        rc = refuse(-EINVAL, R_PORT_STATE, port, chn->state);
+    }
+    lock_drop(&d->evtchn.lock);
+    return rc;
+}
+
+int evtchn_alloc_unbound(struct domain *d, uint16_t remote_domid, uint32_t *port)
+{
+    int p;
+
+    lock_take(&d->evtchn.lock);
+    p = port_alloc_locked(d);
+    if (p >= 0) {
+        *port_entry(d, (uint32_t)p) = (struct evtchn){ .state = ECS_UNBOUND, .remote_domid = remote_domid };
+        *port = (uint32_t)p;
+    }
+    lock_drop(&d->evtchn.lock);
+    return p < 0 ? p : 0;
+}
+
+/* Both domains' locks are held. */
+static int bind_interdomain_locked(struct domain *d, struct domain *r, uint32_t remote_port, uint32_t *port)
+{
+    struct evtchn *near, *far = port_entry(r, remote_port);
+    int p = port_alloc_locked(d);
+    int rc = 0;
+
+    if (p < 0)
+        return p;
+    if (!far)
+        rc = refuse(-EINVAL, R_PORT_RANGE, remote_port, 0);
+    else if (far->state != ECS_UNBOUND || far->remote_domid != d->domid)
+        rc = refuse(-EINVAL, R_PORT_NOT_FOR_YOU, remote_port, r->domid);
+    if (rc) {
+        port_free_locked(d, (uint32_t)p);
+        return rc;
+    }
+    near = port_entry(d, (uint32_t)p);
+    near->state = far->state = ECS_INTERDOMAIN;
+    near->vcpu = 0;
+    near->remote = r;
+    near->remote_domid = r->domid;
+    near->remote_port = remote_port;
+    far->remote = d;
+    far->remote_domid = d->domid;
+    far->remote_port = (uint32_t)p;
+    *port = (uint32_t)p;
+    /* Events sent to the far end before were dropped: one for certain, as Xen gives. */
+    set_pending(d, d->vcpu[0], (uint32_t)p);
+    return 0;
+}
+
+int evtchn_bind_interdomain(struct domain *d, uint16_t remote_domid, uint32_t remote_port, uint32_t *port)
+{
+    struct domain *r = get_domain(remote_domid);
+    int rc;
+
+    if (!r)
+        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, remote_domid, 0);
+    lock_pair(&d->evtchn.lock, &r->evtchn.lock);
+    rc = bind_interdomain_locked(d, r, remote_port, port);
+    unlock_pair(&d->evtchn.lock, &r->evtchn.lock);
+    put_domain(r);
+    return rc;
+}
+
+bool evtchn_virq_is_global(uint32_t virq)
+{
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
+
+int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
+{
+    struct vcpu *v;
+    int p;
+
+    if (virq >= NR_VIRQS)
+        return refuse(-EINVAL, R_VIRQ_RANGE, virq, 0);
+    if (evtchn_virq_is_global(virq) && vcpu != 0)
+        return refuse(-EINVAL, R_VIRQ_GLOBAL, virq, vcpu);
+    v = domain_vcpu(d, vcpu);
+    if (!v)
+        return refuse(-ENOENT, R_NO_SUCH_VCPU, vcpu, 0);
+
+    lock_take(&d->evtchn.lock);
+    if (v->virq_port[virq]) {
+        p = refuse(-EEXIST, R_VIRQ_BOUND, virq, v->virq_port[virq]);
+    } else if ((p = port_alloc_locked(d)) >= 0) {
+        *port_entry(d, (uint32_t)p) =
+            (struct evtchn){ .state = ECS_VIRQ, .vcpu = (uint16_t)vcpu, .virq = (uint16_t)virq };
+        WRITE_ONCE(v->virq_port[virq], (uint16_t)p);
+        *port = (uint32_t)p;
+    }
+    lock_drop(&d->evtchn.lock);
+    return p < 0 ? p : 0;
+}
+
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
+{
+    int p;
+
+    if (!domain_vcpu(d, vcpu))
+        return refuse(-ENOENT, R_NO_SUCH_VCPU, vcpu, 0);
+    lock_take(&d->evtchn.lock);
+    p = port_alloc_locked(d);
+    if (p >= 0) {
+        *port_entry(d, (uint32_t)p) = (struct evtchn){ .state = ECS_IPI, .vcpu = (uint16_t)vcpu };
+        *port = (uint32_t)p;
+    }
+    lock_drop(&d->evtchn.lock);
+    return p < 0 ? p : 0;
+}
+
+/* d's lock is held, and the other end's domain's if there is one. */
+static void close_locked(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = port_entry(d, port);
+
+    if (chn->state == ECS_INTERDOMAIN) {
+        struct evtchn *far = port_entry(chn->remote, chn->remote_port);
+
+        far->state = ECS_UNBOUND; /* towards d, as before it was bound */
+        far->remote = NULL;
+        far->remote_port = 0;
+    } else if (chn->state == ECS_VIRQ) {
+        WRITE_ONCE(d->vcpu[evtchn_virq_is_global(chn->virq) ? 0 : chn->vcpu]->virq_port[chn->virq], 0);
+    }
+    port_free_locked(d, port);
+}
+
+int evtchn_close(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = port_entry(d, port);
+    struct domain *r;
+    bool done = false;
+    int rc = 0;
+
+    if (!chn)
+        return refuse(-EINVAL, R_PORT_RANGE, port, 0);
+    while (!done) {
+        lock_take(&d->evtchn.lock);
+        if (chn->state == ECS_FREE || chn->state == ECS_RESERVED) {
+            rc = refuse(-EINVAL, R_PORT_STATE, port, chn->state);
+            done = true;
+        } else if (chn->state != ECS_INTERDOMAIN || chn->remote == d) {
+            close_locked(d, port);
+            done = true;
+        }
+        r = done ? NULL : chn->remote;
+        if (r)
+            __atomic_fetch_add(&r->refs, 1, __ATOMIC_RELAXED); /* alive: it would have closed this port */
+        lock_drop(&d->evtchn.lock);
+        if (!r)
+            continue;
+
+        lock_pair(&d->evtchn.lock, &r->evtchn.lock);
+        if (chn->state == ECS_INTERDOMAIN && chn->remote == r) { /* else it changed in between: look again */
+            close_locked(d, port);
+            done = true;
+        }
+        unlock_pair(&d->evtchn.lock, &r->evtchn.lock);
+        put_domain(r);
+    }
+    return rc;
+}
+
+int evtchn_reset(struct domain *d)
+{
+    struct evtchn_domain *e = &d->evtchn;
+    uint32_t port = MAX(e->reset_at, 1U);
+
+    for (unsigned int n = 0; port < e->nr_ports; port++, n++) {
+        if (n == CLOSES_A_STEP) {
+            e->reset_at = port;
+            return -ERESTART;
+        }
+        if (READ_ONCE(port_entry(d, port)->state) != ECS_FREE && evtchn_close(d, port))
+            continue; /* somebody else closed it in between */
+    }
+    e->reset_at = 0;
+    return 0;
+}
+
+int evtchn_relinquish(struct domain *d)
+{
+    if (!d->evtchn.closed) {
+        lock_take(&d->evtchn.lock);
+        d->evtchn.closed = true;
+        d->evtchn.reset_at = 0;
+        lock_drop(&d->evtchn.lock);
+    }
+    return evtchn_reset(d);
+}
+
+int evtchn_status(struct domain *d, struct evtchn_status *st)
+{
+    static const uint8_t status[] = {
+        [ECS_FREE] = EVTCHNSTAT_closed,     [ECS_RESERVED] = EVTCHNSTAT_closed,
+        [ECS_UNBOUND] = EVTCHNSTAT_unbound, [ECS_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+        [ECS_VIRQ] = EVTCHNSTAT_virq,       [ECS_PIRQ] = EVTCHNSTAT_pirq,
+        [ECS_IPI] = EVTCHNSTAT_ipi,
+    };
+    struct evtchn *chn = port_entry(d, st->port);
+
+    if (!chn)
+        return refuse(-EINVAL, R_PORT_RANGE, st->port, 0);
+    lock_take(&d->evtchn.lock);
+    st->status = status[chn->state];
+    st->vcpu = chn->vcpu;
+    if (chn->state == ECS_UNBOUND) {
+        st->u.unbound.dom = chn->remote_domid;
+    } else if (chn->state == ECS_INTERDOMAIN) {
+        st->u.interdomain.dom = chn->remote_domid;
+        st->u.interdomain.port = chn->remote_port;
+    } else if (chn->state == ECS_VIRQ) {
+        st->u.virq = chn->virq;
+    }
+    lock_drop(&d->evtchn.lock);
+    return 0;
+}
+
+int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
+{
+    struct evtchn *chn = port_entry(d, port);
+    int rc = 0;
+
+    if (!domain_vcpu(d, vcpu))
+        return refuse(-ENOENT, R_NO_SUCH_VCPU, vcpu, 0);
+    if (!chn)
+        return refuse(-EINVAL, R_PORT_RANGE, port, 0);
+    lock_take(&d->evtchn.lock);
+    if (chn->state == ECS_UNBOUND || chn->state == ECS_INTERDOMAIN ||
+        (chn->state == ECS_VIRQ && evtchn_virq_is_global(chn->virq)))
+        WRITE_ONCE(chn->vcpu, (uint16_t)vcpu);
+    else
+        rc = refuse(-EINVAL, R_PORT_STATE, port, chn->state);
+    lock_drop(&d->evtchn.lock);
+    return rc;
+}
+
+int evtchn_unmask(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = port_entry(d, port);
+
+    if (!chn)
+        return refuse(-EINVAL, R_PORT_RANGE, port, 0);
+    lock_take(&d->evtchn.lock);
+    if (test_and_clear_bit(port, d->shared->evtchn_mask) && test_bit(port, d->shared->evtchn_pending))
+        set_selector(d->vcpu[chn->vcpu], port);
+    lock_drop(&d->evtchn.lock);
+    return 0;
+}
+
+int evtchn_pending(struct domain *d, uint32_t port)
+{
+    if (!port_entry(d, port))
+        return refuse(-EINVAL, R_PORT_RANGE, port, 0);
+    return test_bit(port, d->shared->evtchn_pending);
+}
+
+/* holder: the vcpu that has the VIRQ's port. */
+static void send_virq(struct vcpu *holder, uint32_t virq)
+{
+    struct domain *d = holder->domain;
+    uint32_t port;
+
+    if (!READ_ONCE(holder->virq_port[virq]))
+        return;
+    lock_take(&d->evtchn.lock);
+    port = holder->virq_port[virq];
+    if (port)
+        set_pending(d, d->vcpu[port_entry(d, port)->vcpu], port);
+    lock_drop(&d->evtchn.lock);
+}
+
+void evtchn_send_virq(struct vcpu *v, uint32_t virq)
+{
+    ASSERT(!evtchn_virq_is_global(virq));
+    send_virq(v, virq);
+}
+
+void evtchn_send_global_virq(struct domain *d, uint32_t virq)
+{
+    ASSERT(evtchn_virq_is_global(virq));
+    send_virq(d->vcpu[0], virq);
+}
+
+void evtchn_dump(struct domain *d)
+{
+    static const char *const names[] = {
+        "free", "reserved", "unbound", "interdomain", "virq", "pirq", "ipi"
+    };
+
+    for (uint32_t port = 1; port < d->evtchn.nr_ports; port++) {
+        const struct evtchn *chn = port_entry(d, port);
+
+        if (chn->state == ECS_FREE)
+            continue;
+        say("  d%u port %u: %s", d->domid, port, names[chn->state]);
+        if (chn->state == ECS_UNBOUND)
+            say(" for d%u", chn->remote_domid);
+        else if (chn->state == ECS_INTERDOMAIN)
+            say(" with d%u port %u", chn->remote_domid, chn->remote_port);
+        else if (chn->state == ECS_VIRQ)
+            say(" %u", chn->virq);
+        say(", vcpu %u%s%s\n", chn->vcpu, test_bit(port, d->shared->evtchn_pending) ? ", pending" : "",
+            test_bit(port, d->shared->evtchn_mask) ? ", masked" : "");
+    }
+}
