@@ -37,7 +37,11 @@
 #define RULES_MM(X)                                                                                                    \
     X(BAD_MFN, "frame {a} does not exist", "hostile_frames")                                                           \
     X(FRAME_FOREIGN, "{frame}: it is not the calling domain's", "hostile_frames")                                      \
-    X(FRAME_TYPE_BUSY, "{frame}, so it cannot be used as type {b:d} now", "hostile_frames")
+    X(FRAME_TYPE_BUSY, "{frame}, so it cannot be used as type {b:d} now", "hostile_frames")                            \
+    X(NOT_A_DESCRIPTOR_FRAME, "{frame}: it is no frame for a descriptor table", "gdt_ldt")                             \
+    X(GDT_TOO_LONG, "a GDT of {a:d} entries reaches into the hypervisor's", "gdt_ldt")                                 \
+    X(BAD_DESCRIPTOR, "descriptor {a} is a system descriptor or leads out of ring 3", "gdt_ldt")                       \
+    X(MISALIGNED, "address {a} is no multiple of {b:d}", "hostile_numbers")
 
 /* Event channels. */
 #define RULES_EVTCHN(X)                                                                                                \
