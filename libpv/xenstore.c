@@ -115,7 +115,8 @@ static int call(uint32_t type, pv_xs_tx tx, const char *path, const void *data, 
         return -E2BIG;
     lock();
     memcpy(request, path, path_len);
-    memcpy(request + path_len, data, len);
+    if (len)
+        memcpy(request + path_len, data, len);
     n = transact(type, tx, path_len + len);
     if (n >= 0 && buf) {
         if ((size_t)n < size)

@@ -8,8 +8,9 @@
  *     Closing                       take no more, answer what is in flight, unmap   Closing
  *     Closed, missing               the same                                     Closed
  *
- * After Closed the frontend may begin again at Initialising (a boot loader hands over to a kernel). All of
- * this runs in the service thread, as does serve.c; the upcall only sets `pending`.
+ * Our Closing or Closed says that nothing of the frontend's is mapped any more. After Closed the frontend may
+ * begin again at Initialising (a boot loader hands over to a kernel). All of this runs in the service thread,
+ * as does serve.c; the upcall only sets `pending`.
  */
 #include "drivers/back/state.h"
 #include "drivers/vaddr.h"
@@ -100,23 +101,32 @@ static void publish_size(const struct blkback *b)
     xenbus_printf(b->dir, "parador-bytes", "%llu", (unsigned long long)b->store->nr_bytes);
 }
 
-/* Something is wrong with the frontend: it is served no more, and told so by our state. */
+static void tell(const struct blkback *b, enum xenbus_state state)
+{
+    if (xenbus_get_state(b->dir) != state)
+        xenbus_set_state(b->dir, state);
+}
+
+/* Takes no new requests and disconnects after the last one (settle); then tells the frontend by our state, so
+ * that it knows that nothing is mapped any more. */
+static void leave(struct blkback *b, enum xenbus_state state)
+{
+    if (!b->connected) {
+        tell(b, state);
+        return;
+    }
+    b->leaving = true;
+    b->last_state = state;
+    blkback_poke(b);
+}
+
+/* Something is wrong with the frontend: it is served no more. */
 static void give_up(struct blkback *b, const char *why)
 {
     if (!b->error)
         pv_printf("blkback: disk %u of domain %u: %s\n", b->vdev, b->front, why);
     b->error = why;
-    xenbus_set_state(b->dir, XenbusStateClosing);
-}
-
-/* No new requests; the last one that is done ends the connection (settle). */
-static void leave(struct blkback *b, enum xenbus_state state)
-{
-    b->leaving = b->connected;
-    if (b->connected)
-        blkback_poke(b);
-    if (xenbus_get_state(b->dir) != state)
-        xenbus_set_state(b->dir, state);
+    leave(b, XenbusStateClosing);
 }
 
 static void front_changed(struct xenbus_watch *w, const char *changed)
@@ -264,10 +274,8 @@ bool blkback_pending(void)
 /* After a round: ends what has to end. False: the backend was freed. */
 static bool settle(struct blkback *b)
 {
-    if (b->ring.ring.broken && !b->leaving) {
+    if (b->ring.ring.broken && !b->leaving)
         give_up(b, b->ring.ring.broken);
-        b->leaving = true;
-    }
     if (!b->leaving || b->in_flight)
         return true;
     disconnect(b);
@@ -275,6 +283,7 @@ static bool settle(struct blkback *b)
         unlink_and_free(b);
         return false;
     }
+    tell(b, b->last_state);
     front_changed(&b->watch, b->watch.path); /* what it did meanwhile */
     return true;
 }

@@ -34,8 +34,9 @@ struct blkback {
 
     /* The connection; set while connected. */
     bool connected;
-    bool leaving; /* no new requests: disconnect when the last one is done */
-    bool forget;  /* the domain is gone: free the backend after that */
+    bool leaving;                 /* no new requests: disconnect when the last one is done */
+    enum xenbus_state last_state; /* what to tell the frontend after that */
+    bool forget;                  /* the domain is gone: free the backend after that */
     const char *error;
     int port;
     void *page; /* the ring, mapped */

@@ -37,14 +37,15 @@ static int make_ring(struct blkfront *f)
     return f->port < 0 ? f->port : 0;
 }
 
-/* Gives up ring and port. A page that the backend still maps is lost. */
+/* Gives up ring and port. While the backend still maps the page it is kept, and a later call tries again. */
 static void drop_ring(struct blkfront *f)
 {
     if (f->port > 0)
         pv_event_close((unsigned int)f->port);
     f->port = 0;
-    if (f->ring.ring.page && (f->ring_ref < 0 || pv_grant_end(f->ring_ref)))
-        pv_page_free(f->ring.ring.page);
+    if (!f->ring.ring.page || (f->ring_ref >= 0 && !pv_grant_end(f->ring_ref)))
+        return;
+    pv_page_free(f->ring.ring.page);
     f->ring_ref = -1;
     f->ring.ring.page = NULL;
 }
@@ -94,8 +95,9 @@ static void backend_closed(struct blkfront *f, const char *why)
         pv_printf("blkfront: %s: %s\n", f->store.name, why);
         blkfront_fail(f, why);
     }
-    xenbus_set_state(f->dir, XenbusStateClosed);
     drop_ring(f);
+    if (xenbus_get_state(f->dir) != XenbusStateClosed)
+        xenbus_set_state(f->dir, XenbusStateClosed);
 }
 
 static void backend_changed(struct xenbus_watch *w, const char *changed)
@@ -171,10 +173,7 @@ unsigned int blkfront_start_all(void)
 void blkfront_stop(struct blkfront *f)
 {
     blkfront_fail(f, "it was stopped");
-    xenbus_watch_del(&f->watch);
-    xenbus_set_state(f->dir, XenbusStateClosing);
-    xenbus_set_state(f->dir, XenbusStateClosed);
-    drop_ring(f);
+    xenbus_set_state(f->dir, XenbusStateClosing); /* the backend closes too, and then backend_closed runs */
 }
 
 void blkfront_check(void)

@@ -83,6 +83,7 @@ Test(ring, layout_is_that_of_the_public_header)
 
 /* The public macros mix signs and shadow names. */
 #pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wshadow"
 
