@@ -22,7 +22,7 @@ MIB = 1 << 20
 SPARE = 12  # MB that are Parador's and the firmware's
 LEAST, MOST = 16, 32  # MB for a domain beside domain 0
 # An unattended run counts as hung after this many seconds without a line; see machine.Guard.
-PATIENCE = {"cpu": 600, "idle": 300}
+PATIENCE = {"cpu": 600, "idle": 120}
 
 MOTD = """Welcome to pvkernel, a small Unix that runs unprivileged: in a domain of Parador, or of stock Xen.
 Try: help, domains, ps, mem, ls, cat README, run hello, disk, sum xvda, ring, why.
@@ -137,14 +137,14 @@ def prepare(axes, system):
 
 
 def main(axes):
-    system = (axes.on or ["parador"])[0]
-    prepare(axes, system)
     from . import debug, replay, stockxen
+    system = (axes.on or ["parador"])[0]
+    if system == "xen" and axes.record:
+        raise Trouble("RECORD= is for ON=parador")
     if system == "parador":
         shares(axes.mem or MEM, axes.domains, os.path.getsize(axes.disk) if axes.disk else 0)  # before anything is built
+    prepare(axes, system)
     if system == "xen":
-        if axes.record:
-            raise Trouble("RECORD= is for ON=parador")
         return stockxen.run(axes)
     if axes.record:
         return replay.record(axes)
