@@ -45,7 +45,8 @@ struct vcpu {
     struct sched_vcpu sched;
     uint16_t virq_port[NR_VIRQS]; /* per-vcpu VIRQs' ports, 0: none; the domain's evtchn lock */
     struct timer singleshot, periodic, poll_timer;
-    uint64_t period_ns;
+    uint64_t period_ns; /* of the periodic timer, 0: stopped */
+    bool tick_due;      /* a period ended while it did not run */
     struct refusal refusal;
     struct history history[HISTORY]; /* entry.S writes row hypercalls % HISTORY, then counts up */
     uint64_t hypercalls;
@@ -57,18 +58,18 @@ _Static_assert((offsetof(struct vcpu, regs) + offsetof(struct cpu_user_regs, es)
                "hardware aligns RSP");
 
 struct domain {
-    struct list node; /* domain list: LOCK_DOMAIN_LIST */
     uint16_t domid;
     uint8_t privileged; /* domain 0 */
     uint8_t dying;      /* enum dying; domain lock */
     bool shut_down;     /* SCHEDOP_shutdown or a crash; domain lock */
     bool crashed;
+    bool started;            /* it has run: its end is reported */
     uint8_t shutdown_reason; /* SHUTDOWN_*, when shut_down */
     uint8_t max_vcpus;
     char name[NAME_LEN];
-    struct lock lock;   /* LOCK_DOMAIN: fields that say so */
-    uint32_t refs;      /* atomic: who holds a pointer across a point where the domain could end */
-    uint32_t vm_assist; /* VMASST_TYPE_* bits; word-sized, its own vcpus */
+    struct lock lock;                        /* LOCK_DOMAIN: fields that say so */
+    uint32_t refs;                           /* atomic: the list's, and each get_domain()'s */
+    uint32_t vm_assist;                      /* VMASST_TYPE_* bits; word-sized, its own vcpus */
     struct vcpu *vcpu[MAX_VCPUS_PER_DOMAIN]; /* constant once built */
 
     struct shared_info *shared; /* Parador's address of the page */
@@ -96,7 +97,7 @@ enum dying { ALIVE, DYING, DEAD };
 
 #define DOMID_MAX_BOOT 256 /* domids are below */
 
-extern struct domain *domain0; /* constant after boot */
+extern struct domain *domain0; /* set once at boot; NULL again when it is gone */
 extern struct domain idle_domain;
 
 /* Living and dying domains by number, under an RCU-less reference: put_domain() when done. NULL: none. */
@@ -117,6 +118,24 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint64_t id)
 {
     return id < d->max_vcpus ? d->vcpu[id] : NULL;
 }
+
+/* Takes d off the list; true when that was the last. Frees a domain that is off the list, or was never on it.
+ * For teardown.c. */
+bool domain_list_remove(struct domain *d);
+void domain_free(struct domain *d);
+/* Domain 0, where it lives, looks what changed (VIRQ_DOM_EXC). */
+void tell_domain0(void);
+
+/* Vcpu `id` of d, down, with its vcpu_info in shared_info. NULL: no memory. */
+struct vcpu *vcpu_create(struct domain *d, unsigned int id) __must_check;
+/* Its timers and its place with the scheduler go; then the memory. */
+void vcpu_stop(struct vcpu *v);
+void vcpu_free(struct vcpu *v);
+/* VCPUOP_register_vcpu_info: from now on in frame m, at offset (checked by the caller). */
+int vcpu_place_info(struct vcpu *v, mfn_t m, uint32_t offset) __must_check;
+void vcpu_drop_info(struct vcpu *v);
+/* The periodic timer, ns; 0 stops it. Call it again when VIRQ_TIMER was bound. */
+void vcpu_set_period(struct vcpu *v, uint64_t period_ns);
 
 /* SCHEDOP_shutdown: stops all vcpus for good, tells domain 0 (VIRQ_DOM_EXC), then destroys unless domain 0
  * keeps it. */

@@ -14,10 +14,11 @@
 struct domain;
 struct grant_table; /* domain/grant.c */
 
-int grant_init(struct domain *d);
-/* Destruction: unmaps what d maps of others (preemptible: -ERESTART), then frees the table once nobody maps
- * d's frames. */
-int grant_relinquish(struct domain *d);
+int grant_init(struct domain *d) __must_check;
+/* Destruction, preemptible: ends what d maps of others; its page tables are gone already. 0 or -ERESTART. */
+int grant_relinquish(struct domain *d) __must_check;
+/* Nobody maps d's frames or its grant table any more. */
+bool grant_idle(struct domain *d);
 void grant_destroy(struct domain *d);
 
 /* Builder: fills entry ref of d for `to`, read-write, without the guest. */

@@ -70,6 +70,7 @@
     X(VCPU_NOT_SELF, "only vcpu {a:d} itself may do that", "vcpu_op")                                                  \
     X(VCPU_CONTEXT, "the state given for vcpu {a:d} is not possible", "vcpu_op")                                       \
     X(VCPU_INFO_PLACE, "vcpu_info does not fit at offset {a} of the frame", "vcpu_op")                                 \
+    X(VCPU_INFO_FRAME, "{frame}, so no vcpu_info can be there", "vcpu_op")                                             \
     X(VCPU_INFO_SET, "vcpu {a:d} has registered its vcpu_info already", "vcpu_op")                                     \
     X(NOT_PINNED, "vcpus are not pinned to processors", "vcpu_op")                                                     \
     X(PERIOD_RANGE, "a period of {a:d} ns is too short or too long", "vcpu_op")                                        \

@@ -128,6 +128,8 @@ void vcpu_wake(struct vcpu *v)
     lock_take(&q->lock);
     if (v->sched.state == VS_BLOCKED) {
         v->sched.state = VS_RUNNABLE;
+        if (unlikely(test_bit(v->id, &v->domain->evtchn.pollers)))
+            clear_bit(v->id, &v->domain->evtchn.pollers); /* a poll ends with whatever wakes it */
         if (!v->sched.pause)
             enqueue_locked(q, v, true);
     }
@@ -139,19 +141,32 @@ static bool event_deliverable(const struct vcpu *v)
     return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
-void vcpu_block(struct vcpu *v)
+static void become_blocked(struct vcpu *v)
 {
     struct run_queue *q = queue_of(v);
 
-    if (event_deliverable(v))
-        return;
     lock_take(&q->lock);
     if (v->sched.state == VS_RUNNING)
         v->sched.state = VS_BLOCKED;
     lock_drop(&q->lock);
     kick(v);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with the sender's locked set of the pending flag */
+    __atomic_thread_fence(
+        __ATOMIC_SEQ_CST); /* pairs with the sender's locked set of the pending bit or flag */
+}
+
+void vcpu_block(struct vcpu *v)
+{
     if (event_deliverable(v))
+        return;
+    become_blocked(v);
+    if (event_deliverable(v))
+        vcpu_wake(v);
+}
+
+void vcpu_block_polling(struct vcpu *v)
+{
+    become_blocked(v);
+    if (!test_bit(v->id, &v->domain->evtchn.pollers) || event_deliverable(v))
         vcpu_wake(v);
 }
 
@@ -214,6 +229,11 @@ void vcpu_down(struct vcpu *v)
     v->sched.state = VS_DOWN;
     stop_locked(v);
     lock_drop(&q->lock);
+}
+
+bool vcpu_is_running(const struct vcpu *v)
+{
+    return READ_ONCE(v->sched.state) == VS_RUNNING;
 }
 
 bool vcpu_is_up(const struct vcpu *v)
@@ -336,10 +356,12 @@ static void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
         }
     }
     c->idle = true;
-    while (!(c->work & WORK_SCHEDULE) && !domain_teardown_step()) {
-        cpu_serve_work();
-        if (!c->work)
+    while (!(c->work & WORK_SCHEDULE)) {
+        if (domain_teardown_step())
+            cpu_window();
+        else if (!c->work)
             cpu_halt();
+        cpu_serve_work();
     }
     c->idle = false;
 }
@@ -364,5 +386,9 @@ struct vcpu *schedule(void)
         switch_to(q, current, next, now);
     else
         set_runstate(next, RUNSTATE_running, now);
+    if (unlikely(next->tick_due)) {
+        next->tick_due = false;
+        evtchn_send_virq(next, VIRQ_TIMER);
+    }
     return next;
 }

@@ -63,6 +63,10 @@ void vcpu_yield(struct vcpu *v); /* the running one lets the others run first */
 void vcpu_up(struct vcpu *v);    /* from down to runnable */
 void vcpu_down(struct vcpu *v);
 bool vcpu_is_up(const struct vcpu *v);
+bool vcpu_is_running(const struct vcpu *v); /* on a CPU now */
+/* SCHEDOP_poll, second half: blocks the running vcpu unless its bit in evtchn.pollers was cleared or an event
+ * is deliverable. */
+void vcpu_block_polling(struct vcpu *v);
 /* Its runstate with the time up to now. */
 void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
 void vcpu_pause(struct vcpu *v, uint8_t why);

@@ -3,8 +3,8 @@
  * Timers: a list a CPU in order of deadline, and the local APIC set for the first.
  *
  * The hardware is programmed only when a deadline comes before what it has: a timer that moves later or stops
- * costs one interrupt too early instead, which finds nothing due and programs the next. So a guest that pushes
- * its deadline ahead, the usual case, touches only the list.
+ * costs one interrupt too early instead, which finds nothing due and programs the next. So a guest that
+ * pushes its deadline ahead, the usual case, touches only the list.
  *
  * Knows no `current`; the host tests drive it with a clock of their own.
  */
@@ -75,7 +75,8 @@ void timer_stop(struct timer *t)
     lock_drop(&on->lock);
 }
 
-/* The first timer that is due at now, taken off the list; NULL: none, and the hardware is set for the next. */
+/* The first timer that is due at now, taken off the list; NULL: none, and the hardware is set for the next.
+ */
 static struct timer *timer_next(struct timers *on, uint64_t now)
 {
     struct timer *t = NULL;

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Domains: creation, the list, references.
+ *
+ * The list holds a reference to each domain from its creation to the end of its teardown. get_domain() adds
+ * one under the list's lock; nobody keeps it beyond one hypercall. So a domain whose references are down to
+ * the list's own and that is off the list can be freed.
+ *
+ * Leaves to others: memory and kernel (boot/builder.c), vcpus (vcpu.c), the end (shutdown.c, teardown.c).
+ */
+#include "domain/domain.h"
+#include "domain/grant.h"
+#include "lib/string.h"
+#include "mm/paging.h"
+
+struct domain *domain0;
+struct domain idle_domain = { .domid = DOMID_IDLE, .name = "idle", .max_pages = 0 };
+
+static struct {
+    struct lock lock; /* LOCK_DOMAIN_LIST: all fields */
+    struct domain *by_id[DOMID_MAX_BOOT];
+} domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST) };
+
+static void ref(struct domain *d)
+{
+    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+}
+
+void put_domain(struct domain *d)
+{
+    __atomic_fetch_sub(&d->refs, 1, __ATOMIC_RELEASE);
+}
+
+struct domain *get_domain(uint16_t domid)
+{
+    struct domain *d = NULL;
+
+    if (domid >= DOMID_MAX_BOOT)
+        return NULL;
+    lock_take(&domains.lock);
+    d = domains.by_id[domid];
+    if (d)
+        ref(d);
+    lock_drop(&domains.lock);
+    return d;
+}
+
+struct domain *get_domain_for(struct domain *caller, uint16_t domid)
+{
+    if (domid != DOMID_SELF)
+        return get_domain(domid);
+    ref(caller);
+    return caller;
+}
+
+struct domain *get_domain_by_index(unsigned int idx)
+{
+    struct domain *d = NULL;
+
+    lock_take(&domains.lock);
+    for (unsigned int id = 0; id < DOMID_MAX_BOOT && !d; id++)
+        if (domains.by_id[id] && idx-- == 0)
+            d = domains.by_id[id];
+    if (d)
+        ref(d);
+    lock_drop(&domains.lock);
+    return d;
+}
+
+bool domain_list_remove(struct domain *d)
+{
+    bool empty = true;
+
+    lock_take(&domains.lock);
+    domains.by_id[d->domid] = NULL;
+    if (domain0 == d)
+        domain0 = NULL;
+    for (unsigned int id = 0; id < DOMID_MAX_BOOT; id++)
+        if (domains.by_id[id])
+            empty = false;
+    lock_drop(&domains.lock);
+    return empty;
+}
+
+static bool list_insert(struct domain *d)
+{
+    bool free;
+
+    lock_take(&domains.lock);
+    free = !domains.by_id[d->domid];
+    if (free)
+        domains.by_id[d->domid] = d;
+    lock_drop(&domains.lock);
+    return free;
+}
+
+void domain_free(struct domain *d)
+{
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i])
+            vcpu_free(d->vcpu[i]);
+    if (d->grant)
+        grant_destroy(d);
+    evtchn_free(d);
+    if (d->shared)
+        shared_page_free(d->shared);
+    page_free(d);
+}
+
+/* The parts of a new domain. Negative: something is missing, domain_free() takes back the rest. */
+static int __must_check create_parts(struct domain *d, unsigned int nr_vcpus)
+{
+    d->shared = shared_page_alloc(d);
+    if (!d->shared)
+        return -ENOMEM;
+    d->shared_mfn = virt_to_mfn(d->shared);
+    time_update_wallclock(d);
+    if (evtchn_init(d) || grant_init(d))
+        return -ENOMEM;
+    for (unsigned int i = 0; i < nr_vcpus; i++) {
+        d->vcpu[i] = vcpu_create(d, i);
+        if (!d->vcpu[i])
+            return -ENOMEM;
+        d->max_vcpus++;
+    }
+    return 0;
+}
+
+struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_vcpus, uint64_t max_pages)
+{
+    uint64_t before = frames_free();
+    struct domain *d;
+
+    if (domid >= DOMID_MAX_BOOT || nr_vcpus < 1 || nr_vcpus > MAX_VCPUS_PER_DOMAIN)
+        return NULL;
+    d = page_alloc();
+    if (!d)
+        return NULL;
+    d->domid = domid;
+    d->privileged = domid == 0;
+    memcpy(d->name, name, strnlen(name, NAME_LEN - 1));
+    lock_init(&d->lock, LOCK_DOMAIN);
+    lock_init(&d->page_lock, LOCK_PAGE_LIST);
+    d->refs = 1;
+    d->max_pages = max_pages;
+    d->frames_before = before;
+    d->paging = &pv_direct;
+    if (create_parts(d, nr_vcpus) || !list_insert(d)) {
+        domain_free(d);
+        return NULL;
+    }
+    if (domid == 0)
+        domain0 = d;
+    return d;
+}
+
+void domain_unpause(struct domain *d)
+{
+    d->started = true;
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        vcpu_unpause(d->vcpu[i], PAUSE_DOMAIN);
+    if (d->vcpu[0]->initialised)
+        vcpu_up(d->vcpu[0]);
+}
+
+_Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain is a page");

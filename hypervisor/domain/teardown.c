@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The end of a domain's life, second half: everything it held goes back, in steps that schedule() runs
+ * between guests.
+ *
+ * The order matters. No vcpu runs; then nobody can reach it by events; then its page tables go, and with them
+ * its mappings of others' frames; then its grants' counts in the other domains; then its frames. Frames that
+ * others still map keep their owner: the domain waits for the last unmap, and only then its number is free.
+ *
+ * Next: mm/relinquish (the steps over tables and frames), grant.c.
+ */
+#include "domain/console.h"
+#include "domain/domain.h"
+#include "domain/grant.h"
+#include "lib/print.h"
+#include "mm/check.h"
+#include "mm/paging.h"
+#include "x86/cpu.h"
+
+#define STEP_EVERY 1000000  /* ns between steps while guests run */
+#define WAIT_EVERY 10000000 /* ns between looks at domains whose frames others map */
+
+static void tick(void *arg);
+
+static struct {
+    struct lock lock; /* LOCK_DOMAIN_LIST: the next two */
+    uint32_t ending;  /* domains on their way; read without the lock */
+    bool one_crashed;
+    uint32_t busy;     /* a CPU is in a step; atomic */
+    struct timer tick; /* makes a busy CPU come by; by the CPU in a step */
+} teardown = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST), .tick = { .fn = tick } };
+
+static void tick(void *arg)
+{
+    (void)arg;
+    cpu_set_work(this_cpu(), WORK_SCHEDULE);
+}
+
+void domain_destroy(struct domain *d)
+{
+    bool first;
+
+    lock_take(&teardown.lock);
+    lock_take(&d->lock);
+    first = d->dying == ALIVE;
+    if (first) {
+        d->dying = DYING;
+        teardown.ending++;
+        teardown.one_crashed |= d->crashed;
+    }
+    lock_drop(&d->lock);
+    lock_drop(&teardown.lock);
+    if (!first)
+        return;
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        vcpu_pause(d->vcpu[i], PAUSE_SHUTDOWN);
+    cpu_set_work(this_cpu(), WORK_SCHEDULE);
+}
+
+/* The stages: 0 done; -ERESTART call again; -EBUSY nothing to do until others have let go. */
+static int stop_vcpus(struct domain *d)
+{
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i]->sched.on_cpu)
+            return -EBUSY;
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        vcpu_stop(d->vcpu[i]);
+    return 0;
+}
+
+static int drop_infos(struct domain *d)
+{
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        vcpu_drop_info(d->vcpu[i]);
+    return 0;
+}
+
+static int wait_for_others(struct domain *d)
+{
+    if (d->tot_pages || !shared_page_idle(d->shared) || !grant_idle(d) ||
+        __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE) > 1)
+        return -EBUSY;
+    return 0;
+}
+
+static const char *end_text(const struct domain *d)
+{
+    static const char *const reasons[] = {
+        "poweroff", "reboot", "suspend", "crash", "watchdog", "soft reset"
+    };
+
+    if (!d->shut_down)
+        return "destroyed";
+    return d->shutdown_reason < ARRAY_SIZE(reasons) ? reasons[d->shutdown_reason] : "unknown reason";
+}
+
+static void report(const char *name, const char *why, uint64_t before)
+{
+    say("parador: %s ended (%s): free frames %lu before it was built, %lu now\n", name, why, before,
+        frames_free());
+#ifdef DEBUG
+    say("parador: check: %s\n", check_machine() ? "FAILED" : "ok");
+#endif
+}
+
+static void finish(struct domain *d)
+{
+    const char *why = end_text(d);
+    uint64_t before = d->frames_before;
+    bool last, crashed, started = d->started;
+    char name[NAME_LEN];
+
+    snprintf(name, sizeof(name), "%s", d->name);
+    if (started)
+        console_domain_ends(d);
+    last = domain_list_remove(d);
+    domain_free(d);
+
+    lock_take(&teardown.lock);
+    teardown.ending--;
+    crashed = teardown.one_crashed;
+    lock_drop(&teardown.lock);
+    if (started)
+        report(name, why, before);
+    if (last)
+        machine_exit(crashed ? 1 : 0);
+    tell_domain0();
+}
+
+static int (*const stages[])(struct domain *d) = {
+    stop_vcpus,       evtchn_relinquish,        drop_infos,      paging_relinquish,
+    grant_relinquish, domain_frames_relinquish, wait_for_others,
+};
+
+/* One step for d. True: something was done. */
+static bool advance(struct domain *d)
+{
+    int rc = stages[d->teardown_stage](d);
+
+    if (rc == 0 && ++d->teardown_stage == ARRAY_SIZE(stages))
+        finish(d);
+    return rc == 0 || rc == -ERESTART;
+}
+
+static bool a_step(void)
+{
+    struct domain *d;
+    bool done = false;
+
+    for (unsigned int i = 0; !done && (d = get_domain_by_index(i)); i++) {
+        put_domain(d); /* only this function frees domains */
+        if (d->dying == DYING)
+            done = advance(d);
+    }
+    return done;
+}
+
+bool domain_teardown_step(void)
+{
+    bool done;
+
+    if (likely(!READ_ONCE(teardown.ending)) || __atomic_exchange_n(&teardown.busy, 1, __ATOMIC_ACQUIRE))
+        return false;
+    done = a_step();
+    if (READ_ONCE(teardown.ending) && !teardown.tick.armed)
+        timer_set(&teardown.tick, now_ns() + (done ? STEP_EVERY : WAIT_EVERY));
+    __atomic_store_n(&teardown.busy, 0, __ATOMIC_RELEASE);
+    return done;
+}
