@@ -36,6 +36,9 @@ struct boot_info {
     uint64_t reserved_start, reserved_end; /* loader's structures that are still needed (command lines) */
 };
 
+/* What the loader told; constant after boot (boot/main.c). */
+extern struct boot_info boot_info;
+
 /* Multiboot 1 (magic 2badb002) or 2 (36d76289); maddr: machine address of the information structure (below 4
  * GiB). 0, or a negative errno after a line that says what is wrong. boot/multiboot.c */
 int multiboot_parse(uint32_t magic, uint64_t maddr, struct boot_info *bi);

@@ -41,7 +41,12 @@
     X(NOT_A_DESCRIPTOR_FRAME, "{frame}: it is no frame for a descriptor table", "gdt_ldt")                             \
     X(GDT_TOO_LONG, "a GDT of {a:d} entries reaches into the hypervisor's", "gdt_ldt")                                 \
     X(BAD_DESCRIPTOR, "descriptor {a} is a system descriptor or leads out of ring 3", "gdt_ldt")                       \
-    X(MISALIGNED, "address {a} is no multiple of {b:d}", "hostile_numbers")
+    X(MISALIGNED, "address {a} is no multiple of {b:d}", "hostile_numbers")                                            \
+    X(NO_MEMORY, "{a:d} contiguous frames for domain {b:d}: beyond its maximum, or the machine has none", "memory")    \
+    X(EXTENTS, "a list of {a:d} extents against {b:d} is out of bounds, or the two sides are not the same", "memory")  \
+    X(NO_MEMORY_MAP, "a PV domain has no memory map of its own", "memory")                                             \
+    X(NO_PHYSMAP, "a PV domain has no physical address space to change", "memory")                                     \
+    X(FRAME_NOT_GIVABLE, "{frame}: it is mapped somewhere or not the caller's, so it cannot be given away", "memory")
 
 /* Event channels. */
 #define RULES_EVTCHN(X)                                                                                                \

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Between memory.c and memory_exchange.c.
+ */
+#ifndef HYPERCALL_MEMORY_H
+#define HYPERCALL_MEMORY_H
+
+#include "lib/types.h"
+
+struct domain;
+
+#define MEMOP_OP_BITS 6
+#define MEMORY_MAX_ORDER \
+    9 /* the largest extent that a guest may ask for: 2 MiB, as stock Xen's default for a domU */
+
+/* The domain that a caller names, with a reference: itself, or for domain 0 any. 0, -ESRCH, -EPERM. */
+int memory_target(uint16_t domid, struct domain **d) __must_check;
+
+/* XENMEM_exchange on a copied-in struct xen_memory_exchange. 0, an errno, or -ERESTART; nr_exchanged is the
+ * progress in any case. */
+long memory_exchange(void *arg);
+
+#endif
