@@ -43,6 +43,14 @@ static bool inside(const struct blockdev *d, uint64_t offset, uint64_t n)
     return offset <= end && n <= end - offset;
 }
 
+/* After -KE_BUSY somebody else still has access to the buffer, perhaps for ever: then it must never be used
+ * again. */
+static void drop_buffer(void *buffer, int error)
+{
+    if (buffer && error != -KE_BUSY)
+        page_put(buffer);
+}
+
 int block_read(struct blockdev *d, uint64_t offset, void *to, size_t n)
 {
     if (!inside(d, offset, n))
@@ -62,8 +70,7 @@ int block_read(struct blockdev *d, uint64_t offset, void *to, size_t n)
         n -= part;
     }
     mutex_unlock(&d->lock);
-    if (page)
-        page_put(page);
+    drop_buffer(page, error);
     return error;
 }
 
@@ -100,8 +107,7 @@ int block_write(struct blockdev *d, uint64_t offset, const void *from, size_t n)
     if (!error && d->flush)
         error = d->flush(d);
     mutex_unlock(&d->lock);
-    if (page)
-        page_put(page);
+    drop_buffer(page, error);
     return error;
 }
 
@@ -130,6 +136,6 @@ int block_each(struct blockdev *d, uint64_t length, void (*f)(void *arg, const v
             f(arg, buffer, n);
         offset += n;
     }
-    page_put(buffer);
+    drop_buffer(buffer, error);
     return error;
 }

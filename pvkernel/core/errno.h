@@ -11,6 +11,7 @@ enum {
     KE_SRCH = 3,
     KE_INTR = 4,
     KE_IO = 5,
+    KE_NXIO = 6,
     KE_NOEXEC = 8,
     KE_BADF = 9,
     KE_CHILD = 10,
@@ -21,6 +22,7 @@ enum {
     KE_NODEV = 19,
     KE_INVAL = 22,
     KE_NOSPC = 28,
+    KE_ROFS = 30,
     KE_NOSYS = 38,
 };
 

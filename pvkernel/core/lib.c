@@ -69,12 +69,12 @@ bool str_number(const char *s, uint64_t *value)
 const char *error_text(int error)
 {
     static const char *const text[] = {
-        [KE_PERM] = "not permitted",    [KE_NOENT] = "no such file", [KE_SRCH] = "no such process",
-        [KE_INTR] = "interrupted",      [KE_IO] = "I/O error",       [KE_NOEXEC] = "not a program",
-        [KE_BADF] = "not an open file", [KE_CHILD] = "no child",     [KE_AGAIN] = "try again",
-        [KE_NOMEM] = "out of memory",   [KE_FAULT] = "bad address",  [KE_BUSY] = "busy",
-        [KE_NODEV] = "no such device",  [KE_INVAL] = "bad argument", [KE_NOSPC] = "past the end",
-        [KE_NOSYS] = "not implemented",
+        [KE_PERM] = "not permitted",    [KE_NOENT] = "no such file",  [KE_SRCH] = "no such process",
+        [KE_INTR] = "interrupted",      [KE_IO] = "I/O error",        [KE_NOEXEC] = "not a program",
+        [KE_BADF] = "not an open file", [KE_CHILD] = "no child",      [KE_AGAIN] = "try again",
+        [KE_NOMEM] = "out of memory",   [KE_FAULT] = "bad address",   [KE_BUSY] = "busy",
+        [KE_NODEV] = "no such device",  [KE_INVAL] = "bad argument",  [KE_NOSPC] = "past the end",
+        [KE_NOSYS] = "not implemented", [KE_NXIO] = "no such sector", [KE_ROFS] = "read-only",
     };
     unsigned e = error < 0 ? 0u - (unsigned)error : (unsigned)error;
     return e < sizeof(text) / sizeof(*text) && text[e] ? text[e] : "error";

@@ -4,6 +4,9 @@
  */
 #include "libpv/hypercall.h"
 #include "libpv/start.h"
+#include "libpv/xenstore.h"
+#include "drivers/back/blkback.h"
+#include "drivers/front/blkfront.h"
 #include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/shell.h"
@@ -93,8 +96,74 @@ static int cmd_destroy(int argc, char **argv)
     return error ? 1 : 0;
 }
 
+static void ring_line(const char *name, const char *state, const struct ring_stats *s)
+{
+    kprintf("%-10s %-12s %8lu requests %8lu responses %7lu batches %7lu notified %7lu not needed\n", name,
+            state, s->requests, s->responses, s->batches, s->notified, s->suppressed);
+}
+
+static int cmd_ring(int argc, char **argv)
+{
+    unsigned n = 0;
+    (void)argc, (void)argv;
+    for (struct blkback *b = blkback_next(NULL); b; b = blkback_next(b), n++) {
+        struct blkback_info i = blkback_info(b);
+        char name[24];
+        ksnprintf(name, sizeof(name), "domain %u", i.front);
+        ring_line(name, i.error ? i.error : i.connected ? "connected" : "waits", &i.ring);
+    }
+    for (struct blkfront *f = blkfront_next(NULL); f; f = blkfront_next(f), n++) {
+        struct ring_stats s = blkfront_stats(f);
+        ring_line(blkfront_store(f)->name,
+                  blkfront_error(f)   ? blkfront_error(f)
+                  : blkfront_ready(f) ? "connected"
+                                      : "waits",
+                  &s);
+    }
+    if (n == 0)
+        kprintf("no rings\n");
+    return 0;
+}
+
+/* A node and its children. */
+static int xs_show(const char *path)
+{
+    char names[512], child[PV_XS_PATH_MAX], value[256];
+    int len = pv_xs_ls(0, path, names, sizeof(names));
+    if (pv_xs_read(0, path, value, sizeof(value)) > 0)
+        kprintf("%s = %s\n", path, value);
+    for (int at = 0; at < len; at += (int)str_len(names + at) + 1) {
+        ksnprintf(child, sizeof(child), "%s/%s", str_equal(path, "/") ? "" : path, names + at);
+        int n = pv_xs_read(0, child, value, sizeof(value));
+        kprintf("  %s%s%s\n", names + at, n > 0 ? " = " : "/", n > 0 ? value : "");
+    }
+    return len < 0 ? 1 : 0;
+}
+
+static int cmd_xs(int argc, char **argv)
+{
+    if (argc > 2)
+        return shell_usage(argv[0]);
+    if (!pv_xs_present()) {
+        kprintf("xs: this domain has no xenstore\n");
+        return 1;
+    }
+    const char *path = argc == 2 ? argv[1] : pv_is_dom0() ? "/local/domain" : "";
+    char home[40];
+    if (!*path) {
+        ksnprintf(home, sizeof(home), "/local/domain/%u", pv_domain_number());
+        path = home;
+    }
+    int status = xs_show(path);
+    if (status)
+        kprintf("xs: %s: no such node, or not ours to read\n", path);
+    return status;
+}
+
 const struct command arch_commands[] = {
     { "domains", "", "the domains of this machine", cmd_domains },
+    { "ring", "", "the rings of the split drivers", cmd_ring },
+    { "xs", "[PATH]", "a node of xenstore, and its children", cmd_xs },
     { "why", "[DOMAIN]", "why the hypervisor last refused something", cmd_why },
     { "check", "", "runs the hypervisor's invariant checker", cmd_check },
     { "destroy", "DOMAIN", "ends another domain (domain 0)", cmd_destroy },

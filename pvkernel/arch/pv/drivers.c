@@ -1,26 +1,212 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel's side of the drivers.
+ * The kernel under the drivers: memory, waiting and locks for them, the thread that does their work, and
+ * their disks as block devices of core/.
+ *
+ * Drivers wait for conditions that upcalls change (drv_wait): one wait queue serves all of them, and every
+ * wake looks at every condition. The xenstore client waits by generations: a thread sleeps only if nothing
+ * came since it last looked. Read next: drivers/kernel.h, libpv/xenstore.h; control.c and script.c for what
+ * else goes through xenstore.
  */
+#include "libpv/start.h"
+#include "libpv/xenstore.h"
+#include "drivers/back/memdisk.h"
+#include "drivers/dom0.h"
+#include "drivers/front/blkfront.h"
+#include "drivers/kernel.h"
+#include "drivers/xenbus.h"
 #include "pvkernel/arch/pv/pv.h"
+#include "pvkernel/core/archive.h"
+#include "pvkernel/core/block.h"
+#include "pvkernel/core/kalloc.h"
+#include "pvkernel/core/lib.h"
+#include "pvkernel/core/thread.h"
+
+#define MEET_SECONDS 10 /* how long the shell waits for disks before it comes up without them */
+
+/* ---- memory and waiting ---- */
+
+void *drv_alloc(size_t bytes)
+{
+    return kzalloc(bytes);
+}
+
+void drv_free(void *p)
+{
+    kfree(p);
+}
+
+static struct waitq drivers_wait = { LIST_INIT(drivers_wait.waiters) };
+
+static void wait_ready(bool (*ready)(void *arg), void *arg)
+{
+    bool on = arch_irq_save();
+    while (!ready(arg))
+        wait_on(&drivers_wait, "a device");
+    arch_irq_restore(on);
+}
+
+static void wake_waiters(void)
+{
+    wake_all(&drivers_wait);
+}
+
+static struct mutex store_lock;
+static struct waitq store_wait = { LIST_INIT(store_wait.waiters) };
+static uint64_t store_generation = 1; /* interrupts off; a thread's port_word is the one that it has seen */
+
+static void lock_store(void)
+{
+    mutex_lock(&store_lock);
+}
+
+static void unlock_store(void)
+{
+    mutex_unlock(&store_lock);
+}
+
+static void wait_store(void)
+{
+    bool on = arch_irq_save();
+    if (thread_current()->port_word == store_generation)
+        wait_on(&store_wait, "xenstore");
+    thread_current()->port_word = store_generation;
+    arch_irq_restore(on);
+}
+
+static void wake_store(void)
+{
+    bool on = arch_irq_save();
+    store_generation++;
+    wake_all(&store_wait);
+    arch_irq_restore(on);
+}
 
 void pv_drivers_setup(void)
 {
+    static const struct drv_waiter waiter = { wait_ready, wake_waiters };
+    static const struct pv_xs_hooks hooks = { lock_store, unlock_store, wait_store, wake_store };
+    mutex_init(&store_lock);
+    drv_waiter = &waiter;
+    pv_xs_set_hooks(&hooks);
+}
+
+/* ---- disks ---- */
+
+static int disk_read(struct blockdev *d, uint64_t sector, void *buffer, unsigned count)
+{
+    return blk_sync(d->driver, BLK_READ, sector, buffer, count);
+}
+
+static int disk_write(struct blockdev *d, uint64_t sector, const void *buffer, unsigned count)
+{
+    return blk_sync(d->driver, BLK_WRITE, sector, (void *)(uintptr_t)buffer, count);
+}
+
+static int disk_flush(struct blockdev *d)
+{
+    return blk_sync(d->driver, BLK_FLUSH, 0, NULL, 0);
+}
+
+static void add_disk(struct blk_store *store, const char *name, const char *where)
+{
+    struct blockdev *d = kzalloc(sizeof(*d));
+    if (!d)
+        return;
+    str_copy(d->name, name, sizeof(d->name));
+    str_copy(d->where, where, sizeof(d->where));
+    d->sectors = store->nr_sectors;
+    d->bytes = store->nr_bytes;
+    d->readonly = store->readonly;
+    d->read = disk_read;
+    d->write = disk_write;
+    d->flush = disk_flush;
+    d->driver = store;
+    block_register(d);
+}
+
+/* ---- domain 0 ---- */
+
+static struct memdisk memdisk;
+
+static void services(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        drv_wait(dom0_pending, NULL);
+        dom0_work();
+    }
 }
 
 void pv_services_start(void)
 {
+    struct file f;
+    bool have = ramdisk_find("disk", &f);
+    if (have) {
+        memdisk_init(&memdisk, "disk", f.data, f.size, false);
+        add_disk(&memdisk.store, "disk", "file of the ramdisk");
+        if (f.size == 0)
+            kprintf("warning: the disk is empty: a device of 0 sectors\n");
+    }
+    int error = dom0_start(have ? &memdisk.store : NULL);
+    if (error)
+        kprintf("xenstore can't be started: error %d\n", error);
+    else if (!thread_start("services", services, NULL))
+        kprintf("no memory for the services' thread\n");
+}
+
+/* ---- other domains ---- */
+
+static volatile enum { CONNECTING, NO_STORE, MEETING } front_state = CONNECTING;
+
+/* Watches, and once a second a look whether the backend's domain is still there. */
+static void store_thread(void *unused)
+{
+    (void)unused;
+    if (pv_xs_init()) {
+        front_state = NO_STORE;
+        return;
+    }
+    blkfront_start_all();
+    front_state = MEETING;
+    pv_control_start();
+    for (;;) {
+        xenbus_work();
+        bool on = arch_irq_save();
+        if (thread_current()->port_word == store_generation)
+            wait_until(&store_wait, "xenstore", arch_time_ns() + 1000000000);
+        thread_current()->port_word = store_generation;
+        arch_irq_restore(on);
+        blkfront_check();
+    }
+}
+
+static bool all_settled(void)
+{
+    if (front_state != MEETING)
+        return front_state == NO_STORE;
+    for (struct blkfront *f = blkfront_next(NULL); f; f = blkfront_next(f))
+        if (!blkfront_settled(f))
+            return false;
+    return true;
 }
 
 void pv_frontends_start(void)
 {
-}
-
-void pv_script_run(void)
-{
-}
-
-void pv_stop_others(unsigned seconds)
-{
-    (void)seconds;
+    if (!thread_start("xenbus", store_thread, NULL))
+        return;
+    uint64_t until = arch_time_ns() + MEET_SECONDS * 1000000000ull;
+    while (!all_settled() && arch_time_ns() < until)
+        thread_sleep_ns(2000000);
+    if (front_state == CONNECTING)
+        kprintf("xenstore does not answer: no disks\n");
+    for (struct blkfront *f = blkfront_next(NULL); f; f = blkfront_next(f)) {
+        if (!blkfront_ready(f)) {
+            kprintf("%s: %s\n", blkfront_store(f)->name,
+                    blkfront_error(f) ? blkfront_error(f) : "not connected");
+            continue;
+        }
+        add_disk(blkfront_store(f), blkfront_store(f)->name, "by a ring from domain 0");
+    }
+    pv_control_ready();
 }

@@ -131,7 +131,7 @@ void arch_poweroff(int status)
     int32_t code = status;
     if (pv_is_dom0()) {
         pv_stop_others(5);
-        if (status)
+        if (status && pv_on_parador())
             HYPERVISOR_parador(PARADOR_exit_status, &code);
     }
     pv_poweroff();

@@ -28,8 +28,10 @@ void pv_frontends_start(void);
 
 /* Domain 0: runs the ramdisk's `script`, if there is one, then ends the machine and doesn't return. */
 void pv_script_run(void);
-/* Other domains: answers control/shutdown and control/parador-run, for ever (a thread's main function). */
-void pv_control_main(void *unused);
+/* Other domains: hears control/shutdown and control/parador-run (from the xenbus thread); says that it is
+ * ready for commands, and runs them in a thread. */
+void pv_control_start(void);
+void pv_control_ready(void);
 /* Domain 0: asks all other domains to power off and waits for them, at most `seconds`. */
 void pv_stop_others(unsigned seconds);
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A domain's ear for domain 0, in its own control/ directory of xenstore:
+ *
+ *     control/shutdown       "poweroff", "halt", "reboot": we power off (what tool stacks write)
+ *     control/parador-run    "SEQ COMMAND": the shell runs it; written by domain 0's script
+ *     control/parador-done   "SEQ STATUS": our answer; "0 0" once we are ready for commands
+ *
+ * Commands run in a thread of their own, because the one that hears of them has to go on hearing. Read next:
+ * script.c.
+ */
+#include "libpv/xenstore.h"
+#include "drivers/xenbus.h"
+#include "pvkernel/arch/pv/pv.h"
+#include "pvkernel/core/lib.h"
+#include "pvkernel/core/lineedit.h"
+#include "pvkernel/core/shell.h"
+#include "pvkernel/core/thread.h"
+
+/* The command that waits to be run: seq > done. Guarded by interrupts off. */
+static struct {
+    char command[LINE_MAX];
+    uint64_t seq, done;
+    bool ready;
+    struct waitq wait;
+} mail = { .wait = { LIST_INIT(mail.wait.waiters) } };
+
+static void shutdown_changed(struct xenbus_watch *w, const char *changed)
+{
+    char why[16];
+    (void)changed;
+    if (pv_xs_read(0, w->path, why, sizeof(why)) > 0 && !str_equal(why, "suspend")) {
+        pv_xs_write(0, w->path, ""); /* the acknowledgement that tool stacks wait for */
+        arch_poweroff(0);
+    }
+}
+
+static void run_changed(struct xenbus_watch *w, const char *changed)
+{
+    char text[LINE_MAX + 24], number[24];
+    size_t n = 0;
+    uint64_t seq;
+    (void)changed;
+    if (pv_xs_read(0, w->path, text, sizeof(text)) <= 0)
+        return;
+    while (text[n] && text[n] != ' ' && n + 1 < sizeof(number)) {
+        number[n] = text[n];
+        n++;
+    }
+    number[n] = 0;
+    if (!text[n] || !str_number(number, &seq))
+        return;
+    bool on = arch_irq_save();
+    if (seq > mail.seq && mail.seq == mail.done) {
+        str_copy(mail.command, text + n + 1, sizeof(mail.command));
+        mail.seq = seq;
+        wake_all(&mail.wait);
+    }
+    arch_irq_restore(on);
+}
+
+static void commands(void *unused)
+{
+    char prompt[16];
+    (void)unused;
+    ksnprintf(prompt, sizeof(prompt), "d%u> ", pv_domain_number());
+    pv_xs_write(0, "control/parador-done", "0 0");
+    for (;;) {
+        bool on = arch_irq_save();
+        while (mail.seq == mail.done)
+            wait_on(&mail.wait, "commands");
+        arch_irq_restore(on);
+        int status = shell_run_shown(prompt, mail.command);
+        mail.done = mail.seq;
+        pv_xs_printf(0, "control/parador-done", "%lu %d", mail.done, status);
+    }
+}
+
+void pv_control_start(void)
+{
+    static struct xenbus_watch shutdown = { .path = "control/shutdown", .fn = shutdown_changed };
+    static struct xenbus_watch run = { .path = "control/parador-run", .fn = run_changed };
+    xenbus_watch_add(&shutdown);
+    xenbus_watch_add(&run);
+}
+
+void pv_control_ready(void)
+{
+    if (pv_xs_present())
+        thread_start("commands", commands, NULL);
+}
