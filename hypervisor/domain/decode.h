@@ -57,7 +57,7 @@ enum priv_op {
     PRIV_STI,
     PRIV_RDMSR,
     PRIV_WRMSR,
-    PRIV_WBINVD, /* and invd */
+    PRIV_WBINVD,
     PRIV_XSETBV,
     PRIV_XGETBV,
     PRIV_IN, /* port and size */
