@@ -131,7 +131,7 @@ static int create(struct guest *g)
     struct xen_domctl_createdomain config = {
         .max_vcpus = g->vcpus,
         .max_evtchn_port = -1,
-        .max_grant_frames = 32,
+        .max_grant_frames = 32, .max_maptrack_frames = 64,
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
     };
 
