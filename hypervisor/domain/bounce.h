@@ -24,6 +24,9 @@ void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code);
 void bounce_event(struct vcpu *v);
 /* SYSCALL from guest user mode. */
 void bounce_syscall(struct vcpu *v);
+/* SYSCALL from compatibility mode, and SYSENTER. */
+void bounce_syscall32(struct vcpu *v);
+void bounce_sysenter(struct vcpu *v);
 /* Faults at our own iretq or segment loads on the guest's behalf. */
 void bounce_failsafe(struct vcpu *v);
 

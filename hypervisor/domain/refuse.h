@@ -60,7 +60,6 @@
     X(VIRQ_BOUND, "VIRQ {a:d} is bound already, to port {b:d}", "events")                                              \
     X(PIRQ_RANGE, "there is no interrupt line {a:d}", "events")                                                        \
     X(PIRQ_NOT_YOURS, "interrupt line {a:d} is not the domain's", "events")                                            \
-    X(RESET_RUNNING, "domain {a:d} runs, so only itself can reset its event channels", "events")                        \
     X(NOT_TWO_LEVEL, "event channels are two-level here: no priorities and no queues", "events")
 
 /* Grants. */
@@ -86,7 +85,12 @@
 
 /* Descriptors, callbacks, registers, exceptions. */
 #define RULES_CPU(X)                                                                                                   \
-    X(NON_CANONICAL, "address {a} is not canonical", "hostile_registers")
+    X(NON_CANONICAL, "address {a} is not canonical", "hostile_registers")                                              \
+    X(NO_SUCH_CALLBACK, "there is no callback of type {a:d}", "hostile_registers")                                     \
+    X(CALLBACK_STAYS, "the callback of type {a:d} can be replaced, not taken back", "hostile_registers")               \
+    X(SEGMENT_BASE, "segment {a:d} (SEGBASE_*) cannot have the base {b}", "hostile_registers")                         \
+    X(DEBUG_REGISTER, "debug register {a:d} does not exist or cannot hold {b}", "hostile_registers")                   \
+    X(MULTICALL_NESTED, "a multicall (its entry at {a}) cannot hold another", "hostile_numbers")
 
 /* Versions, assists, devices, Parador's own calls. */
 #define RULES_CALLS(X)                                                                                                 \

@@ -24,8 +24,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     first = !d->shut_down;
     if (first) {
         d->shut_down = true;
-        if (!d->shutdown_code_set)
-            d->shutdown_reason = reason;
+        d->shutdown_reason = reason;
         d->crashed = reason == SHUTDOWN_crash;
     }
     lock_drop(&d->lock);

@@ -20,6 +20,7 @@ struct cpu_features {
     uint64_t xcr0_mask;         /* XCR0 bits that guests may have */
     uint64_t cr4;               /* what CR4 holds, always */
     uint32_t tsc_khz, apic_khz; /* counts per ms */
+    uint64_t apic_scale;        /* APIC counts per ns, times 2^32 */
     uint32_t phys_bits;
 };
 extern struct cpu_features cpu_features;

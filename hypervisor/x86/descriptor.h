@@ -40,6 +40,9 @@ void ldt_load(const struct vcpu *v);
 /* Address of this CPU's LDT window; 16 pages. */
 uint64_t ldt_window(void);
 
+/* Where SYSCALL and the gates put the guest's registers: &v->regs.es. */
+void descriptors_set_entry_stack(struct cpu *c, uint64_t stack);
+
 /* Boot of a CPU, on its own stack: GDT, TSS with its IST stacks, IDT, LDT, SYSCALL and SYSENTER registers. */
 void descriptors_init(struct cpu *c);
 #endif

@@ -2,13 +2,15 @@
  *
  * What belongs to one CPU, and how it is found.
  *
- * Each CPU has an area of 2 MiB of addresses (PERCPU_VIRT + id * 2 MiB):
+ * Each CPU has an area of 2 MiB of addresses (PERCPU_VIRT + id * 2 MiB), mapped by one L1 table of its own:
  *
  *   0x00000  1 page    SYSCALL stub, text: saves RSP, loads the stack, jumps to the common entry
  *   0x01000  1 page    TSS
- *   0x08000  8 pages   stacks: guard page, #DF, NMI, #MC, #DB (IST, one page each), main stack, struct cpu at
- * the top 0x20000  16 pages  GDT window: 14 pages of the vcpu's own frames, then Parador's reserved page
- * (selectors e000 and up) 0x40000  16 pages  LDT window: the vcpu's own frames, filled in on first use
+ *   0x08000  8 pages   stacks: guard page, #DF, NMI, #MC, #DB (IST, a page each), 3 pages main stack with
+ *                      struct cpu at its top
+ *   0x20000  16 pages  GDT window: 14 pages of the vcpu's own frames, then Parador's reserved page
+ *                      (selectors e000 and up)
+ *   0x40000  16 pages  LDT window: the vcpu's own frames, filled in on first use
  *
  * struct cpu is found by stack address alone (never by swapgs: both GS bases are the guest's), on the main
  * stack as on the IST stacks. A field is written by its own CPU only, with interrupts off, unless its comment
@@ -23,8 +25,16 @@
 #define PERCPU_STACKS     0x08000
 #define PERCPU_GDT_WINDOW 0x20000
 #define PERCPU_LDT_WINDOW 0x40000
+#define PERCPU_GDT_PAGES  14     /* the guest's; FIRST_RESERVED_GDT_PAGE of the ABI */
 #define STACKS_SIZE       0x8000 /* power of two, the area is aligned to it */
 #define MAX_CPUS          64
+
+/* Tops of the IST stacks, and their numbers in the gates. */
+#define IST_DF      1
+#define IST_NMI     2
+#define IST_MC      3
+#define IST_DB      4
+#define IST_TOP(nr) (PERCPU_STACKS + ((nr) + 1) * 0x1000)
 
 /* cpu->work: reasons to take the slow way out to the guest. Set by interrupt handlers too, read at exit. */
 #define WORK_SCHEDULE 0x1 /* the scheduler has to choose again */
@@ -33,25 +43,32 @@
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
+#include "mm/layout.h"
 
 struct vcpu;
 struct vcpu_timer;
 
 struct cpu {
-    struct vcpu *current; /* whose registers and address space are loaded; idle CPUs keep the last one or the
-                             idle vcpu */
+    struct vcpu *vcpu;    /* whose registers and address space are loaded; idle CPUs keep the last one or the
+                                idle vcpu */
     uint64_t guest_rsp;   /* scratch of the SYSCALL stub */
     uint64_t entry_stack; /* &current->regs.es: where the stub and TSS.RSP0 put the entry frame */
     uint32_t work;        /* WORK_* */
     uint32_t id;
-    uint64_t cr3;        /* what CR3 holds */
-    uint32_t tlb_clock;  /* the TLB clock at this CPU's last full flush (mm/tlb.h); read by others */
-    uint32_t held_locks; /* debug: bits by enum lock_order */
-    bool idle;           /* in the idle loop; read by others */
-    uint8_t fpu_ts;      /* CR0.TS is set for the current guest */
-    uint16_t pad;
-    uint32_t depth; /* nested ring-0 faults, for the report of a bug */
-};
+    uint64_t cr3;          /* what CR3 holds */
+    uint32_t tlb_clock;    /* the TLB clock at this CPU's last full flush (mm/tlb.h); read by others */
+    uint32_t held_locks;   /* debug: bits by enum lock_order */
+    bool idle;             /* in the idle loop; read by others */
+    bool fpu_ts;           /* CR0.TS is set, for the current guest */
+    bool lock_pairing;     /* debug: between the two locks of lock_pair() */
+    bool breakpoints;      /* DR7 has some on */
+    uint32_t depth;        /* nested reports of bugs: the second one only stops the machine */
+    uint64_t *window;      /* L1 table of the area, by the direct map */
+    uint32_t fault_vector; /* of the ring-0 fault that went to a fixup last, for trap_exit_fault() */
+    uint32_t fault_error;
+    uint64_t xcr0; /* what XCR0 holds */
+    uint64_t nmis;
+} __attribute__((aligned(16))); /* the stack begins right below */
 
 #ifdef HOST_TEST
 struct cpu *this_cpu(void); /* the fake machine of the host tests */
@@ -65,7 +82,15 @@ static inline struct cpu *this_cpu(void)
 }
 #endif
 
-#define current (this_cpu()->current)
+#define current (this_cpu()->vcpu)
+
+static inline uint64_t percpu_area(uint32_t id)
+{
+    return PERCPU_VIRT + (uint64_t)id * PERCPU_STRIDE;
+}
+
+/* Boot: makes the area of CPU id, with its stacks and an empty struct cpu. NULL: no memory. (percpu.c) */
+struct cpu *percpu_create(uint32_t id);
 #endif
 
 #endif

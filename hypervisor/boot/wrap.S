@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The flat image inside an ELF32 file: what QEMU's -kernel and GRUB load. Its first byte is the entry (boot/head.S).
+ */
+    .section .image, "awx", @progbits
+    .globl head32
+head32:
+    .incbin "flat.bin"
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The frame on the guest kernel's stack, and the jump to its handler (domain/bounce.h).
+ *
+ * From guest user mode the frame goes to the stack of stack_switch, from kernel mode onto the stack in use,
+ * 16-aligned. All of the frame's range is checked before its first word is written. Every bounce ends with
+ * entry_vector = VEC_SYSCALL: the handler takes RCX and R11 from the frame, so the way out is SYSRET.
+ */
+#include "domain/bounce.h"
+#include "domain/crash.h"
+#include "domain/domain.h"
+#include "x86/copy.h"
+#include "x86/trap.h"
+
+#define FRAME_MAX   96 /* bytes: 7 words, an error code, the 4 selectors of failsafe */
+
+#define VMASST_IOPL (1U << VMASST_TYPE_architectural_iopl)
+
+struct target {
+    uint64_t rip;
+    uint64_t cs;
+    bool mask_events;
+    const char *what; /* for the report when there is no way to it */
+};
+
+static __attribute__((cold, noinline)) void no_way(struct vcpu *v, const struct target *t, const char *why)
+{
+    domain_crash(v->domain, "%s: %s (kernel stack %llx)", t->what, why,
+                 (unsigned long long)(v->kernel_mode ? v->regs.rsp : v->arch.kernel_sp));
+}
+
+/*
+ * Delivers to t. words: what stands in the frame between r11 and rip (error code; selectors), n of them.
+ * Inlined into each kind of bounce, so that the compiler drops what that kind doesn't need.
+ */
+static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const struct target *t,
+                                                          const uint64_t *words, unsigned int n)
+{
+    struct cpu_user_regs *r = &v->regs;
+    uint64_t cs = r->cs, sp, flags;
+    uint8_t mask;
+
+    if (unlikely(!t->rip)) {
+        no_way(v, t, "the guest has no handler");
+        return;
+    }
+    if (v->kernel_mode) {
+        cs &= ~3ULL;
+        sp = r->rsp;
+    } else {
+        toggle_guest_mode(v);
+        sp = v->arch.kernel_sp;
+    }
+    sp &= ~15ULL;
+    if (unlikely(!guest_range_ok(sp - FRAME_MAX, FRAME_MAX))) {
+        no_way(v, t, "its kernel stack is not the guest's memory");
+        return;
+    }
+    mask = READ_ONCE(v->info->evtchn_upcall_mask);
+    flags = r->rflags & ~(uint64_t)(RFLAGS_IF | RFLAGS_IOPL);
+    if (!mask)
+        flags |= RFLAGS_IF;
+    if (v->domain->vm_assist & VMASST_IOPL)
+        flags |= v->arch.iopl << 12;
+
+    guest_put_or((uint64_t)r->ss, sp - 8, fault);
+    guest_put_or(r->rsp, sp - 16, fault);
+    guest_put_or(flags, sp - 24, fault);
+    guest_put_or(cs | (uint64_t)mask << 32, sp - 32, fault);
+    guest_put_or(r->rip, sp - 40, fault);
+    sp -= 40;
+    for (unsigned int i = n; i > 0; i--) {
+        sp -= 8;
+        guest_put_or(words[i - 1], sp, fault);
+    }
+    guest_put_or(r->r11, sp - 8, fault);
+    guest_put_or(r->rcx, sp - 16, fault);
+
+    if (t->mask_events)
+        WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
+    r->rsp = sp - 16;
+    r->rip = t->rip;
+    r->cs = (uint16_t)t->cs;
+    r->ss = FLAT_KERNEL_SS;
+    r->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_AC | RFLAGS_IOPL);
+    r->entry_vector = VEC_SYSCALL;
+    return;
+fault:
+    no_way(v, t, "its kernel stack is not mapped writable");
+}
+
+void bounce_exception(struct vcpu *v, unsigned int vector, int64_t error_code)
+{
+    const struct trap_info *row = &v->arch.traps[vector];
+    struct target t = { row->address, row->cs, row->flags & 4, "exception" };
+    uint64_t word = (uint64_t)error_code;
+
+    v->exceptions++;
+    if (unlikely(!t.rip)) {
+        domain_crash(v->domain, "exception %u, error code %llx, and the guest has no handler for it", vector,
+                     error_code == NO_ERROR_CODE ? 0ULL : (unsigned long long)error_code);
+        return;
+    }
+    if (error_code == NO_ERROR_CODE)
+        deliver(v, &t, NULL, 0);
+    else
+        deliver(v, &t, &word, 1);
+}
+
+void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
+{
+    const struct trap_info *row = &v->arch.traps[VEC_PF];
+    struct target t = { row->address, row->cs, row->flags & 4, "page fault" };
+    uint64_t word = error_code;
+
+    v->exceptions++;
+    if (v->kernel_mode)
+        word &= ~(uint64_t)PF_USER;
+    /* What Parador has mapped is its own affair: all of its space looks present and forbidden. */
+    if (unlikely(cr2 - HV_VIRT_START < HV_VIRT_END - HV_VIRT_START))
+        word |= PF_PRESENT;
+    v->info->arch.cr2 = cr2;
+    if (unlikely(!t.rip)) {
+        domain_crash(v->domain,
+                     "page fault at address %llx, error code %llx, and the guest has no handler for it",
+                     (unsigned long long)cr2, (unsigned long long)word);
+        return;
+    }
+    deliver(v, &t, &word, 1);
+}
+
+void bounce_event(struct vcpu *v)
+{
+    struct target t = { v->arch.event_callback, FLAT_KERNEL_CS, true, "event upcall" };
+
+    if (unlikely(!t.rip)) {
+        domain_crash(v->domain, "an event is pending and unmasked, and the guest has no event callback");
+        return;
+    }
+    deliver(v, &t, NULL, 0);
+}
+
+void bounce_failsafe(struct vcpu *v)
+{
+    struct target t = { v->arch.failsafe_callback, FLAT_KERNEL_CS, v->arch.failsafe_masks_events,
+                        "failsafe callback" };
+    uint64_t words[4] = { v->regs.ds, v->regs.es, v->regs.fs, v->regs.gs };
+
+    v->exceptions++;
+    deliver(v, &t, words, 4);
+}
+
+/* A system call without a callback is an undefined instruction, as Xen has it. RIP goes back onto it. */
+static __attribute__((cold, noinline)) void no_callback(struct vcpu *v)
+{
+    v->regs.rip -= 2;
+    bounce_exception(v, VEC_UD, NO_ERROR_CODE);
+}
+
+void bounce_syscall(struct vcpu *v)
+{
+    struct target t = { v->arch.syscall_callback, FLAT_KERNEL_CS, v->arch.syscall_masks_events,
+                        "system call callback" };
+
+    if (unlikely(!t.rip))
+        no_callback(v);
+    else
+        deliver(v, &t, NULL, 0);
+}
+
+void bounce_syscall32(struct vcpu *v)
+{
+    struct target t = { v->arch.syscall32.eip, v->arch.syscall32.cs, v->arch.syscall32.masks_events,
+                        "32-bit system call callback" };
+
+    if (!t.rip || v->kernel_mode)
+        no_callback(v);
+    else
+        deliver(v, &t, NULL, 0);
+}
+
+void bounce_sysenter(struct vcpu *v)
+{
+    struct target t = { v->arch.sysenter.eip, v->arch.sysenter.cs, v->arch.sysenter.masks_events,
+                        "sysenter callback" };
+
+    if (!t.rip || v->kernel_mode)
+        bounce_exception(v, VEC_GP, 0);
+    else
+        deliver(v, &t, NULL, 0);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The ways in and out of ring 0.
+ *
+ * In: SYSCALL by the CPU's own stub, exceptions and interrupts by the gates. Both push the guest's registers straight into
+ * current->regs (the CPU's entry stack ends at &regs.es), then go over to the CPU's stack, which always begins empty at its struct
+ * cpu; so nothing is ever copied at a switch of vcpus. Out: by exit_to_guest, the only place where work (timers, scheduler) is
+ * done and events are delivered. Interrupts stay off in ring 0 but for cpu_window() and cpu_halt().
+ *
+ * Entries from ring 0 itself (faults in copies, our own iretq, interrupts in a window) stay on the stack they find. NMI,
+ * #DB, #MC and #DF have stacks of their own (IST), as a guest can make #DB arrive anywhere (mov ss).
+ *
+ * Read next: traps.c (what each vector does), domain/bounce.c, docs/hypercalls.md.
+ */
+#include <xen/arch-x86/xen-x86_64.h>
+#include "mm/layout.h"
+#include "x86/percpu.h"
+#include "x86/descriptor.h"
+#include "x86/trap.h"
+#include "offsets.h"
+
+    .text
+
+/* Pushes rdi .. r15 in the order of struct cpu_user_regs, below error_code. */
+    .macro push_registers
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    .endm
+
+/* Loads from the vcpu in rbx all that SYSRET leaves alone, rbx last. */
+    .macro load_registers
+    mov VCPU_r15(%rbx), %r15
+    mov VCPU_r14(%rbx), %r14
+    mov VCPU_r13(%rbx), %r13
+    mov VCPU_r12(%rbx), %r12
+    mov VCPU_rbp(%rbx), %rbp
+    mov VCPU_r10(%rbx), %r10
+    mov VCPU_r9(%rbx), %r9
+    mov VCPU_r8(%rbx), %r8
+    mov VCPU_rax(%rbx), %rax
+    mov VCPU_rdx(%rbx), %rdx
+    mov VCPU_rsi(%rbx), %rsi
+    mov VCPU_rdi(%rbx), %rdi
+    .endm
+
+/* --- SYSCALL -------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A page of this text is copied to the start of each CPU's area, so that `stub + offset` below is that CPU's own datum.
+ * In: as SYSCALL leaves it: rcx = guest RIP, r11 = guest RFLAGS, rsp = guest RSP, flags cleared by SFMASK.
+ */
+#define CPU_STRUCT (PERCPU_STACKS + STACKS_SIZE - CPU_sizeof)
+    .balign 64
+    .globl stub, stub_end, stub_cstar, stub_sysenter
+stub:
+    mov %rsp, stub + CPU_STRUCT + CPU_guest_rsp(%rip)
+    mov stub + CPU_STRUCT + CPU_entry_stack(%rip), %rsp
+    push $FLAT_RING3_SS64
+    push stub + CPU_STRUCT + CPU_guest_rsp(%rip)
+    push %r11
+    push $FLAT_RING3_CS64
+    push %rcx
+    push $-1 /* entry_vector: VEC_SYSCALL */
+    push_registers
+    mov %rsp, %r11 /* the vcpu, plus VCPU_regs */
+    lea stub + CPU_STRUCT(%rip), %rsp
+    jmp *stub_entry(%rip)
+
+    .balign 16
+stub_cstar: /* SYSCALL in compatibility mode */
+    mov %rsp, stub + CPU_STRUCT + CPU_guest_rsp(%rip)
+    mov stub + CPU_STRUCT + CPU_entry_stack(%rip), %rsp
+    push $FLAT_RING3_SS32
+    push stub + CPU_STRUCT + CPU_guest_rsp(%rip)
+    push %r11
+    push $FLAT_RING3_CS32
+    push %rcx
+    push $-1
+    push_registers
+    lea -VCPU_regs(%rsp), %rdi
+    lea stub + CPU_STRUCT(%rip), %rsp
+    jmp *stub_cstar_entry(%rip)
+
+    .balign 16
+stub_sysenter: /* RIP and RSP of the guest are lost; only IF was cleared */
+    mov stub + CPU_STRUCT + CPU_entry_stack(%rip), %rsp
+    push $FLAT_RING3_SS64
+    push $0
+    pushfq
+    push $FLAT_RING3_CS64
+    push $0
+    push $0
+    push_registers
+    lea -VCPU_regs(%rsp), %rdi
+    lea stub + CPU_STRUCT(%rip), %rsp
+    push $2
+    popfq
+    jmp *stub_sysenter_entry(%rip)
+
+    .balign 8
+stub_entry:
+    .quad syscall_entry
+stub_cstar_entry:
+    .quad cstar_entry
+stub_sysenter_entry:
+    .quad sysenter_entry
+stub_end:
+
+/* In: r11 = &vcpu->regs, rsp = the CPU's stack; all other registers as the guest left them. */
+#define V(field) (VCPU_##field - VCPU_regs)
+    .balign 64
+syscall_entry:
+    cmpb $0, V(kernel_mode)(%r11)
+    je user_syscall
+    mov V(hypercalls)(%r11), %r9d
+    and $HISTORY_mask, %r9d
+    shl $5, %r9d
+    mov %rax, V(history) + HISTORY_nr(%r11, %r9)
+    mov %rdi, V(history) + HISTORY_a1(%r11, %r9)
+    mov %rsi, V(history) + HISTORY_a2(%r11, %r9)
+    mov %rcx, V(history) + HISTORY_rip(%r11, %r9)
+    incq V(hypercalls)(%r11)
+    cmp $NR_HYPERCALLS, %rax
+    jae no_hypercall
+    mov %r10, %rcx /* the fourth argument */
+    shl $5, %eax
+    lea hypercall_table(%rip), %r9
+    call *(%r9, %rax)
+
+/* rax = result. The callee-saved registers are still the guest's. */
+hypercall_done:
+    mov CPU_current(%rsp), %r11
+    mov %rax, VCPU_rax(%r11)
+    cmpl $0, CPU_work(%rsp)
+    jne exit_to_guest
+    mov VCPU_info(%r11), %rcx
+    movzwl (%rcx), %ecx /* pending in the low byte, mask in the high one */
+    dec %ecx
+    cmp $0xfe, %ecx
+    jbe exit_to_guest
+    mov VCPU_rip(%r11), %rcx
+    mov %rcx, %rdx
+    sar $47, %rdx
+    inc %edx
+    cmp $1, %edx /* not canonical: SYSRET would fault in ring 0 on the guest's stack */
+    ja exit_to_guest
+    mov VCPU_r10(%r11), %r10
+    mov VCPU_r9(%r11), %r9
+    mov VCPU_r8(%r11), %r8
+    mov VCPU_rdx(%r11), %rdx
+    mov VCPU_rsi(%r11), %rsi
+    mov VCPU_rdi(%r11), %rdi
+    mov VCPU_rsp(%r11), %rsp
+    mov VCPU_rflags(%r11), %r11
+    sysretq
+
+no_hypercall:
+    mov $-ENOSYS_VALUE, %rax
+    jmp hypercall_done
+
+user_syscall:
+    lea -VCPU_regs(%r11), %rdi
+    call bounce_syscall
+    jmp exit_to_guest
+
+cstar_entry: /* rdi = the vcpu */
+    call bounce_syscall32
+    jmp exit_to_guest
+
+sysenter_entry:
+    call bounce_sysenter
+    jmp exit_to_guest
+
+/* --- Out ------------------------------------------------------------------------------------------------------------------ */
+
+    .globl hypercall_exit, enter_guests
+hypercall_exit:
+enter_guests:
+    or $(STACKS_SIZE - 1), %rsp
+    sub $(CPU_sizeof - 1), %rsp
+
+/* In: rsp = the CPU's empty stack. Everything that the guest gets is in current->regs. */
+    .balign 64
+exit_to_guest:
+    mov CPU_current(%rsp), %rbx
+    cmpl $0, CPU_work(%rsp)
+    jne exit_work
+    mov VCPU_info(%rbx), %rax
+    movzwl (%rax), %eax
+    dec %eax
+    cmp $0xfe, %eax
+    jbe exit_event
+    cmpl $-1, VCPU_vector(%rbx)
+    jne exit_iret
+    cmpw $FLAT_RING3_CS64, VCPU_cs(%rbx)
+    jne exit_iret
+    cmpw $FLAT_RING3_SS64, VCPU_ss(%rbx)
+    jne exit_iret
+    mov VCPU_rip(%rbx), %rcx
+    mov %rcx, %rax
+    sar $47, %rax
+    inc %eax
+    cmp $1, %eax
+    ja exit_iret
+    load_registers
+    mov VCPU_rflags(%rbx), %r11
+    mov VCPU_rsp(%rbx), %rsp
+    mov VCPU_rbx(%rbx), %rbx
+    sysretq
+
+exit_work:
+    call cpu_exit_work
+    jmp exit_to_guest
+
+exit_event:
+    mov %rbx, %rdi
+    call bounce_event
+    jmp exit_to_guest
+
+/* The frame lies on the CPU's stack: a fault of iretq leaves current->regs as they are. */
+exit_iret:
+    push VCPU_ss(%rbx)
+    push VCPU_rsp(%rbx)
+    push VCPU_rflags(%rbx)
+    push VCPU_cs(%rbx)
+    push VCPU_rip(%rbx)
+    load_registers
+    mov VCPU_rcx(%rbx), %rcx
+    mov VCPU_r11(%rbx), %r11
+    mov VCPU_rbx(%rbx), %rbx
+1:  iretq
+    .section .fixup, "ax", @progbits
+2:  add $40, %rsp
+    call trap_exit_fault /* the guest's own exception; its registers are all in current->regs */
+    jmp exit_to_guest
+    .section .extable, "a", @progbits
+    .balign 4
+    .long 1b - ., 2b - .
+    .text
+
+/* --- Exceptions and interrupts -------------------------------------------------------------------------------------------- */
+
+/* 256 gates of 32 bytes; traps.c makes the IDT from them. IST vectors have another common part. */
+    .balign 32
+    .globl trap_gates
+trap_gates:
+    vector = 0
+    .rept 256
+    .balign 32
+    .if (vector >= 32)
+    push $0
+    .elseif !((ERROR_CODE_VECTORS >> vector) & 1)
+    push $0
+    .endif
+    movl $vector, 4(%rsp)
+    .if (vector == VEC_NMI) || (vector == VEC_MC) || (vector == VEC_DF)
+    jmp trap_own_stack
+    .elseif vector == VEC_DB
+    jmp trap_debug_entry
+    .else
+    jmp trap_entry
+    .endif
+    vector = vector + 1
+    .endr
+
+/* In: rsp = error_code of a frame: in current->regs if it came from the guest, on this stack if from ring 0. */
+    .balign 64
+trap_entry:
+    push_registers
+    cld
+    mov REGS_vector(%rsp), %eax
+    lea trap_table(%rip), %rdx
+    testb $3, REGS_cs(%rsp)
+    jz trap_from_ring0
+    lea -VCPU_regs(%rsp), %rdi
+    mov VCPU_cpu(%rdi), %rsp
+    call *(%rdx, %rax, 8)
+    jmp exit_to_guest
+
+trap_from_ring0:
+    mov %rsp, %rdi
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call trap_ring0
+    mov %rbp, %rsp
+back_to_ring0:
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    add $8, %rsp
+    iretq
+
+/* NMI, #MC, #DF: from anywhere, back to where it was. */
+trap_own_stack:
+    push_registers
+    cld
+    mov %rsp, %rdi
+    call trap_ist
+    jmp back_to_ring0
+
+/* #DB from the guest goes on like any other exception, once its frame is in current->regs; from ring 0 it is forgotten. */
+trap_debug_entry:
+    push_registers
+    cld
+    mov %rsp, %rdi
+    testb $3, REGS_cs(%rsp)
+    jz 1f
+    call trap_debug_from_guest
+    jmp enter_guests
+1:  call trap_debug_from_ring0
+    jmp back_to_ring0
+
+    .section .note.GNU-stack, "", @progbits

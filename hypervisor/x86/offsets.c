@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Structure offsets for assembly: compiled to text, from which objs.mk makes offsets.h. Never linked.
+ */
+#include "domain/domain.h"
+#include "hypercall/hypercall.h"
+#include "x86/percpu.h"
+#include "x86/trap.h"
+
+#define DEFINE(name, val)  __asm__ volatile("@offset " #name " %0" : : "i"((uint64_t)(val)))
+#define VCPU(name, member) DEFINE(VCPU_##name, offsetof(struct vcpu, member))
+#define CPU(name, member)  DEFINE(CPU_##name, offsetof(struct cpu, member))
+#define REGS(name, member) DEFINE(REGS_##name, offsetof(struct cpu_user_regs, member))
+
+void offsets(void);
+
+void offsets(void)
+{
+    DEFINE(CPU_sizeof, sizeof(struct cpu));
+    CPU(current, vcpu);
+    CPU(guest_rsp, guest_rsp);
+    CPU(entry_stack, entry_stack);
+    CPU(work, work);
+
+    VCPU(regs, regs);
+    VCPU(r15, regs.r15);
+    VCPU(r14, regs.r14);
+    VCPU(r13, regs.r13);
+    VCPU(r12, regs.r12);
+    VCPU(rbp, regs.rbp);
+    VCPU(rbx, regs.rbx);
+    VCPU(r11, regs.r11);
+    VCPU(r10, regs.r10);
+    VCPU(r9, regs.r9);
+    VCPU(r8, regs.r8);
+    VCPU(rax, regs.rax);
+    VCPU(rcx, regs.rcx);
+    VCPU(rdx, regs.rdx);
+    VCPU(rsi, regs.rsi);
+    VCPU(rdi, regs.rdi);
+    VCPU(vector, regs.entry_vector);
+    VCPU(rip, regs.rip);
+    VCPU(cs, regs.cs);
+    VCPU(rflags, regs.rflags);
+    VCPU(rsp, regs.rsp);
+    VCPU(ss, regs.ss);
+    VCPU(info, info);
+    VCPU(kernel_mode, kernel_mode);
+    VCPU(cpu, cpu);
+    VCPU(history, history);
+    VCPU(hypercalls, hypercalls);
+    REGS(vector, entry_vector);
+    REGS(cs, cs);
+
+    DEFINE(NR_HYPERCALLS, NR_HYPERCALLS);
+    DEFINE(ENOSYS_VALUE, ENOSYS);
+    DEFINE(HISTORY_mask, HISTORY - 1);
+    DEFINE(HISTORY_nr, offsetof(struct history, nr));
+    DEFINE(HISTORY_a1, offsetof(struct history, a1));
+    DEFINE(HISTORY_a2, offsetof(struct history, a2));
+    DEFINE(HISTORY_rip, offsetof(struct history, rip));
+}
+
+_Static_assert(sizeof(struct history) == 32, "entry.S indexes by a shift");
+_Static_assert(sizeof(struct hypercall) == 32, "entry.S indexes by a shift");
+_Static_assert(sizeof(struct cpu) % 16 == 0, "the stack below it is aligned");
+_Static_assert(offsetof(struct vcpu_info, evtchn_upcall_pending) == 0,
+               "entry.S tests both bytes as one word");
+_Static_assert(offsetof(struct vcpu_info, evtchn_upcall_mask) == 1, "entry.S tests both bytes as one word");

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Moving a vcpu's state into and out of the processor (x86/switch.h).
+ *
+ * General registers need no move: the entry code pushes them into the vcpu itself. Both bases of GS are in
+ * the processor while a vcpu runs, the active one belonging to its mode; with FSGSBASE a guest changes them
+ * at will, so they are read back at every switch. Read next: fpu.c, debugreg.c, descriptor.c.
+ */
+#include "x86/switch.h"
+#include "domain/bounce.h"
+#include "domain/domain.h"
+#include "boot/boot.h"
+#include "mm/tlb.h"
+#include "x86/cpu.h"
+#include "x86/debugreg.h"
+#include "x86/descriptor.h"
+#include "x86/fpu.h"
+#include "x86/msr.h"
+
+static uint64_t read_fs_base(void)
+{
+    uint64_t val;
+
+    if (!cpu_features.fsgsbase)
+        return rdmsr(MSR_FS_BASE);
+    __asm__ volatile("rdfsbase %0" : "=r"(val));
+    return val;
+}
+
+static void write_fs_base(uint64_t val)
+{
+    if (cpu_features.fsgsbase)
+        __asm__ volatile("wrfsbase %0" : : "r"(val));
+    else
+        wrmsr(MSR_FS_BASE, val);
+}
+
+static uint64_t read_gs_base(void)
+{
+    uint64_t val;
+
+    if (!cpu_features.fsgsbase)
+        return rdmsr(MSR_GS_BASE);
+    __asm__ volatile("rdgsbase %0" : "=r"(val));
+    return val;
+}
+
+static void write_gs_base(uint64_t val)
+{
+    if (cpu_features.fsgsbase)
+        __asm__ volatile("wrgsbase %0" : : "r"(val));
+    else
+        wrmsr(MSR_GS_BASE, val);
+}
+
+/* The base of the mode that the guest isn't in. */
+static uint64_t read_gs_other(void)
+{
+    uint64_t val;
+
+    if (!cpu_features.fsgsbase)
+        return rdmsr(MSR_KERNEL_GS);
+    __asm__ volatile("swapgs; rdgsbase %0; swapgs" : "=r"(val));
+    return val;
+}
+
+static void write_gs_other(uint64_t val)
+{
+    if (cpu_features.fsgsbase)
+        __asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(val));
+    else
+        wrmsr(MSR_KERNEL_GS, val);
+}
+
+/* True if it faulted and the null selector was loaded instead. */
+#define load_selector(reg, sel)                              \
+    ({                                                       \
+        bool bad_ = false;                                   \
+        __asm__ volatile("1: mov %k1, %%" reg "\n"           \
+                         "2:\n"                              \
+                         ".section .fixup, \"ax\"\n"         \
+                         "3: mov $1, %0\n"                   \
+                         "xor %k1, %k1\n"                    \
+                         "jmp 1b\n"                          \
+                         ".previous\n"                       \
+                         ".section .extable, \"a\"\n"        \
+                         ".balign 4; .long 1b - ., 3b - .\n" \
+                         ".previous"                         \
+                         : "+q"(bad_)                        \
+                         : "r"((uint32_t)(sel)));            \
+        bad_;                                                \
+    })
+
+static void save_segments(struct vcpu *v)
+{
+    struct cpu_user_regs *r = &v->regs;
+
+    __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+                     : "=m"(r->ds), "=m"(r->es), "=m"(r->fs), "=m"(r->gs));
+    v->arch.fs_base = read_fs_base();
+    *(v->kernel_mode ? &v->arch.gs_base_kernel : &v->arch.gs_base_user) = read_gs_base();
+    *(v->kernel_mode ? &v->arch.gs_base_user : &v->arch.gs_base_kernel) = read_gs_other();
+}
+
+/* True if a selector couldn't be loaded: the guest's failsafe callback hears of it. */
+static bool load_segments(struct vcpu *v)
+{
+    const struct cpu_user_regs *r = &v->regs;
+    bool bad = false;
+
+    bad |= load_selector("ds", r->ds);
+    bad |= load_selector("es", r->es);
+    bad |= load_selector("fs", r->fs);
+    bad |= load_selector("gs", r->gs); /* sets a base, therefore before them */
+    write_fs_base(v->arch.fs_base);
+    write_gs_base(v->kernel_mode ? v->arch.gs_base_kernel : v->arch.gs_base_user);
+    write_gs_other(v->kernel_mode ? v->arch.gs_base_user : v->arch.gs_base_kernel);
+    return bad;
+}
+
+static bool is_idle(const struct vcpu *v)
+{
+    return v->domain == &idle_domain;
+}
+
+void switch_vcpu(struct vcpu *prev, struct vcpu *next)
+{
+    struct cpu *c = this_cpu();
+
+    if (prev && !is_idle(prev)) {
+        save_segments(prev);
+        fpu_save(prev);
+    }
+    c->vcpu = next;
+    next->cpu = c;
+    if (is_idle(next)) {
+        tlb_load_root(hv_l4_maddr());
+        return;
+    }
+    descriptors_set_entry_stack(c, (uint64_t)&next->regs.es);
+    tlb_load_root(next->kernel_mode ? next->arch.cr3_kernel : next->arch.cr3_user);
+    gdt_load(next);
+    ldt_load(next);
+    fpu_load(next);
+    debugreg_load(next);
+    if (load_segments(next))
+        bounce_failsafe(next);
+}
+
+void toggle_guest_mode(struct vcpu *v)
+{
+    v->kernel_mode = !v->kernel_mode;
+    __asm__ volatile("swapgs");
+    load_cr3(v->kernel_mode ? v->arch.cr3_kernel : v->arch.cr3_user);
+    if (v->areas_due && v->kernel_mode)
+        vcpu_update_areas(v);
+}
+
+int switch_init_vcpu(struct vcpu *v)
+{
+    v->arch.traps = page_alloc();
+    v->arch.xsave = page_alloc();
+    if (!v->arch.traps || !v->arch.xsave) {
+        switch_free_vcpu(v);
+        return -ENOMEM;
+    }
+    fpu_reset(v);
+    debugreg_reset(v);
+    return 0;
+}
+
+void switch_free_vcpu(struct vcpu *v)
+{
+    if (v->arch.traps)
+        page_free(v->arch.traps);
+    if (v->arch.xsave)
+        page_free(v->arch.xsave);
+    v->arch.traps = v->arch.xsave = NULL;
+}
+
+int set_segment_base(struct vcpu *v, unsigned int which, uint64_t base)
+{
+    if (which != SEGBASE_GS_USER_SEL && !is_canonical(base))
+        return -EINVAL;
+    switch (which) {
+    case SEGBASE_FS:
+        write_fs_base(base);
+        return 0;
+    case SEGBASE_GS_USER:
+        (v->kernel_mode ? write_gs_other : write_gs_base)(base);
+        return 0;
+    case SEGBASE_GS_KERNEL:
+        (v->kernel_mode ? write_gs_base : write_gs_other)(base);
+        return 0;
+    case SEGBASE_GS_USER_SEL: /* its base becomes the user's; the kernel's stays */
+        __asm__ volatile("swapgs");
+        (void)load_selector("gs", (uint16_t)base);
+        __asm__ volatile("swapgs");
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+uint64_t get_segment_base(const struct vcpu *v, unsigned int which)
+{
+    switch (which) {
+    case SEGBASE_FS:
+        return read_fs_base();
+    case SEGBASE_GS_USER:
+        return v->kernel_mode ? read_gs_other() : read_gs_base();
+    default:
+        return v->kernel_mode ? read_gs_base() : read_gs_other();
+    }
+}

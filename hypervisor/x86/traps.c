@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What each vector does: the C end of entry.S.
+ *
+ * An exception of the guest is bounced to its own handler (domain/bounce.c) unless it is ours to serve: a
+ * page fault that mm understands, a privileged instruction of a guest kernel. An interrupt only leaves a bit
+ * in cpu->work. A fault in ring 0 has a row in the exception table, or is a bug.
+ */
+#include "x86/trap.h"
+#include "domain/bounce.h"
+#include "domain/domain.h"
+#include "domain/emulate.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/paging.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+#include "x86/debugreg.h"
+#include "x86/descriptor.h"
+#include "x86/msr.h"
+
+/* Called by entry.S only. */
+void trap_ring0(struct cpu_user_regs *r);
+void trap_ist(struct cpu_user_regs *r);
+void trap_debug_from_guest(const struct cpu_user_regs *r);
+void trap_debug_from_ring0(struct cpu_user_regs *r);
+void trap_exit_fault(void);
+
+typedef void (*trap_fn)(struct vcpu *v);
+extern const trap_fn trap_table[256];
+
+/* --- Interrupts: also in ring 0, in cpu_window() and cpu_halt(). They change nothing but cpu->work.
+ * ------------ */
+
+static bool interrupt(unsigned int vector)
+{
+    struct cpu *c = this_cpu();
+
+    if (vector == VEC_TIMER) {
+        cpu_set_work(c, WORK_TIMER);
+        apic_eoi();
+    } else if (vector >= VEC_PIC && vector < VEC_PIC + 16) {
+        if (pic_ack(vector - VEC_PIC) && vector == VEC_PIC + IRQ_COM1)
+            cpu_set_work(c, WORK_CONSOLE);
+    } else if (vector != VEC_SPURIOUS) {
+        return false;
+    }
+    return true;
+}
+
+static void guest_interrupt(struct vcpu *v)
+{
+    interrupt(v->regs.entry_vector);
+}
+
+/* --- Exceptions of the guest
+ * ----------------------------------------------------------------------------------- */
+
+static void plain(struct vcpu *v)
+{
+    unsigned int vector = v->regs.entry_vector;
+
+    bounce_exception(v, vector,
+                     ERROR_CODE_VECTORS >> vector & 1 ? (int64_t)v->regs.error_code : NO_ERROR_CODE);
+}
+
+static void general_protection(struct vcpu *v)
+{
+    if (!emulate_gp(v, v->regs.error_code))
+        bounce_exception(v, VEC_GP, v->regs.error_code);
+}
+
+static void invalid_opcode(struct vcpu *v)
+{
+    if (!emulate_ud(v))
+        bounce_exception(v, VEC_UD, NO_ERROR_CODE);
+}
+
+static void page_fault(struct vcpu *v)
+{
+    uint64_t cr2 = read_cr2();
+
+    if (!v->domain->paging->fault(v, cr2, v->regs.error_code))
+        bounce_page_fault(v, cr2, v->regs.error_code);
+}
+
+/* TS is the guest's own bit; the fault clears it, as if it had executed clts already. */
+static void no_fpu(struct vcpu *v)
+{
+    if (v->arch.cr0_ts) {
+        set_guest_ts(v, false);
+        bounce_exception(v, VEC_NM, NO_ERROR_CODE);
+    }
+}
+
+#define ROW4(fn)  fn, fn, fn, fn
+#define ROW16(fn) ROW4(fn), ROW4(fn), ROW4(fn), ROW4(fn)
+
+const trap_fn trap_table[256] = {
+    /* 0 */ plain,
+    plain /* own stack: trap_debug_entry */,
+    plain,
+    plain,
+    plain,
+    plain,
+    invalid_opcode,
+    no_fpu,
+    /* 8 */ plain,
+    plain,
+    plain,
+    plain,
+    plain,
+    general_protection,
+    page_fault,
+    plain,
+    /* 16 */ ROW16(plain),
+    /* 32 */ ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    /* 96 */ ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    /* 160 */ ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    ROW16(guest_interrupt),
+    /* 224 */ ROW16(guest_interrupt),
+    ROW16(guest_interrupt)
+};
+
+/* Copies its frame to where other exceptions have it; entry.S then leaves the IST stack. */
+void trap_debug_from_guest(const struct cpu_user_regs *r)
+{
+    struct vcpu *v = current;
+
+    memcpy(&v->regs, r, offsetof(struct cpu_user_regs, es));
+    v->arch.debugreg[6] |= debugreg_take_dr6() & 0xe00f;
+    bounce_exception(v, VEC_DB, NO_ERROR_CODE);
+}
+
+/* A guest made it arrive here (mov ss before SYSCALL or int, XSA-260): not Parador's, forget it. */
+void trap_debug_from_ring0(struct cpu_user_regs *r)
+{
+    (void)debugreg_take_dr6();
+    r->rflags &= ~(uint64_t)RFLAGS_TF;
+}
+
+/* Our iretq on the guest's behalf faulted: its selectors are bad. The exception is the guest's own. */
+void trap_exit_fault(void)
+{
+    const struct cpu *c = this_cpu();
+
+    bounce_exception(c->vcpu, c->fault_vector,
+                     ERROR_CODE_VECTORS >> c->fault_vector & 1 ? (int64_t)c->fault_error : NO_ERROR_CODE);
+}
+
+/* --- Ring 0
+ * ---------------------------------------------------------------------------------------------------- */
+
+static bool in_ldt_window(uint64_t addr)
+{
+    return addr - ldt_window() < 16 * PAGE_SIZE;
+}
+
+void trap_ring0(struct cpu_user_regs *r)
+{
+    struct cpu *c = this_cpu();
+    uint64_t cr2 = read_cr2(), fixup;
+
+    if (r->entry_vector >= 32 && interrupt(r->entry_vector))
+        return;
+    /* The processor reads a guest's descriptor in our iretq or segment load: the page may not be there yet.
+     */
+    if (r->entry_vector == VEC_PF && in_ldt_window(cr2) &&
+        c->vcpu->domain->paging->fault(c->vcpu, cr2, r->error_code))
+        return;
+    fixup = extable_find(r->rip);
+    if (fixup) {
+        c->fault_vector = r->entry_vector;
+        c->fault_error = r->error_code;
+        r->rip = fixup;
+        return;
+    }
+    say("\nparador: exception %u in ring 0\n", r->entry_vector);
+    print_regs(r);
+    BUG("exception %u, error code %x, at %llx, cr2 %llx", r->entry_vector, r->error_code,
+        (unsigned long long)r->rip, (unsigned long long)cr2);
+}
+
+/* NMI: counted and forgotten, wherever it came. #MC and #DF are the end. */
+void trap_ist(struct cpu_user_regs *r)
+{
+    if (r->entry_vector == VEC_NMI) {
+        this_cpu()->nmis++;
+        return;
+    }
+    print_regs(r);
+    BUG("%s at %llx", r->entry_vector == VEC_MC ? "machine check" : "double fault",
+        (unsigned long long)r->rip);
+}
