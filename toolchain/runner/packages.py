@@ -105,10 +105,12 @@ def install(found):
     command = f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install -y --no-install-recommends {names}"
     if not shutil.which("apt-get"):
         raise Trouble(f"missing on this machine, which has no apt-get: {names} (Debian's names)")
-    print("setup: missing: " + ", ".join(f"{n} ({why})" for n, why in found.items()), file=sys.stderr, flush=True)
+    listed = ", ".join(f"{n} ({why})" for n, why in found.items())
+    if os.geteuid() != 0:
+        print(f"setup: missing: {listed}", file=sys.stderr, flush=True)
     if not may_install(command):
         raise Trouble(f"install what is missing with: {command}")
-    print(f"setup: installing {names}", file=sys.stderr, flush=True)
+    print(f"setup: installing {listed}", file=sys.stderr, flush=True)
     apt("update")
     trouble = apt("install", "-y", "--no-install-recommends", *found)
     if trouble:
