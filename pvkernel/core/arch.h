@@ -56,6 +56,9 @@ void arch_thread_init(struct arch_thread *t, void *top, void (*entry)(void *), v
 void arch_thread_switch(struct arch_thread *from, struct arch_thread *to);
 /* The stack for entries from user mode: its top. Interrupts are off. */
 void arch_set_kernel_stack(void *top);
+/* Takes the mapping of the lowest page of a kernel stack away, so that an overflow is a fault and no silent
+ * damage, or brings it back before the stack is freed. */
+void arch_stack_guard(void *page, bool on);
 /* User registers that no trap frame holds (FPU and SSE): saved and restored when user threads change. */
 void arch_user_save(struct arch_thread *t);
 void arch_user_restore(struct arch_thread *t);

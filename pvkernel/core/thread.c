@@ -90,6 +90,7 @@ static void make_ready(struct thread *t)
 static void reap(struct thread *t)
 {
     list_del(&t->all_link);
+    arch_stack_guard(t->stack, false);
     page_put(t->stack);
     kfree(t->arch);
     kfree(t);
@@ -170,6 +171,7 @@ struct thread *thread_start_in(struct process *p, const char *name, void (*entry
         kfree(t);
         return NULL;
     }
+    arch_stack_guard(t->stack, true);
     t->process = p;
     t->entry = entry;
     t->arg = arg;

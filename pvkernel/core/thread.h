@@ -17,7 +17,7 @@
 #include "pvkernel/core/list.h"
 
 #define SLICE_NS    10000000ull
-#define STACK_ORDER 2 /* 16 KiB */
+#define STACK_ORDER 2 /* 16 KiB, of which the lowest page is a guard */
 #define NEVER       UINT64_MAX
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };

@@ -188,6 +188,11 @@ void arch_set_kernel_stack(void *top)
     (void)top;
 }
 
+void arch_stack_guard(void *page, bool on)
+{
+    (void)page, (void)on;
+}
+
 void arch_user_save(struct arch_thread *t)
 {
     (void)t;

@@ -7,6 +7,7 @@
 #include "libpv/xenstore.h"
 #include "drivers/back/blkback.h"
 #include "drivers/front/blkfront.h"
+#include "pvkernel/arch/pv/mmu.h"
 #include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/shell.h"
@@ -42,6 +43,13 @@ static int cmd_domains(int argc, char **argv)
     if (HYPERVISOR_parador(PARADOR_machine_info, &m) == 0)
         kprintf("machine: %lu frames, %lu free, %lu the hypervisor's; %u domains\n", m.total_frames,
                 m.free_frames, m.hypervisor_frames, m.nr_domains);
+    return 0;
+}
+
+static int cmd_mmu(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    kprintf("page tables of programs: %lu hypercalls, %lu entries set by them\n", mmu_calls, mmu_entries);
     return 0;
 }
 
@@ -162,6 +170,7 @@ static int cmd_xs(int argc, char **argv)
 
 const struct command arch_commands[] = {
     { "domains", "", "the domains of this machine", cmd_domains },
+    { "mmu", "", "hypercalls made for page tables", cmd_mmu },
     { "ring", "", "the rings of the split drivers", cmd_ring },
     { "xs", "[PATH]", "a node of xenstore, and its children", cmd_xs },
     { "why", "[DOMAIN]", "why the hypervisor last refused something", cmd_why },

@@ -15,6 +15,7 @@
 #include "drivers/front/blkfront.h"
 #include "drivers/kernel.h"
 #include "drivers/xenbus.h"
+#include "drivers/xenstore/conn.h"
 #include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/core/archive.h"
 #include "pvkernel/core/block.h"
@@ -149,10 +150,16 @@ void pv_services_start(void)
             kprintf("warning: the disk is empty: a device of 0 sectors\n");
     }
     int error = dom0_start(have ? &memdisk.store : NULL);
-    if (error)
+    if (error || !thread_start("services", services, NULL)) {
         kprintf("xenstore can't be started: error %d\n", error);
-    else if (!thread_start("services", services, NULL))
-        kprintf("no memory for the services' thread\n");
+        return;
+    }
+    unsigned n = xenstored_nr_connections();
+    kprintf("  xenstore serves %u other domain%s; ", n, n == 1 ? "" : "s");
+    if (have)
+        kprintf("the file disk (%zu bytes) is their xvda\n", f.size);
+    else
+        kprintf("no file disk in the ramdisk, so no disk for them\n");
 }
 
 /* ---- other domains ---- */
@@ -206,7 +213,9 @@ void pv_frontends_start(void)
                     blkfront_error(f) ? blkfront_error(f) : "not connected");
             continue;
         }
-        add_disk(blkfront_store(f), blkfront_store(f)->name, "by a ring from domain 0");
+        struct blk_store *store = blkfront_store(f);
+        add_disk(store, store->name, "by a ring from domain 0");
+        kprintf("  %s: %lu bytes, by a ring from domain 0\n", store->name, store->nr_bytes);
     }
     pv_control_ready();
 }

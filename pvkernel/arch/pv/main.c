@@ -12,7 +12,7 @@
 #include "libpv/event.h"
 #include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/core/archive.h"
-#include "pvkernel/core/errno.h"
+#include "pvkernel/core/block.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/page.h"
 #include "pvkernel/core/shell.h"
@@ -46,10 +46,14 @@ static void greet(bool driver)
             page_free_count(), files, bytes >> 10);
 }
 
-static void hint(void)
+static void hint(bool driver)
 {
-    kprintf("  try: help, ps, mem, ls, run hello, run primes, disk%s\n",
-            pv_on_parador() ? ", domains, crash, why" : "");
+    struct file f;
+    kprintf("  try: help, ps, mem, run hello, run primes%s%s\n",
+            block_nth(0) ? driver ? ", sum disk" : ", sum xvda, ring" : "",
+            pv_on_parador() ? driver ? ", domains, ring" : ", crash, why" : "");
+    if (ramdisk_find("motd", &f))
+        kprintf("  more: cat motd\n");
 }
 
 static void kernel_main(void *arg)
@@ -63,7 +67,7 @@ static void kernel_main(void *arg)
     } else {
         pv_frontends_start();
     }
-    hint();
+    hint(driver);
     shell_main(prompt);
 }
 

@@ -25,7 +25,7 @@ void mmu_commit(struct mmu_batch *b);
 /* Changes n pages of the linear mapping to read-only or back, by one multicall per 32 pages. */
 void mmu_protect(void *const *pages, unsigned n, bool readonly);
 
-/* Figures for the `mmu` line of `mem`: hypercalls made, and entries changed by them. */
+/* Figures for the `mmu` command: hypercalls made, and entries changed by them. */
 extern uint64_t mmu_calls, mmu_entries;
 
 #endif

@@ -5,6 +5,7 @@
  * between them. The state is what FXSAVE keeps: x87 and SSE, not AVX.
  */
 #include "libpv/hypercall.h"
+#include "libpv/memory.h"
 #include "libpv/traps.h"
 #include "pvkernel/core/arch.h"
 #include "pvkernel/core/lib.h"
@@ -50,6 +51,13 @@ void arch_set_kernel_stack(void *top)
 {
     if (HYPERVISOR_stack_switch(PV_SS, (unsigned long)top))
         panic("stack_switch to %p was refused", top);
+}
+
+void arch_stack_guard(void *page, bool on)
+{
+    int error = pv_map((unsigned long)page, on ? 0 : pv_pte(pv_virt_to_mfn(page), PTE_KERNEL));
+    if (error)
+        panic("the guard page %p: update_va_mapping gave %d", page, error);
 }
 
 void arch_user_save(struct arch_thread *t)
