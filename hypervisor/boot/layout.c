@@ -76,6 +76,10 @@ const char *layout_domain(const struct elf_image *e, uint64_t ramdisk_size, bool
     uint64_t image_end = ROUND_UP(e->end, PAGE_SIZE);
 
     *l = (struct guest_layout){ .start = e->virt_base, .nr_tables = 4 };
+    /* Sizes far from any wrap, before they are added up. */
+    if (e->end < e->start || e->end - e->virt_base > 1ULL << 32 || ramdisk_pages > 1ULL << 24 ||
+        nr_pages > 1ULL << 30 || !guest_range_ok(l->start, image_end - l->start))
+        return "its addresses are not a guest's";
     l->p2m_pages = DIV_ROUND_UP(nr_pages * sizeof(uint64_t), PAGE_SIZE);
     if (e->init_p2m != ELF_UNSET) {
         l->p2m = e->init_p2m;
@@ -83,10 +87,6 @@ const char *layout_domain(const struct elf_image *e, uint64_t ramdisk_size, bool
         if (!guest_range_ok(l->p2m, l->p2m_pages << PAGE_SHIFT))
             return "its INIT_P2M address is not a guest's";
     }
-    /* Sizes far from any wrap, before they are added up. */
-    if (e->end < e->start || e->end - e->virt_base > 1ULL << 32 || ramdisk_pages > 1ULL << 24 ||
-        nr_pages > 1ULL << 30 || !guest_range_ok(l->start, image_end - l->start))
-        return "its addresses are not a guest's";
     l->ramdisk_pages = ramdisk_pages;
     do {
         before = l->nr_tables;
