@@ -87,6 +87,7 @@ entry_common:
     push %r14
     push %r15
     mov %rsp, %rdi
+    cld /* the interrupted program's may be set, and the bounce doesn't clear it */
     call pv_trap_dispatch
 
 /* Back: rsp = struct pv_regs, events masked. */
