@@ -64,7 +64,7 @@ static int build_stack(struct process *p, int argc, char *const argv[])
     if (!error)
         error = vm_copy_out(&p->vm, sp, words, bytes);
     p->stack = sp;
-    return error;
+    return error ? -KE_NOMEM : 0; /* the region is there, so only a page can have been missing */
 }
 
 static void process_main(void *arg)

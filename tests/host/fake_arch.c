@@ -271,10 +271,13 @@ void *arch_aspace_lookup(struct arch_aspace *as, uintptr_t va, unsigned *prot)
     return NULL;
 }
 
+void (*fake_user)(uintptr_t ip, uintptr_t sp);
+
 void arch_enter_user(uintptr_t ip, uintptr_t sp)
 {
-    (void)ip, (void)sp;
-    abort();
+    arch_irq_restore(true);
+    fake_user(ip, sp);
+    abort(); /* a program ends by a system call or a fault */
 }
 
 void arch_poweroff(int status)

@@ -23,6 +23,10 @@ void fake_advance(uint64_t to);
 void fake_run(void (*idle)(void *unused));
 void fake_over(void) __attribute__((noreturn));
 
+/* What "user mode" does: a function of the test, which makes system calls by core_syscall and never returns.
+ */
+extern void (*fake_user)(uintptr_t ip, uintptr_t sp);
+
 /* What the console printed, the last 4000 characters. */
 extern char fake_console[4096];
 
