@@ -75,8 +75,11 @@ struct domain {
     struct shared_info *shared; /* Parador's address of the page */
     mfn_t shared_mfn;
 
-    struct lock page_lock; /* LOCK_PAGE_LIST: the next four */
-    uint32_t page_list;    /* first frame of the list, 0: empty */
+    struct lock page_lock; /* LOCK_PAGE_LIST: the next six; lists: first frame, 0: empty (mm/frame.h) */
+    uint32_t page_list;    /* its frames, but those on the next two */
+    uint32_t undo_list;    /* tables whose undoing stopped half-way: paging_finish() */
+    uint32_t done_list;    /* destruction: tables dropped, not yet released */
+    uint32_t shared_pages; /* pages of shared_page_alloc() that live */
     uint64_t tot_pages, max_pages;
     uint64_t teardown_cursor; /* mm's, in paging_relinquish and domain_frames_relinquish */
     uint8_t teardown_stage;   /* enum teardown_stage (domain/teardown.c) */

@@ -46,6 +46,11 @@ enum frame_type {
 #define FRAME_COUNT_MASK  (((1ULL << 28) - 1) << FRAME_COUNT_SHIFT)
 #define FRAME_REF_MASK    ((1ULL << 28) - 1)
 
+/* A frame with no reference is free memory and its word says other things: */
+#define FREE_HEAD  (1ULL << 56) /* first of a free block; its order stands where the type count would */
+#define FREE_DIRTY (1ULL << 57) /* a domain's or Parador's data: zeroed before anyone gets it */
+#define FREE_ZERO  (1ULL << 58) /* known to be zero (neither: never used since boot) */
+
 /* Owners: 0 nobody (free), domid + 1, or one of these. */
 #define OWNER_NONE 0u
 #define OWNER_HV   0xfffffffeu /* Parador's own memory */
@@ -66,6 +71,8 @@ extern struct frame *frame_table; /* the fake machine of the host tests */
 #else
 #define frame_table ((struct frame *)FRAME_TABLE_VIRT)
 #endif
+
+struct boot_info;
 
 extern uint64_t max_mfn; /* first number past the last frame; constant after boot */
 extern uint64_t
@@ -88,6 +95,13 @@ static inline bool mfn_valid(mfn_t m)
     return m.v < max_mfn &&
            (frame_chunks[m.v >> (FRAME_CHUNK_SHIFT + 6)] >> ((m.v >> FRAME_CHUNK_SHIFT) & 63) & 1);
 }
+
+/* Boot: builds the table and the free lists from the memory map. mm_init() calls it. */
+void frames_init(const struct boot_info *bi);
+/* Boot: [start, end), kept off the free lists for the loader's sake (modules), is needed no more. */
+void frames_release_boot(uint64_t start, uint64_t end);
+/* Zeroes a free frame or two in the idle loop, so that allocation need not; false: nothing to do. */
+bool frames_scrub_step(void);
 
 /* Parador's own memory: one zeroed page, or NULL. */
 void *page_alloc(void) __must_check;
@@ -118,9 +132,23 @@ int domain_frames_relinquish(struct domain *d) __must_check;
 int domain_frame_move(struct domain *from, struct domain *to, mfn_t m) __must_check;
 
 /*
+ * Moving a frame to another owner, contents and all (grant transfer, exchange). steal: takes it from d if
+ * nothing but d's own reference is left (d unmapped it everywhere); then it is nobody's, and one of give (to
+ * d, whose m2p entry the caller sets) or discard (back to the free list) must follow. give fails when d has
+ * its max_pages or is dying.
+ */
+bool domain_frame_steal(struct domain *d, mfn_t m) __must_check;
+bool domain_frame_give(struct domain *d, mfn_t m) __must_check;
+void domain_frame_discard(mfn_t m);
+
+/* Destruction, after paging_relinquish(): drops `allocated` of all of d's frames. 0 or -ERESTART. Frames that
+ * others still map stay in d->tot_pages until the last unmap. */
+int domain_frames_relinquish(struct domain *d) __must_check;
+
+/*
  * A page of Parador's that the guest may map writable (shared_info, grant tables): permanently FT_WRITABLE,
  * never a table, not among the domain's pages. The direct-map address, zeroed, or NULL. Freed when the last
- * mapping is gone.
+ * mapping is gone; d->shared_pages counts those that live.
  */
 void *shared_page_alloc(struct domain *d) __must_check;
 void shared_page_free(void *page);

@@ -2,12 +2,16 @@
  *
  * Parador's address map, one place for all of it. L4 slots 256 to 271 are the hypervisor's by the ABI.
  *
- *   slot  address            what                                                          mapped
- *   256   ffff8000_00000000  machine-to-physical table, 8 bytes a frame                    read-only, guests
- * may read 257   ffff8080_00000000  per-CPU areas, 2 MiB of addresses each (x86/percpu.h)         Parador 258
- * ffff8100_00000000  frame table, 24 bytes a frame, holes unbacked (mm/frame.h)    Parador 261
- * ffff8280_00000000  text and data of the image (parador.lds)                      Parador, W^X 262+
- * ffff8300_00000000  direct map of all memory (to slot 271: 5 TiB)                 Parador, no execute
+ *   slot  address            what                                                 mapped
+ *   256   ffff8000_00000000  machine-to-physical table, 8 bytes a frame           guests too, read-only
+ *   257   ffff8080_00000000  per-CPU areas, 2 MiB each (x86/percpu.h)             Parador
+ *   258   ffff8100_00000000  frame table, 24 bytes a frame (mm/frame.h)           Parador
+ *   259   ffff8180_00000000  machine-to-physical table again, writable            Parador
+ *   261   ffff8280_00000000  text and data of the image (parador.lds)             Parador, W^X
+ *   262+  ffff8300_00000000  direct map of all memory (to slot 271: 5 TiB)        Parador, no execute
+ *
+ * Holes of the frame table read as zeros (frames with no owner and no reference), holes of the
+ * machine-to-physical table as ~0 (no pfn).
  *
  * The L4 entries of these slots are the same in every address space and never change after boot, so a guest's
  * L4 gets a copy when it is validated, and no later change has to find it again.
@@ -23,6 +27,7 @@
 #define M2P_VIRT         0xffff800000000000
 #define PERCPU_VIRT      0xffff808000000000
 #define FRAME_TABLE_VIRT 0xffff810000000000
+#define M2P_RW_VIRT      0xffff818000000000
 #define IMAGE_VIRT       0xffff828000000000
 #define DIRECT_VIRT      0xffff830000000000
 #define DIRECT_END       0xffff880000000000

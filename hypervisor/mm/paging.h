@@ -56,6 +56,19 @@ int paging_replace_grant(struct vcpu *v, uint64_t addr, uint64_t entry, uint64_t
 /* Destruction, preemptible: unpins all tables, drops all roots. 0 or -ERESTART. */
 int paging_relinquish(struct domain *d) __must_check;
 
+/* Work that a preempted put left behind (d->undo_list). 0 or -ERESTART. Every hypercall that changes frames
+ * asks this first, by the inline test. */
+int paging_finish(struct domain *d) __must_check;
+
+/* Parador's own tables: maps [maddr, maddr + size) at vaddr, with 2 MiB and 1 GiB pages where they fit, flags
+ * as in a page-table entry (present is added). Boot and CPU start only; slots 257 to 271. */
+void hv_map(uint64_t vaddr, uint64_t maddr, uint64_t size, uint64_t flags);
+#define HV_RW (0x62ULL | 1ULL << 63) /* writable, accessed, dirty, no execute */
+#define HV_RO (0x20ULL | 1ULL << 63)
+#define HV_RX 0x20ULL
+/* The L1 entry that maps vaddr, for who changes it often (GDT and LDT windows); NULL: no L1 there. */
+uint64_t *hv_pte(uint64_t vaddr);
+
 /* Walks v's kernel tables for vaddr: the L1 entry's (or large entry's) value with present bit, 0 if none. For
  * emulation and reports. */
 uint64_t guest_walk(const struct vcpu *v, uint64_t vaddr, uint64_t *entry_maddr);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A domain's frames: giving, taking back, moving between domains.
+ *
+ * A frame that a domain owns is on exactly one of the domain's three lists (page_list; undo_list and done_list
+ * while its tables are taken apart) and counted in tot_pages, from the moment it gets its owner until its last
+ * reference is dropped: a frame that was given back but is still mapped somewhere still counts. Pages that
+ * Parador shares with the domain (shared_info, grant tables) are on no list and don't count; SHARED in `prev`
+ * tells them.
+ *
+ * Owners are numbers in the frame table; the table here leads back to the domain. An entry stays when the
+ * domain ends, and nobody asks then: no frame names it.
+ *
+ * Next: mm/page_type.c, the heart.
+ */
+#include "lib/bug.h"
+#include "mm/heap.h"
+#include "mm/layout.h"
+#include "mm/owner.h"
+#include "mm/page_type.h"
+#include "mm/tlb.h"
+#include "domain/domain.h"
+
+#define SHARED         0xffffffffu
+#define OWNERS_PER_ROW 512u
+#define NR_OWNER_ROWS  64 /* domids below 0x8000 */
+
+/* Rows appear when first needed, entries are whole words; both only grow or change while no frame has that owner. */
+static struct domain **owners[NR_OWNER_ROWS];
+
+static bool register_owner(struct domain *d)
+{
+    struct domain ***row = &owners[d->domid / OWNERS_PER_ROW];
+
+    if (!*row) {
+        void *page = page_alloc();
+        struct domain **none = NULL;
+
+        if (!page)
+            return false;
+        if (!__atomic_compare_exchange_n(row, &none, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            page_free(page);
+    }
+    WRITE_ONCE((*row)[d->domid % OWNERS_PER_ROW], d);
+    return true;
+}
+
+struct domain *frame_domain(const struct frame *f)
+{
+    uint32_t domid = f->owner - 1;
+
+    if (f->owner == OWNER_NONE || f->owner >= OWNER_HV)
+        return NULL;
+    return owners[domid / OWNERS_PER_ROW] ? owners[domid / OWNERS_PER_ROW][domid % OWNERS_PER_ROW] : NULL;
+}
+
+static void list_add(uint32_t *list, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    f->prev = 0;
+    f->next = *list;
+    if (f->next)
+        frame_of(MFN(f->next))->prev = (uint32_t)m.v;
+    *list = (uint32_t)m.v;
+}
+
+static void list_del(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    if (f->next)
+        frame_of(MFN(f->next))->prev = f->prev;
+    if (f->prev)
+        frame_of(MFN(f->prev))->next = f->next;
+    else if (d->page_list == m.v)
+        d->page_list = f->next;
+    else if (d->undo_list == m.v)
+        d->undo_list = f->next;
+    else if (d->done_list == m.v)
+        d->done_list = f->next;
+    else
+        BUG("frame %lx is on no list of domain %u", m.v, d->domid);
+    f->next = f->prev = 0;
+}
+
+void frame_list_move(struct domain *d, mfn_t m, uint32_t *to)
+{
+    list_del(d, m);
+    list_add(to, m);
+}
+
+mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
+{
+    uint64_t nr = 1UL << order;
+    mfn_t m;
+
+    if (!register_owner(d))
+        return INVALID_MFN;
+    lock_take(&d->page_lock);
+    if (d->dying || nr > d->max_pages || d->tot_pages > d->max_pages - nr) {
+        lock_drop(&d->page_lock);
+        return INVALID_MFN;
+    }
+    d->tot_pages += nr;
+    lock_drop(&d->page_lock);
+
+    m = heap_alloc(order, owner_of(d), false);
+    lock_take(&d->page_lock);
+    if (m.v == INVALID_MFN.v)
+        d->tot_pages -= nr;
+    else
+        for (uint64_t i = nr; i--;)
+            list_add(&d->page_list, MFN(m.v + i));
+    lock_drop(&d->page_lock);
+    return m;
+}
+
+bool domain_frame_release(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w = READ_ONCE(f->word);
+
+    do {
+        if (!(w & FRAME_ALLOCATED) || !(w & FRAME_REF_MASK) || f->owner != owner_of(d))
+            return false;
+    } while (!frame_cas(f, &w, w & ~FRAME_ALLOCATED));
+    put_frame(m);
+    return true;
+}
+
+void frame_unreferenced(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    struct domain *d = frame_domain(f);
+
+    if (!d)
+        BUG("frame %lx of owner %x has no reference left", m.v, f->owner);
+    if (f->prev == SHARED) {
+        f->prev = 0;
+        __atomic_sub_fetch(&d->shared_pages, 1, __ATOMIC_RELAXED);
+    } else {
+        lock_take(&d->page_lock);
+        list_del(d, m);
+        d->tot_pages--;
+        lock_drop(&d->page_lock);
+    }
+    m2p_set(m, INVALID_PFN);
+    heap_free(m, 0);
+}
+
+void *shared_page_alloc(struct domain *d)
+{
+    mfn_t m;
+
+    if (!register_owner(d))
+        return NULL;
+    m = heap_alloc(0, owner_of(d), true);
+    if (m.v == INVALID_MFN.v)
+        return NULL;
+    frame_of(m)->prev = SHARED;
+    __atomic_add_fetch(&d->shared_pages, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&frame_of(m)->word, (uint64_t)FT_WRITABLE << FRAME_TYPE_SHIFT | FRAME_COUNT_ONE | 1,
+                     __ATOMIC_RELEASE);
+    return mfn_to_virt(m);
+}
+
+void shared_page_free(void *page)
+{
+    put_frame_type(virt_to_mfn(page));
+}
+
+bool domain_frame_steal(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w = READ_ONCE(f->word);
+
+    do {
+        if ((w & ~((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)) != (FRAME_ALLOCATED | 1) || f->owner != owner_of(d) ||
+            f->prev == SHARED)
+            return false;
+    } while (!frame_cas(f, &w, 0));
+    /* No reference: nobody can get one, the frame is ours. It still says d until it is off d's list. */
+    lock_take(&d->page_lock);
+    list_del(d, m);
+    d->tot_pages--;
+    lock_drop(&d->page_lock);
+    f->owner = OWNER_HV;
+    f->aux = tlb_stamp();
+    return true;
+}
+
+bool domain_frame_give(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    if (!register_owner(d))
+        return false;
+    tlb_filter_flush(f->aux);
+    lock_take(&d->page_lock);
+    if (d->dying || d->tot_pages >= d->max_pages) {
+        lock_drop(&d->page_lock);
+        return false;
+    }
+    d->tot_pages++;
+    list_add(&d->page_list, m);
+    f->aux = 0;
+    f->owner = owner_of(d);
+    __atomic_store_n(&f->word, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
+    lock_drop(&d->page_lock);
+    return true;
+}
+
+void domain_frame_discard(mfn_t m)
+{
+    frame_of(m)->owner = OWNER_NONE;
+    m2p_set(m, INVALID_PFN);
+    heap_free(m, 0);
+}

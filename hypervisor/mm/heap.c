@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Free frames in blocks of 2^order, a doubly linked list an order, buddies merged when both are free.
+ *
+ * The links are those of struct frame, so a free frame costs nothing. A free frame has no owner and no
+ * reference, so its word is free to say the rest: head of a block and of which order, and what its contents
+ * are (never used since boot, dirty, known to be zero).
+ *
+ * Two promises are kept at the one place where a frame leaves the lists, heap_alloc(): nobody's cached
+ * translations lead to it any more (mm/tlb.h), and nobody else's data is in it. Dirty frames are zeroed there,
+ * unless the idle loop came earlier (frames_scrub_step()). Frames not used since boot are no domain's data, so
+ * that a big domain starts without its memory being zeroed first.
+ *
+ * Next: mm/domain_frames.c.
+ */
+#include "mm/heap.h"
+#include "lib/bug.h"
+#include "lib/lock.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/tlb.h"
+
+#define FREE_CONTENTS (FREE_DIRTY | FREE_ZERO)
+
+static struct {
+    struct lock lock;                  /* LOCK_HEAP: all below */
+    uint32_t first[HEAP_MAX_ORDER + 1]; /* first block of each order, 0: none */
+    uint64_t free, hv, total;          /* frames: on the lists, Parador's, all RAM in the table */
+    uint64_t scrub_next;               /* where frames_scrub_step() goes on */
+    uint64_t dirty;                    /* dirty frames on the lists */
+} heap = { .lock = LOCK_INIT(LOCK_HEAP) };
+
+static unsigned int block_order(const struct frame *f)
+{
+    return (unsigned int)((f->word & FRAME_COUNT_MASK) >> FRAME_COUNT_SHIFT);
+}
+
+static bool is_free_block(uint64_t mfn, unsigned int order)
+{
+    const struct frame *f;
+
+    if (!mfn_valid(MFN(mfn)))
+        return false;
+    f = frame_of(MFN(mfn));
+    return f->owner == OWNER_NONE && !(f->word & FRAME_REF_MASK) && (f->word & FREE_HEAD) && block_order(f) == order;
+}
+
+static void list_block(uint64_t mfn, unsigned int order)
+{
+    struct frame *f = frame_of(MFN(mfn));
+
+    f->word = (f->word & FREE_CONTENTS) | FREE_HEAD | (uint64_t)order << FRAME_COUNT_SHIFT;
+    f->next = heap.first[order];
+    f->prev = 0;
+    if (f->next)
+        frame_of(MFN(f->next))->prev = (uint32_t)mfn;
+    heap.first[order] = (uint32_t)mfn;
+}
+
+static void unlist_block(uint64_t mfn, unsigned int order)
+{
+    struct frame *f = frame_of(MFN(mfn));
+
+    if (f->prev)
+        frame_of(MFN(f->prev))->next = f->next;
+    else
+        heap.first[order] = f->next;
+    if (f->next)
+        frame_of(MFN(f->next))->prev = f->prev;
+    f->word &= FREE_CONTENTS;
+    f->next = f->prev = 0;
+}
+
+/* The frames' words already say what they contain. */
+static void free_block(uint64_t mfn, unsigned int order)
+{
+    heap.free += 1UL << order;
+    while (order < HEAP_MAX_ORDER && is_free_block(mfn ^ 1UL << order, order)) {
+        unlist_block(mfn ^ 1UL << order, order);
+        mfn &= ~(1UL << order);
+        order++;
+    }
+    list_block(mfn, order);
+}
+
+void heap_add(uint64_t start, uint64_t end, bool dirty)
+{
+    lock_take(&heap.lock);
+    while (start < end) {
+        unsigned int order = 0;
+
+        while (order < HEAP_MAX_ORDER && !(start & ((2UL << order) - 1)) && start + (2UL << order) <= end)
+            order++;
+        for (uint64_t m = start; dirty && m < start + (1UL << order); m++)
+            frame_of(MFN(m))->word = FREE_DIRTY;
+        heap.dirty += dirty ? 1UL << order : 0;
+        heap.total += 1UL << order;
+        free_block(start, order);
+        start += 1UL << order;
+    }
+    lock_drop(&heap.lock);
+}
+
+/* Takes a block off the lists and splits it down to order. 0: none. */
+static uint64_t take_block(unsigned int order)
+{
+    unsigned int k = order;
+    uint64_t mfn;
+
+    while (k <= HEAP_MAX_ORDER && !heap.first[k])
+        k++;
+    if (k > HEAP_MAX_ORDER)
+        return 0;
+    mfn = heap.first[k];
+    unlist_block(mfn, k);
+    while (k > order) {
+        k--;
+        list_block(mfn + (1UL << k), k);
+    }
+    heap.free -= 1UL << order;
+    return mfn;
+}
+
+static void hand_out(struct frame *f, uint32_t owner, bool zero)
+{
+    uint64_t contents = f->word & FREE_CONTENTS;
+
+    tlb_filter_flush(f->aux);
+    if (contents == FREE_DIRTY || (zero && contents != FREE_ZERO))
+        memset(mfn_to_virt(frame_mfn(f)), 0, PAGE_SIZE);
+    f->owner = owner;
+    f->aux = 0;
+    f->next = f->prev = 0;
+    __atomic_store_n(&f->word, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
+}
+
+mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero)
+{
+    uint64_t mfn, dirty = 0;
+
+    if (order > HEAP_MAX_ORDER)
+        return INVALID_MFN;
+    lock_take(&heap.lock);
+    mfn = take_block(order);
+    if (mfn) {
+        for (uint64_t i = 0; i < 1UL << order; i++)
+            dirty += (frame_of(MFN(mfn + i))->word & FREE_DIRTY) != 0;
+        heap.dirty -= dirty;
+        heap.hv += owner == OWNER_HV ? 1UL << order : 0;
+    }
+    lock_drop(&heap.lock);
+    if (!mfn)
+        return INVALID_MFN;
+    /* Off the lists and with no reference, the block is ours alone: the long part needs no lock. */
+    for (uint64_t i = 0; i < 1UL << order; i++)
+        hand_out(frame_of(MFN(mfn + i)), owner, zero);
+    return MFN(mfn);
+}
+
+void heap_free(mfn_t m, unsigned int order)
+{
+    bool hv = frame_of(m)->owner == OWNER_HV;
+
+    lock_take(&heap.lock);
+    for (uint64_t i = 0; i < 1UL << order; i++) {
+        struct frame *f = frame_of(MFN(m.v + i));
+
+        ASSERT(!(f->word & FRAME_REF_MASK));
+        f->word = FREE_DIRTY;
+        f->owner = OWNER_NONE;
+        f->aux = tlb_stamp();
+    }
+    heap.dirty += 1UL << order;
+    heap.hv -= hv ? 1UL << order : 0;
+    free_block(m.v, order);
+    lock_drop(&heap.lock);
+}
+
+bool frames_scrub_step(void)
+{
+    unsigned int looked = 0;
+    bool found = false;
+
+    if (!READ_ONCE(heap.dirty))
+        return false;
+    lock_take(&heap.lock);
+    while (heap.dirty && looked++ < 1024 && !found) {
+        mfn_t m = MFN(heap.scrub_next);
+        struct frame *f;
+
+        heap.scrub_next = m.v + 1 < max_mfn ? m.v + 1 : 0;
+        if (!mfn_valid(m))
+            continue;
+        f = frame_of(m);
+        found = f->owner == OWNER_NONE && !(f->word & FRAME_REF_MASK) && (f->word & FREE_DIRTY);
+        if (!found)
+            continue;
+        tlb_filter_flush(f->aux); /* nobody may write into it once it counts as zero */
+        memset(mfn_to_virt(m), 0, PAGE_SIZE);
+        f->word = (f->word & ~FREE_DIRTY) | FREE_ZERO;
+        heap.dirty--;
+    }
+    lock_drop(&heap.lock);
+    return true;
+}
+
+uint64_t frames_free(void)
+{
+    return READ_ONCE(heap.free);
+}
+
+uint64_t frames_total(void)
+{
+    return READ_ONCE(heap.total);
+}
+
+uint64_t frames_hv(void)
+{
+    return READ_ONCE(heap.hv);
+}
+
+void heap_count_boot(uint64_t frames)
+{
+    heap.hv += frames;
+    heap.total += frames;
+}
+
+void *pages_alloc(unsigned int order)
+{
+    mfn_t m = heap_alloc(order, OWNER_HV, true);
+
+    return m.v == INVALID_MFN.v ? NULL : mfn_to_virt(m);
+}
+
+void *page_alloc(void)
+{
+    return pages_alloc(0);
+}
+
+void pages_free(void *pages, unsigned int order)
+{
+    mfn_t m = virt_to_mfn(pages);
+
+    for (uint64_t i = 0; i < 1UL << order; i++) {
+        struct frame *f = frame_of(MFN(m.v + i));
+
+        if (f->owner != OWNER_HV || f->word != (FRAME_ALLOCATED | 1))
+            BUG("frame %lx freed with word %lx, owner %x", m.v + i, f->word, f->owner);
+        f->word = 0;
+    }
+    heap_free(m, order);
+}
+
+void page_free(void *page)
+{
+    pages_free(page, 0);
+}
+
+uint64_t heap_check(void)
+{
+    uint64_t listed = 0, found = 0;
+
+    for (unsigned int order = 0; order <= HEAP_MAX_ORDER; order++) {
+        for (uint64_t m = heap.first[order]; m; m = frame_of(MFN(m))->next) {
+            if (!is_free_block(m, order) || m & ((1UL << order) - 1)) {
+                warn("check: frame %lx on the free list of order %u is no such block\n", m, order);
+                return ~0ULL;
+            }
+            listed += 1UL << order;
+        }
+    }
+    for (uint64_t m = 1; m < max_mfn; m++) {
+        const struct frame *f;
+
+        if (!mfn_valid(MFN(m)))
+            continue;
+        f = frame_of(MFN(m));
+        if (f->owner != OWNER_NONE)
+            continue;
+        found++;
+        if (f->word & FRAME_REF_MASK)
+            warn("check: frame %lx has references and no owner (word %lx)\n", m, f->word);
+    }
+    if (listed != found || listed != heap.free) {
+        warn("check: %lu frames on the free lists, %lu without owner, %lu counted\n", listed, found, heap.free);
+        return ~0ULL;
+    }
+    return listed;
+}

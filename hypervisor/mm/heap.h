@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The free frames: a buddy allocator on the links of struct frame. For mm/ alone; others use page_alloc() and
+ * domain_frames_alloc() of mm/frame.h.
+ */
+#ifndef MM_HEAP_H
+#define MM_HEAP_H
+
+#include "mm/frame.h"
+
+#define HEAP_MAX_ORDER 18 /* blocks of up to 1 GiB */
+
+/* Boot: puts frames [start, end) that have never been used, or hold a loader's data (dirty), on the lists. */
+void heap_add(uint64_t start, uint64_t end, bool dirty);
+
+/* 2^order frames, aligned to their size, for owner (OWNER_HV or domid + 1): each with one reference, which is
+ * `allocated`, and free of a past owner's data; with `zero`, all zero. No CPU has a translation of them left.
+ * INVALID_MFN: no memory. */
+mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero) __must_check;
+
+/* Back on the lists. The frames have no reference any more. */
+void heap_free(mfn_t m, unsigned int order);
+
+/* Debug: checks the lists against the table; the number of free frames found, ~0: broken (said why). */
+uint64_t heap_check(void);
+
+#endif

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Page types: the heart of Parador.
+ *
+ * A PV guest writes its own page tables' contents, and the processor walks them; so memory is isolated exactly
+ * if no guest can write a table except through a check. The rule that gives this: every frame has at most one
+ * type at a time (frame.h), a frame is only ever used as the type it has, and the type changes only while
+ * nothing uses it. "Uses" are counted: a writable mapping is one use as `writable`; an L2 entry is one use of
+ * an L1 table; CR3 and a pin are uses of an L4. A frame that is a table anywhere is so writable nowhere.
+ *
+ * To become a table, a frame's 512 entries are checked (validate), and each present entry takes its
+ * references: on the frame that an L1 entry maps, on the table that an upper entry points to, which then must
+ * be a table of one level less: so validation recurses down the tree. The last use gone, the references are
+ * dropped again (undo). In between, entries change one by one (pv_direct.c), each checked alike. A table that
+ * points to one of its own level (a linear page table) is refused: levels strictly descend, so there are no
+ * cycles, recursion ends, and locks are always taken downwards.
+ *
+ * Trees are big and hypercalls must stay short, so both walks can stop after any entry. The frame is then
+ * `partial`, with the cursor in aux, and keeps for itself one type use and one reference; whoever wants the
+ * table next goes on where it stopped. A stopped undo goes on d->undo_list, finished by paging_finish() before
+ * the domain's next change of frames. Each partial frame stands for itself: nobody else remembers it.
+ *
+ * Next: mm/pv_direct.c, the changes of single entries.
+ */
+#include "mm/page_type.h"
+#include "hypercall/hypercall.h"
+#include "lib/bug.h"
+#include "lib/lock.h"
+#include "mm/owner.h"
+#include "mm/paging.h"
+#include "mm/tlb.h"
+
+#define ENTRIES     512u
+#define CURSOR      0x3ffu      /* aux of a partial table: entries [0, cursor) hold their references */
+#define CURSOR_UNDO 0x80000000u /* they are being dropped, from the end */
+
+/* ---- General references ---- */
+
+bool get_frame(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w;
+
+    if (unlikely(m.v >= max_mfn))
+        return false;
+    w = READ_ONCE(f->word);
+    do {
+        if (unlikely(f->owner != owner_of(d)) || unlikely(((w + 1) & FRAME_REF_MASK) < 2))
+            return false;
+    } while (unlikely(!frame_cas(f, &w, w + 1)));
+    if (unlikely(READ_ONCE(f->owner) != owner_of(d))) {
+        put_frame(m);
+        return false;
+    }
+    return true;
+}
+
+void put_frame(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w = READ_ONCE(f->word);
+
+    do {
+        if (unlikely(!(w & FRAME_REF_MASK)))
+            BUG("frame %lx: no reference to drop (word %lx)", m.v, w);
+    } while (unlikely(!frame_cas(f, &w, w - 1)));
+    if (unlikely((w & FRAME_REF_MASK) == 1))
+        frame_unreferenced(m);
+}
+
+/* ---- The entries of a table ---- */
+
+int get_table_entry(struct domain *d, enum frame_type level, uint64_t entry)
+{
+    if (unlikely(entry & ~PTE_ALLOWED))
+        return no(-EINVAL, R_ENTRY_FLAGS, entry, entry & ~PTE_ALLOWED);
+    return get_frame_type(d, entry_mfn(entry), level - 1);
+}
+
+void put_table_entry(uint64_t entry)
+{
+    put_frame_type(entry_mfn(entry));
+}
+
+/* Device registers that are Parador's: local and I/O APICs and message-signalled interrupts. */
+bool device_frame_allowed(mfn_t m)
+{
+    return m.v < 1UL << 40 && !(m.v >= 0xfee00 && m.v < 0xfef00) && m.v != 0xfec00;
+}
+
+bool is_device_frame(mfn_t m)
+{
+    return !mfn_valid(m) || frame_of(m)->owner == OWNER_IO;
+}
+
+int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry)
+{
+    mfn_t m = entry_mfn(entry);
+    int rc;
+
+    if (entry & leaf_forbidden(d))
+        return no(-EINVAL, R_ENTRY_FLAGS, entry, entry & leaf_forbidden(d));
+    if (is_device_frame(m)) {
+        if (d->privileged && device_frame_allowed(m))
+            return 0;
+        return m.v == PTE_ADDR >> PAGE_SHIFT ? no(-EINVAL, R_BAD_MFN, m.v, 0) : no(-EPERM, R_DEVICE_FRAME, m.v, 0);
+    }
+    if (!owner)
+        return no(-EBUSY, R_NOT_DEVICE_FRAME, m.v, 0);
+    if (!(entry & PTE_RW))
+        return get_frame(owner, m) ? 0 : no(-EBUSY, R_FRAME_FOREIGN, m.v, owner->domid);
+    rc = get_frame_type(owner, m, FT_WRITABLE);
+    return rc == -EINVAL ? -EBUSY : rc;
+}
+
+void put_leaf_slow(uint64_t entry)
+{
+    mfn_t m = entry_mfn(entry);
+
+    if (is_device_frame(m))
+        return;
+    if (entry & PTE_RW)
+        put_frame_type(m);
+    else
+        put_frame(m);
+}
+
+/* Entries [*cursor, 512) of an L1. Not preemptible: 512 entries are one bounded piece of work. */
+static int validate_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
+{
+    const uint64_t forbidden = leaf_forbidden(d);
+    const uint32_t id = owner_of(d);
+
+    for (uint64_t *p = t + *cursor, *end = t + ENTRIES; p < end; p += 8) {
+        /* Most tables are mostly empty: eight at a glance. */
+        if (!((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P))
+            continue;
+        for (uint64_t *q = p; q < p + 8; q++) {
+            uint64_t e = *q;
+            int rc;
+
+            if (!(e & PTE_P))
+                continue;
+            rc = get_leaf(d, d, id, forbidden, e);
+            if (unlikely(rc)) {
+                *cursor = (unsigned int)(q - t);
+                return rc;
+            }
+            if (!(e & PTE_US))
+                *q = leaf_adjust(e);
+        }
+    }
+    *cursor = ENTRIES;
+    return 0;
+}
+
+/* Entries [0, *cursor) of an L1, from the end. */
+static int undo_l1(uint64_t *t, unsigned int *cursor)
+{
+    uint64_t *p = t + *cursor;
+
+    while ((p - t) % 8)
+        if (*--p & PTE_P)
+            put_leaf(*p);
+    while (p > t) {
+        p -= 8;
+        if ((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P)
+            for (uint64_t *q = p; q < p + 8; q++)
+                if (*q & PTE_P)
+                    put_leaf(*q);
+        /* Frames that become free now cost more than others. */
+        if (unlikely(!((p - t) % 128)) && p > t && preempt_pending()) {
+            *cursor = (unsigned int)(p - t);
+            return -ERESTART;
+        }
+    }
+    *cursor = 0;
+    return 0;
+}
+
+/* The hypervisor's slots of an L4 are no business of the guest's: the same in every address space. */
+static bool guest_slot(enum frame_type level, unsigned int i)
+{
+    return level != FT_L4 || i < HV_FIRST_SLOT || i > HV_LAST_SLOT;
+}
+
+/* Entries [*cursor, 512) of an L2, L3 or L4. */
+static int validate_upper(struct domain *d, enum frame_type level, uint64_t *t, unsigned int *cursor)
+{
+    for (unsigned int i = *cursor; i < ENTRIES; i++) {
+        uint64_t e = t[i];
+
+        if (likely(!(e & PTE_P)) || !guest_slot(level, i))
+            continue;
+        *cursor = i;
+        int rc = get_table_entry(d, level, e);
+
+        if (rc)
+            return rc;
+        t[i] = e | PTE_US;
+        *cursor = i + 1;
+        if (*cursor < ENTRIES && preempt_pending())
+            return -ERESTART;
+    }
+    *cursor = ENTRIES;
+    if (level == FT_L4)
+        hv_fill_l4(t);
+    return 0;
+}
+
+static int undo_upper(enum frame_type level, uint64_t *t, unsigned int *cursor)
+{
+    for (unsigned int i = *cursor; i-- > 0;) {
+        if (likely(!(t[i] & PTE_P)) || !guest_slot(level, i))
+            continue;
+        put_table_entry(t[i]);
+        *cursor = i;
+        if (i && preempt_pending())
+            return -ERESTART;
+    }
+    *cursor = 0;
+    return 0;
+}
+
+static int validate_descriptors(uint64_t *t)
+{
+    for (unsigned int i = 0; i < ENTRIES; i++)
+        if (unlikely(!descriptor_check(&t[i])))
+            return no(-EINVAL, R_BAD_DESCRIPTOR, t[i], i);
+    return 0;
+}
+
+/* ---- Types ---- */
+
+/* Sets and clears bits of the word of a frame that is locked, and changes its counts. Returns the old word. */
+static uint64_t change_word(struct frame *f, uint64_t clear, uint64_t set, uint64_t subtract)
+{
+    uint64_t w = READ_ONCE(f->word);
+
+    while (!frame_cas(f, &w, ((w & ~clear) | set) - subtract))
+        ;
+    return w;
+}
+
+/* A stopped walk: the frame keeps one use and one reference for itself. */
+static void become_partial(struct frame *f, uint32_t aux)
+{
+    f->aux = aux;
+    change_word(f, FRAME_LOCKED, FRAME_PARTIAL, 0);
+}
+
+/*
+ * Drops the references of entries [0, cursor) of a locked table with one use, then that use and its reference:
+ * the one path on which a table's last use goes. -ERESTART: it is partial now.
+ */
+static int undo(mfn_t m, unsigned int cursor)
+{
+    struct frame *f = frame_of(m);
+    enum frame_type type = type_of(f->word);
+    uint64_t *t = mfn_to_virt(m);
+    int rc = type == FT_L1 ? undo_l1(t, &cursor) : undo_upper(type, t, &cursor);
+
+    if (rc) {
+        become_partial(f, cursor | CURSOR_UNDO);
+        return rc;
+    }
+    f->aux = tlb_stamp();
+    change_word(f, FRAME_LOCKED, 0, FRAME_COUNT_ONE);
+    put_frame(m);
+    return 0;
+}
+
+/* An undo that its caller does not wait for: what is left is paging_finish()'s. -ERESTART: something is. */
+static int undo_or_defer(mfn_t m, unsigned int cursor)
+{
+    struct domain *d = frame_domain(frame_of(m));
+    int rc = undo(m, cursor);
+
+    if (rc) {
+        lock_take(&d->page_lock);
+        frame_list_move(d, m, &d->undo_list);
+        lock_drop(&d->page_lock);
+    }
+    return rc;
+}
+
+/* A locked frame with its first use: checks the entries from the cursor on. */
+static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned int cursor)
+{
+    struct frame *f = frame_of(m);
+    uint64_t *t = mfn_to_virt(m);
+    int rc;
+
+    rc = type == FT_L1 ? validate_l1(d, t, &cursor) : validate_upper(d, type, t, &cursor);
+    if (!rc)
+        change_word(f, FRAME_LOCKED, FRAME_VALIDATED, 0);
+    else if (rc == -ERESTART)
+        become_partial(f, cursor);
+    else
+        undo_or_defer(m, cursor);
+    return rc;
+}
+
+/*
+ * A frame without a use gets a new type, one use and one reference. w: its word, read before. False: the word
+ * has changed, look again.
+ *
+ * While the old type's translations are flushed the frame is locked and of no type, so nobody can use it. The
+ * old type is the one that the exchange found (XSA-408).
+ */
+static bool retype(struct frame *f, uint64_t w, enum frame_type type)
+{
+    enum frame_type old = type_of(w);
+    uint64_t bits = (uint64_t)type << FRAME_TYPE_SHIFT;
+
+    if (!frame_cas(f, &w, ((w & ~TYPE_BITS) | FRAME_LOCKED) + 1))
+        return false;
+    if (old != FT_NONE && old != type)
+        tlb_filter_flush(f->aux);
+    if (is_table_type(type) || type == FT_DESC)
+        change_word(f, 0, bits | FRAME_COUNT_ONE, 0);
+    else
+        change_word(f, FRAME_LOCKED, bits | FRAME_COUNT_ONE, 0);
+    return true;
+}
+
+static int busy(mfn_t m, enum frame_type type)
+{
+    return no(-EINVAL, R_FRAME_TYPE_BUSY, m.v, type);
+}
+
+/* Makes a frame without use what it shall be. -EAGAIN: look again. */
+static int first_use(struct domain *d, mfn_t m, uint64_t w, enum frame_type type)
+{
+    struct frame *f = frame_of(m);
+    int rc;
+
+    if (!retype(f, w, type))
+        return -EAGAIN;
+    if (is_table_type(type))
+        return validate(d, m, type, 0);
+    if (type == FT_DESC) {
+        rc = validate_descriptors(mfn_to_virt(m));
+        change_word(f, FRAME_LOCKED, 0, 0);
+        if (rc)
+            put_frame_type(m);
+        return rc;
+    }
+    return 0;
+}
+
+/* Goes on with a partial table. -EAGAIN: it has no use any more, look again. */
+static int resume(struct domain *d, mfn_t m, uint64_t w)
+{
+    struct frame *f = frame_of(m);
+    uint32_t aux;
+
+    if (!frame_cas(f, &w, (w & ~FRAME_PARTIAL) | FRAME_LOCKED))
+        return -EAGAIN;
+    aux = f->aux;
+    if (!(aux & CURSOR_UNDO))
+        return validate(d, m, type_of(w), aux & CURSOR);
+    lock_take(&d->page_lock);
+    frame_list_move(d, m, &d->page_list);
+    lock_drop(&d->page_lock);
+    return undo_or_defer(m, aux & CURSOR) ? -ERESTART : -EAGAIN;
+}
+
+static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type)
+{
+    struct frame *f = frame_of(m);
+
+    for (;;) {
+        uint64_t w = READ_ONCE(f->word);
+        int rc = -EAGAIN;
+
+        if (f->owner != owner_of(d) || !(w & FRAME_REF_MASK))
+            return no(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
+        if (((w + 1) & FRAME_REF_MASK) == 0)
+            return no(-EINVAL, R_TOO_MANY_REFS, m.v, 0);
+        if (w & FRAME_LOCKED && (type_of(w) == FT_NONE || type_of(w) == type) && !(w & FRAME_VALIDATED))
+            cpu_relax(); /* another CPU makes it what it will be */
+        else if (!(w & FRAME_COUNT_MASK))
+            rc = first_use(d, m, w, type);
+        else if (type_of(w) != type)
+            return busy(m, type);
+        else if (w & FRAME_PARTIAL)
+            rc = resume(d, m, w);
+        else if (frame_cas(f, &w, w + FRAME_COUNT_ONE + 1))
+            rc = 0;
+        if (rc != -EAGAIN)
+            return rc;
+    }
+}
+
+int get_frame_type(struct domain *d, mfn_t m, enum frame_type type)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w;
+
+    if (unlikely(m.v >= max_mfn))
+        return no(-EINVAL, R_BAD_MFN, m.v, 0);
+    w = READ_ONCE(f->word);
+    /* Already used so, and whole: one more. */
+    if (unlikely(type_of(w) != type) || unlikely(!(w & FRAME_COUNT_MASK)) || unlikely(f->owner != owner_of(d)) ||
+        unlikely(is_table_type(type) ? !(w & FRAME_VALIDATED) : w & FRAME_LOCKED) ||
+        unlikely(((w + 1) & FRAME_REF_MASK) == 0) || unlikely(!frame_cas(f, &w, w + FRAME_COUNT_ONE + 1)))
+        return get_type_slow(d, m, type);
+    if (unlikely(READ_ONCE(f->owner) != owner_of(d))) {
+        put_frame_type(m);
+        return get_type_slow(d, m, type);
+    }
+    return 0;
+}
+
+/* The last use of a table: nobody may use it while its entries are taken apart. */
+static void put_table(mfn_t m, uint64_t w)
+{
+    struct frame *f = frame_of(m);
+
+    if (!frame_cas(f, &w, (w & ~FRAME_VALIDATED) | FRAME_LOCKED))
+        put_frame_type(m);
+    else
+        undo_or_defer(m, ENTRIES);
+}
+
+void put_frame_type(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w = READ_ONCE(f->word);
+
+    for (;;) {
+        if (unlikely(!(w & FRAME_COUNT_MASK)))
+            BUG("frame %lx: no use to drop (word %lx)", m.v, w);
+        if ((w & FRAME_COUNT_MASK) == FRAME_COUNT_ONE) {
+            if (w & FRAME_LOCKED) { /* an entry is being changed */
+                cpu_relax();
+                w = READ_ONCE(f->word);
+                continue;
+            }
+            if (is_table_type(type_of(w))) {
+                put_table(m, w);
+                return;
+            }
+            f->aux = tlb_stamp();
+        }
+        if (likely(frame_cas(f, &w, w - FRAME_COUNT_ONE - 1)))
+            break;
+    }
+    if (unlikely((w & FRAME_REF_MASK) == 1))
+        frame_unreferenced(m);
+}
+
+/* ---- Pins, and work that was put off ---- */
+
+int pin_table(struct domain *d, mfn_t m, enum frame_type level)
+{
+    int rc = get_frame_type(d, m, level);
+    uint64_t w;
+
+    if (rc)
+        return rc;
+    w = READ_ONCE(frame_of(m)->word);
+    do {
+        if (w & FRAME_PINNED) {
+            put_frame_type(m);
+            return no(-EINVAL, R_ALREADY_PINNED, m.v, 0);
+        }
+    } while (!frame_cas(frame_of(m), &w, w | FRAME_PINNED));
+    return 0;
+}
+
+int unpin_table(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w;
+
+    if (m.v >= max_mfn)
+        return no(-EINVAL, R_BAD_MFN, m.v, 0);
+    w = READ_ONCE(f->word);
+    do {
+        if (f->owner != owner_of(d) || !(w & FRAME_REF_MASK))
+            return no(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
+        if (!(w & FRAME_PINNED))
+            return no(-EINVAL, R_NOT_PINNED, m.v, 0);
+    } while (!frame_cas(f, &w, w & ~FRAME_PINNED));
+    put_frame_type(m);
+    return 0;
+}
+
+int paging_finish(struct domain *d)
+{
+    while (READ_ONCE(d->undo_list)) {
+        mfn_t m = MFN(d->undo_list);
+        uint64_t w = READ_ONCE(frame_of(m)->word);
+
+        if ((w & FRAME_PARTIAL) && resume(d, m, w) == -ERESTART)
+            return -ERESTART;
+    }
+    return 0;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside mm/: page-table entries, the changes of a frame's word that the hot paths need, and the operations of
+ * page_type.c that mm/frame.h doesn't show to others.
+ *
+ * get_leaf() and put_leaf() are the two that an L1 entry costs: one compare-and-exchange each. What they don't
+ * handle in a few instructions goes to their *_slow halves, which are complete.
+ */
+#ifndef MM_PAGE_TYPE_H
+#define MM_PAGE_TYPE_H
+
+#include "domain/domain.h"
+#include "domain/refuse.h"
+#include "mm/frame.h"
+#include "mm/layout.h"
+
+#define PTE_P            0x001ULL
+#define PTE_RW           0x002ULL
+#define PTE_US           0x004ULL
+#define PTE_CACHE        0x098ULL /* PWT, PCD, PAT: for domains with devices */
+#define PTE_A            0x020ULL
+#define PTE_D            0x040ULL
+#define PTE_AVAIL        0xe00ULL
+#define PTE_ADDR         0x000ffffffffff000ULL
+#define PTE_AVAIL_HIGH   (0x7ffULL << 52)
+#define PTE_GUEST_KERNEL (1ULL << 52) /* ours: the guest did not set the user bit (abi 5) */
+#define PTE_NX           (1ULL << 63)
+
+/* What a guest may set in a present entry; all else (PSE, global) is refused, at every level. */
+#define PTE_ALLOWED (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX | PTE_ADDR)
+/* Bits that may change without a new look at the frame. */
+#define PTE_HARMLESS (PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX)
+
+#define FT_MASK   7u
+#define TYPE_BITS ((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)
+#define WRITABLE  ((uint64_t)FT_WRITABLE << FRAME_TYPE_SHIFT)
+
+_Static_assert(FT_WRITABLE == 6, "the largest type in use: get_leaf() compares whole words");
+_Static_assert(PTE_RW << 27 == FRAME_COUNT_ONE, "a writable entry holds a type reference: see leaf_refs()");
+
+static inline enum frame_type type_of(uint64_t word)
+{
+    return (enum frame_type)(word >> FRAME_TYPE_SHIFT);
+}
+
+static inline bool is_table_type(enum frame_type type)
+{
+    return type >= FT_L1 && type <= FT_L4;
+}
+
+static inline mfn_t entry_mfn(uint64_t entry)
+{
+    return MFN((entry & PTE_ADDR) >> PAGE_SHIFT);
+}
+
+/* *old is what the word held when it fails. */
+static inline bool frame_cas(struct frame *f, uint64_t *old, uint64_t new)
+{
+    return __atomic_compare_exchange_n(&f->word, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static inline int no(int error, enum rule rule, uint64_t a, uint64_t b)
+{
+    return (int)refuse(error, rule, a, b);
+}
+
+/* Bits that d may not set in an L1 entry. */
+static inline uint64_t leaf_forbidden(const struct domain *d)
+{
+    return ~(d->privileged ? PTE_ALLOWED | PTE_CACHE : PTE_ALLOWED);
+}
+
+/* What an L1 entry holds of its frame: a reference, and a type reference if it is writable. */
+static inline uint64_t leaf_refs(uint64_t entry)
+{
+    return 1 + ((entry & PTE_RW) << 27);
+}
+
+/* The entry as it is written: kernel pages get the user bit, and the bit that remembers it. */
+static inline uint64_t leaf_adjust(uint64_t entry)
+{
+    return entry & PTE_US ? entry : entry | PTE_US | PTE_GUEST_KERNEL;
+}
+
+int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry) __attribute__((cold));
+void put_leaf_slow(uint64_t entry) __attribute__((cold));
+
+/*
+ * Takes the references of a present L1 entry of a table of d, whose frame shall be owner's (NULL: device
+ * memory). 0; -EINVAL flags; -EPERM device memory that d may not map; -EBUSY not owner's, or not usable so.
+ *
+ * The frame's owner is read again after the exchange: the frame might have changed hands in between, back to
+ * a word of the same value.
+ */
+static inline __attribute__((always_inline)) int get_leaf(struct domain *d, struct domain *owner, uint32_t id,
+                                                          uint64_t forbidden, uint64_t entry)
+{
+    uint64_t m = entry_mfn(entry).v, w, new;
+    struct frame *f;
+
+    if (unlikely(entry & forbidden) || unlikely(m >= max_mfn))
+        return get_leaf_slow(d, owner, entry);
+    f = frame_of(MFN(m));
+    w = READ_ONCE(f->word);
+    new = w + leaf_refs(entry);
+    if (unlikely(f->owner != id) || unlikely((new & FRAME_REF_MASK) < 2) ||
+        unlikely((entry & PTE_RW) && w < WRITABLE) || unlikely(!frame_cas(f, &w, new)))
+        return get_leaf_slow(d, owner, entry);
+    if (unlikely(READ_ONCE(f->owner) != id)) {
+        put_leaf_slow(entry);
+        return get_leaf_slow(d, owner, entry);
+    }
+    return 0;
+}
+
+/* Drops them. The last type reference, and the last reference, go the slow way. */
+static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
+{
+    uint64_t m = entry_mfn(entry).v, w;
+    struct frame *f;
+
+    if (likely(m < max_mfn)) {
+        f = frame_of(MFN(m));
+        w = READ_ONCE(f->word);
+        if (entry & PTE_RW ? likely((w & FRAME_COUNT_MASK) > FRAME_COUNT_ONE) : likely((w & FRAME_REF_MASK) > 1))
+            if (likely(frame_cas(f, &w, w - leaf_refs(entry))))
+                return;
+    }
+    put_leaf_slow(entry);
+}
+
+/*
+ * Locks a validated table of d, so that its entries may be changed. False: it is none (now). While it is
+ * locked its type stays; references come and go.
+ */
+static inline bool table_lock(struct domain *d, struct frame *f, uint64_t *word)
+{
+    uint64_t w = READ_ONCE(f->word);
+
+    for (;;) {
+        if (unlikely(!(w & FRAME_VALIDATED)) || unlikely(f->owner != owner_of(d)))
+            return false;
+        if (unlikely(w & FRAME_LOCKED)) {
+            cpu_relax();
+            w = READ_ONCE(f->word);
+            continue;
+        }
+        if (likely(frame_cas(f, &w, w | FRAME_LOCKED)))
+            break;
+    }
+    *word = w;
+    return true;
+}
+
+static inline void table_unlock(struct frame *f)
+{
+    __atomic_and_fetch(&f->word, ~FRAME_LOCKED, __ATOMIC_RELEASE);
+}
+
+/* The entry of an L2..L4 of d that shall point to a table one level below. 0, -EINVAL, -ERESTART. */
+int get_table_entry(struct domain *d, enum frame_type level, uint64_t entry) __must_check;
+void put_table_entry(uint64_t entry);
+
+/* MMUEXT_PIN_Lx_TABLE, UNPIN_TABLE of a frame of d. 0, -EINVAL, -ERESTART. */
+int pin_table(struct domain *d, mfn_t m, enum frame_type level) __must_check;
+int unpin_table(struct domain *d, mfn_t m) __must_check;
+
+/* Device memory: no RAM of the table. Whether domain 0 may map it. */
+bool is_device_frame(mfn_t m);
+bool device_frame_allowed(mfn_t m);
+
+/* The hypervisor's slots of an L4 (mm/boot_map.c). */
+void hv_fill_l4(uint64_t *l4);
+
+/* One descriptor of a page that becomes FT_DESC (mm/descriptor.c): fixed up in place; false: not allowed. */
+bool descriptor_check(uint64_t *desc);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pv_direct: the processor walks the guest's own page tables, and every change of an entry comes through here.
+ *
+ * One entry: lock its table (which keeps the table a table), take the new entry's references, write it, unlock,
+ * drop the old entry's references. Translations of the old entry may live on in TLBs until the guest flushes
+ * them; that is its own affair as long as the frame stays what it is, and before it becomes something else
+ * page_type.c flushes.
+ *
+ * A present writable leaf is installed at one place, install_leaf(): log-dirty or shadow tables would hook in
+ * there.
+ *
+ * Next: hypercall/mmu.c, which brings the requests; mm/relinquish.c, the end.
+ */
+#include "mm/page_type.h"
+#include "lib/bug.h"
+#include "mm/owner.h"
+#include "mm/paging.h"
+#include "mm/tlb.h"
+#include "x86/copy.h"
+#include "x86/cpu.h"
+#include "x86/percpu.h"
+
+/* Writes an entry of a locked table. A and D bits that the processor set meanwhile survive if asked. */
+static inline void store_entry(uint64_t *p, uint64_t entry, bool preserve_ad)
+{
+    if (unlikely(preserve_ad)) {
+        uint64_t old = READ_ONCE(*p);
+
+        while (!__atomic_compare_exchange_n(p, &old, entry | (old & (PTE_A | PTE_D)), false, __ATOMIC_SEQ_CST,
+                                            __ATOMIC_RELAXED))
+            ;
+        return;
+    }
+    WRITE_ONCE(*p, entry);
+}
+
+static inline void install_leaf(uint64_t *p, uint64_t entry, bool preserve_ad)
+{
+    store_entry(p, leaf_adjust(entry), preserve_ad);
+}
+
+/* f: a locked L1 of d; unlocks it. */
+static inline int update_leaf(struct domain *d, struct domain *owner, struct frame *f, uint64_t *p, uint64_t entry,
+                              bool preserve_ad)
+{
+    uint64_t old = READ_ONCE(*p);
+    int rc = 0;
+
+    if (!(entry & PTE_P)) {
+        store_entry(p, entry, preserve_ad);
+    } else if ((old & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS)) {
+        install_leaf(p, entry, preserve_ad);
+        old = 0; /* its references are the new entry's */
+    } else {
+        rc = get_leaf(d, owner, owner ? owner_of(owner) : OWNER_NONE, leaf_forbidden(d), entry);
+        if (likely(!rc))
+            install_leaf(p, entry, preserve_ad);
+        else
+            old = 0;
+    }
+    table_unlock(f);
+    if (old & PTE_P)
+        put_leaf(old);
+    return rc;
+}
+
+/* f: a locked L2, L3 or L4 of d; unlocks it. */
+static int update_upper(struct domain *d, enum frame_type level, struct frame *f, uint64_t *p, uint64_t entry,
+                        bool preserve_ad)
+{
+    uint64_t old = READ_ONCE(*p), slot = (uint64_t)p % PAGE_SIZE / 8;
+    int rc = 0;
+
+    if (level == FT_L4 && slot >= HV_FIRST_SLOT && slot <= HV_LAST_SLOT) {
+        rc = no(-EPERM, R_HYPERVISOR_SLOT, slot, 0);
+    } else if (!(entry & PTE_P)) {
+        store_entry(p, entry, preserve_ad);
+    } else if ((old & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS)) {
+        store_entry(p, entry | PTE_US, preserve_ad);
+        old = 0;
+    } else {
+        rc = get_table_entry(d, level, entry);
+        if (!rc)
+            store_entry(p, entry | PTE_US, preserve_ad);
+    }
+    table_unlock(f);
+    if (rc)
+        return rc;
+    if (old & PTE_P)
+        put_table_entry(old);
+    return 1;
+}
+
+/* An update of what is no table (now): the guest could as well write the word itself. */
+static int update_plain(struct domain *d, mfn_t m, uint64_t *p, uint64_t entry)
+{
+    int rc = get_frame_type(d, m, FT_WRITABLE);
+
+    if (rc)
+        return rc;
+    WRITE_ONCE(*p, entry);
+    put_frame_type(m);
+    return 0;
+}
+
+static int pv_write_entry(struct domain *d, struct domain *owner, uint64_t ptr, uint64_t entry, bool preserve_ad)
+{
+    mfn_t m = maddr_to_mfn(ptr);
+    uint64_t *p = maddr_to_virt(ptr & ~7ULL), w;
+    struct frame *f;
+
+    if (unlikely(m.v >= max_mfn))
+        return no(-EINVAL, R_BAD_MFN, m.v, 0);
+    f = frame_of(m);
+    if (unlikely(!table_lock(d, f, &w)))
+        return update_plain(d, m, p, entry);
+    if (likely(type_of(w) == FT_L1))
+        return update_leaf(d, owner, f, p, entry, preserve_ad);
+    if (owner != d) {
+        table_unlock(f);
+        return no(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
+    }
+    return update_upper(d, type_of(w), f, p, entry, preserve_ad);
+}
+
+static int pv_set_root(struct vcpu *v, mfn_t m, bool user)
+{
+    uint64_t *root = user ? &v->arch.cr3_user : &v->arch.cr3_kernel;
+    uint64_t old = *root, maddr = mfn_to_maddr(m);
+    bool loaded = v == current && v->kernel_mode != user;
+    int rc;
+
+    if (old != maddr) {
+        if (m.v || !user) {
+            rc = get_frame_type(v->domain, m, FT_L4);
+            if (unlikely(rc))
+                return rc;
+        }
+        *root = maddr;
+    }
+    if (!user && unlikely(v->arch.ldt_entries))
+        ldt_drop(v);
+    if (loaded)
+        tlb_load_root(maddr);
+    if (old != maddr && old)
+        put_frame_type(maddr_to_mfn(old));
+    return 0;
+}
+
+static bool pv_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
+{
+    if (unlikely(cr2 >= HV_VIRT_START && cr2 < HV_VIRT_END))
+        return ldt_fault(v, cr2);
+    /* A write by the kernel to a present page: perhaps to one of its page tables. */
+    if ((error_code & 3) == 3 && v->kernel_mode && (v->domain->vm_assist & 1u << VMASST_TYPE_writable_pagetables))
+        return ptwrite_fault(v, cr2);
+    return false;
+}
+
+static void pv_flush(struct domain *d, uint64_t vaddr)
+{
+    if (vaddr == ~0ULL)
+        tlb_flush_mask(tlb_domain_mask(d));
+    else
+        tlb_flush_page_mask(vaddr, tlb_domain_mask(d));
+}
+
+const struct paging_ops pv_direct = {
+    .set_root = pv_set_root,
+    .write_entry = pv_write_entry,
+    .fault = pv_fault,
+    .flush = pv_flush,
+};
+
+int paging_init_vcpu_root(struct vcpu *v, mfn_t l4)
+{
+    int rc;
+
+    do {
+        rc = get_frame_type(v->domain, l4, FT_L4);
+    } while (rc == -ERESTART);
+    if (!rc)
+        v->arch.cr3_kernel = mfn_to_maddr(l4);
+    return rc;
+}
+
+/* One step down: the table's frame must still be a table of that level, so that a tree that another vcpu takes
+ * apart meanwhile leads nowhere. 0: nothing there. */
+static inline uint64_t *step(uint64_t entry, enum frame_type level, uint64_t vaddr, unsigned int shift)
+{
+    mfn_t m = entry_mfn(entry);
+
+    if (!(entry & PTE_P) || unlikely(m.v >= max_mfn) || unlikely(type_of(frame_of(m)->word) != level))
+        return NULL;
+    return (uint64_t *)mfn_to_virt(m) + (vaddr >> shift & 511);
+}
+
+uint64_t guest_walk(const struct vcpu *v, uint64_t vaddr, uint64_t *entry_maddr)
+{
+    uint64_t *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
+
+    if (unlikely(!guest_range_ok(vaddr, 1)))
+        return 0;
+    if (unlikely(!(p = step(*p, FT_L3, vaddr, 30))) || unlikely(!(p = step(*p, FT_L2, vaddr, 21))) ||
+        unlikely(!(p = step(*p, FT_L1, vaddr, 12))))
+        return 0;
+    if (entry_maddr)
+        *entry_maddr = virt_to_maddr(p);
+    return *p & PTE_P ? *p : 0;
+}

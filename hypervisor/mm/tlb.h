@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which translations may still be cached, and getting rid of them.
+ *
+ * A clock ticks at every full flush of a CPU, and the CPU remembers the tick. A frame whose last use as a
+ * type ends, and a frame that becomes free, remember the time. Before the frame gets another type or owner,
+ * only CPUs that did not flush since then must flush (security.md, "flush TLBs before a frame gets a new
+ * type"): with the many CR3 loads of a guest, most never need to.
+ *
+ * A flush ticks the clock before it flushes: a use that ends between the two then looks younger than the
+ * flush, which costs a flush too many and never one too few. Times are compared as differences; the CPUs all
+ * flush at least every 2^30 ticks, so the comparison never wraps.
+ */
+#ifndef MM_TLB_H
+#define MM_TLB_H
+
+#include "lib/types.h"
+
+struct domain;
+
+extern uint32_t tlb_clock; /* atomic; wraps */
+
+/* The time that a frame remembers. */
+static inline uint32_t tlb_stamp(void)
+{
+    return __atomic_load_n(&tlb_clock, __ATOMIC_RELAXED);
+}
+
+/* Whether a CPU that last flushed at `flushed` may hold translations of a frame whose use ended at `stamp`. */
+static inline bool tlb_stale(uint32_t flushed, uint32_t stamp)
+{
+    return (int32_t)(flushed - stamp) <= 0;
+}
+
+/* Flushes the CPUs that did not since `stamp`. */
+void tlb_filter_flush(uint32_t stamp);
+
+/* This CPU: everything (not global pages: there are none), or one page. */
+void tlb_flush_local(void);
+/* CPUs of the mask (bit n: CPU n): everything, or the page of vaddr. */
+void tlb_flush_mask(uint64_t mask);
+void tlb_flush_page_mask(uint64_t vaddr, uint64_t mask);
+
+/* CPUs that may hold translations of d's address spaces, of one vcpu, of all. */
+uint64_t tlb_domain_mask(const struct domain *d);
+uint64_t tlb_vcpu_mask(const struct domain *d, unsigned int vcpu);
+
+/* CR3 := maddr on this CPU, counted as the full flush that it is. */
+void tlb_load_root(uint64_t maddr);
+
+#endif
