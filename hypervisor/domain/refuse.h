@@ -36,8 +36,21 @@
 /* Frames, page types, page tables: mm/. */
 #define RULES_MM(X)                                                                                                    \
     X(BAD_MFN, "frame {a} does not exist", "hostile_frames")                                                           \
-    X(FRAME_FOREIGN, "{frame}: it is not the calling domain's", "hostile_frames")                                      \
-    X(FRAME_TYPE_BUSY, "{frame}, so it cannot be used as type {b:d} now", "hostile_frames")                            \
+    X(FRAME_FOREIGN, "{frame}, so it is not a page of domain {b:d} that could be used so", "hostile_frames")           \
+    X(FRAME_TYPE_BUSY, "{frame}, so it cannot be used as type {b:d} (1 to 4: page table of that level, 5: descriptors, 6: writable)", "hostile_frames")\
+    X(TOO_MANY_REFS, "{frame} and has as many references as can be counted", "hostile_frames")                         \
+    X(ENTRY_FLAGS, "page-table entry {a} has bits that no guest may set: {b}", "hostile_tables")                       \
+    X(DEVICE_FRAME, "frame {a} is no memory, and only domain 0 may map devices (but for the interrupt controllers)", "hostile_frames")\
+    X(NOT_DEVICE_FRAME, "{frame}, so it cannot be mapped as a device", "hostile_frames")                               \
+    X(HYPERVISOR_SLOT, "slot {a:d} of a top-level table is Parador's", "hostile_tables")                               \
+    X(NOT_MAPPED, "no page table maps address {a}, so there is no entry to change", "va_mapping")                      \
+    X(UPDATE_COMMAND, "{a:d} is no command of mmu_update", "mmu_update")                                               \
+    X(ALREADY_PINNED, "{frame}: a table is pinned once", "pin")                                                        \
+    X(TABLE_NOT_PINNED, "{frame}: it is not pinned", "pin")                                                            \
+    X(LDT_PLACE, "an LDT of {b:d} entries at {a} is too long, unaligned, or in Parador's slots", "descriptors")        \
+    X(FOREIGN_DOMAIN, "domain {a:d} is not the caller, which may not act for others", "hostile_numbers")               \
+    X(NOT_OWN_CALL, "that operation is for the caller's own tables only, not for domain {a:d}", "hostile_numbers")     \
+    X(NO_CACHE_CONTROL, "only a domain with devices may flush caches", "hostile_numbers")                              \
     X(NOT_A_DESCRIPTOR_FRAME, "{frame}: it is no frame for a descriptor table", "gdt_ldt")                             \
     X(GDT_TOO_LONG, "a GDT of {a:d} entries reaches into the hypervisor's", "gdt_ldt")                                 \
     X(BAD_DESCRIPTOR, "descriptor {a} is a system descriptor or leads out of ring 3", "gdt_ldt")                       \

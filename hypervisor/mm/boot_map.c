@@ -2,8 +2,8 @@
  *
  * Parador's own page tables: the final address map of mm/layout.h, built on the tables that head.S left.
  *
- * All tables hang off hv_l4; the entries of its slots 256 to 271 are copied into every guest's L4, so they are
- * all made here, at boot, and only what is below them may change later.
+ * All tables hang off hv_l4; the entries of its slots 256 to 271 are copied into every guest's L4, so they
+ * are all made here, at boot, and only what is below them may change later.
  *
  * Next: mm/frame.c.
  */
@@ -17,10 +17,11 @@
 #include "mm/tlb.h"
 #include "x86/cpu.h"
 
-#define PTE_PS   0x80ULL
-#define TABLE    (0x61ULL | PTE_RW) /* present, writable, accessed, dirty: the leaf decides */
+#define PTE_PS 0x80ULL
+#define TABLE  (0x61ULL | PTE_RW) /* present, writable, accessed, dirty: the leaf decides */
 
-static const struct boot_info *boot; /* boot: where table pages come from while the heap is empty; then NULL */
+static const struct boot_info
+    *boot; /* boot: where table pages come from while the heap is empty; then NULL */
 
 static uint64_t *table_of(uint64_t entry)
 {

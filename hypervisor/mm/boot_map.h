@@ -15,8 +15,8 @@ uint64_t boot_frame(const struct boot_info *bi);
 /* Counts frames that were Parador's before the heap was there. */
 void heap_count_boot(uint64_t frames);
 
-/* Machine-to-physical table: guests may read it through slot 256, whose L4 entry isn't writable; Parador writes
- * through slot 259, whose L4 entry isn't the user's. The tables below are shared and allow both. */
+/* Machine-to-physical table: guests may read it through slot 256, whose L4 entry isn't writable; Parador
+ * writes through slot 259, whose L4 entry isn't the user's. The tables below are shared and allow both. */
 #define HV_M2P (HV_RW | 4)
 
 #endif

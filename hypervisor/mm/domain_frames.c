@@ -2,11 +2,11 @@
  *
  * A domain's frames: giving, taking back, moving between domains.
  *
- * A frame that a domain owns is on exactly one of the domain's three lists (page_list; undo_list and done_list
- * while its tables are taken apart) and counted in tot_pages, from the moment it gets its owner until its last
- * reference is dropped: a frame that was given back but is still mapped somewhere still counts. Pages that
- * Parador shares with the domain (shared_info, grant tables) are on no list and don't count; SHARED in `prev`
- * tells them.
+ * A frame that a domain owns is on exactly one of the domain's three lists (page_list; undo_list and
+ * done_list while its tables are taken apart) and counted in tot_pages, from the moment it gets its owner
+ * until its last reference is dropped: a frame that was given back but is still mapped somewhere still
+ * counts. Pages that Parador shares with the domain (shared_info, grant tables) are on no list and don't
+ * count; SHARED in `prev` tells them.
  *
  * Owners are numbers in the frame table; the table here leads back to the domain. An entry stays when the
  * domain ends, and nobody asks then: no frame names it.
@@ -25,7 +25,8 @@
 #define OWNERS_PER_ROW 512u
 #define NR_OWNER_ROWS  64 /* domids below 0x8000 */
 
-/* Rows appear when first needed, entries are whole words; both only grow or change while no frame has that owner. */
+/* Rows appear when first needed, entries are whole words; both only grow or change while no frame has that
+ * owner. */
 static struct domain **owners[NR_OWNER_ROWS];
 
 static bool register_owner(struct domain *d)
@@ -54,7 +55,7 @@ struct domain *frame_domain(const struct frame *f)
     return owners[domid / OWNERS_PER_ROW] ? owners[domid / OWNERS_PER_ROW][domid % OWNERS_PER_ROW] : NULL;
 }
 
-static void list_add(uint32_t *list, mfn_t m)
+static void enlist(uint32_t *list, mfn_t m)
 {
     struct frame *f = frame_of(m);
 
@@ -65,7 +66,7 @@ static void list_add(uint32_t *list, mfn_t m)
     *list = (uint32_t)m.v;
 }
 
-static void list_del(struct domain *d, mfn_t m)
+static void unlist(struct domain *d, mfn_t m)
 {
     struct frame *f = frame_of(m);
 
@@ -86,8 +87,8 @@ static void list_del(struct domain *d, mfn_t m)
 
 void frame_list_move(struct domain *d, mfn_t m, uint32_t *to)
 {
-    list_del(d, m);
-    list_add(to, m);
+    unlist(d, m);
+    enlist(to, m);
 }
 
 mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
@@ -111,7 +112,7 @@ mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
         d->tot_pages -= nr;
     else
         for (uint64_t i = nr; i--;)
-            list_add(&d->page_list, MFN(m.v + i));
+            enlist(&d->page_list, MFN(m.v + i));
     lock_drop(&d->page_lock);
     return m;
 }
@@ -141,7 +142,7 @@ void frame_unreferenced(mfn_t m)
         __atomic_sub_fetch(&d->shared_pages, 1, __ATOMIC_RELAXED);
     } else {
         lock_take(&d->page_lock);
-        list_del(d, m);
+        unlist(d, m);
         d->tot_pages--;
         lock_drop(&d->page_lock);
     }
@@ -176,13 +177,13 @@ bool domain_frame_steal(struct domain *d, mfn_t m)
     uint64_t w = READ_ONCE(f->word);
 
     do {
-        if ((w & ~((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)) != (FRAME_ALLOCATED | 1) || f->owner != owner_of(d) ||
-            f->prev == SHARED)
+        if ((w & ~((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)) != (FRAME_ALLOCATED | 1) ||
+            f->owner != owner_of(d) || f->prev == SHARED)
             return false;
     } while (!frame_cas(f, &w, 0));
     /* No reference: nobody can get one, the frame is ours. It still says d until it is off d's list. */
     lock_take(&d->page_lock);
-    list_del(d, m);
+    unlist(d, m);
     d->tot_pages--;
     lock_drop(&d->page_lock);
     f->owner = OWNER_HV;
@@ -203,7 +204,7 @@ bool domain_frame_give(struct domain *d, mfn_t m)
         return false;
     }
     d->tot_pages++;
-    list_add(&d->page_list, m);
+    enlist(&d->page_list, m);
     f->aux = 0;
     f->owner = owner_of(d);
     __atomic_store_n(&f->word, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);

@@ -32,7 +32,8 @@
 uint64_t max_mfn;
 uint64_t frame_chunks[MAX_MFN >> (FRAME_CHUNK_SHIFT + 6)];
 
-/* Boot only: memory given out before the heap is there, [boot_start, boot_next) but for what is busy in it. */
+/* Boot only: memory given out before the heap is there, [boot_start, boot_next) but for what is busy in it.
+ */
 static uint64_t boot_start, boot_next;
 
 /* The end of a taken piece of memory that contains maddr, or 0; *next: where the first one above begins. */
@@ -100,7 +101,8 @@ static void find_chunks(const struct boot_info *bi)
     }
 }
 
-static void map_chunk(const struct boot_info *bi, uint64_t vaddr, uint64_t size, uint64_t flags, uint64_t fill)
+static void map_chunk(const struct boot_info *bi, uint64_t vaddr, uint64_t size, uint64_t flags,
+                      uint64_t fill)
 {
     for (uint64_t off = 0; off < size; off += PAGE_SIZE) {
         uint64_t maddr = boot_frame(bi);

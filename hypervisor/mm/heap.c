@@ -7,9 +7,9 @@
  * are (never used since boot, dirty, known to be zero).
  *
  * Two promises are kept at the one place where a frame leaves the lists, heap_alloc(): nobody's cached
- * translations lead to it any more (mm/tlb.h), and nobody else's data is in it. Dirty frames are zeroed there,
- * unless the idle loop came earlier (frames_scrub_step()). Frames not used since boot are no domain's data, so
- * that a big domain starts without its memory being zeroed first.
+ * translations lead to it any more (mm/tlb.h), and nobody else's data is in it. Dirty frames are zeroed
+ * there, unless the idle loop came earlier (frames_scrub_step()). Frames not used since boot are no domain's
+ * data, so that a big domain starts without its memory being zeroed first.
  *
  * Next: mm/domain_frames.c.
  */
@@ -18,16 +18,17 @@
 #include "lib/lock.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/boot_map.h"
 #include "mm/tlb.h"
 
 #define FREE_CONTENTS (FREE_DIRTY | FREE_ZERO)
 
 static struct {
-    struct lock lock;                  /* LOCK_HEAP: all below */
+    struct lock lock;                   /* LOCK_HEAP: all below */
     uint32_t first[HEAP_MAX_ORDER + 1]; /* first block of each order, 0: none */
-    uint64_t free, hv, total;          /* frames: on the lists, Parador's, all RAM in the table */
-    uint64_t scrub_next;               /* where frames_scrub_step() goes on */
-    uint64_t dirty;                    /* dirty frames on the lists */
+    uint64_t free, hv, total;           /* frames: on the lists, Parador's, all RAM in the table */
+    uint64_t scrub_next;                /* where frames_scrub_step() goes on */
+    uint64_t dirty;                     /* dirty frames on the lists */
 } heap = { .lock = LOCK_INIT(LOCK_HEAP) };
 
 static unsigned int block_order(const struct frame *f)
@@ -42,7 +43,8 @@ static bool is_free_block(uint64_t mfn, unsigned int order)
     if (!mfn_valid(MFN(mfn)))
         return false;
     f = frame_of(MFN(mfn));
-    return f->owner == OWNER_NONE && !(f->word & FRAME_REF_MASK) && (f->word & FREE_HEAD) && block_order(f) == order;
+    return f->owner == OWNER_NONE && !(f->word & FRAME_REF_MASK) && (f->word & FREE_HEAD) &&
+           block_order(f) == order;
 }
 
 static void list_block(uint64_t mfn, unsigned int order)
@@ -282,7 +284,8 @@ uint64_t heap_check(void)
             warn("check: frame %lx has references and no owner (word %lx)\n", m, f->word);
     }
     if (listed != found || listed != heap.free) {
-        warn("check: %lu frames on the free lists, %lu without owner, %lu counted\n", listed, found, heap.free);
+        warn("check: %lu frames on the free lists, %lu without owner, %lu counted\n", listed, found,
+             heap.free);
         return ~0ULL;
     }
     return listed;

@@ -2,11 +2,12 @@
  *
  * Page types: the heart of Parador.
  *
- * A PV guest writes its own page tables' contents, and the processor walks them; so memory is isolated exactly
- * if no guest can write a table except through a check. The rule that gives this: every frame has at most one
- * type at a time (frame.h), a frame is only ever used as the type it has, and the type changes only while
- * nothing uses it. "Uses" are counted: a writable mapping is one use as `writable`; an L2 entry is one use of
- * an L1 table; CR3 and a pin are uses of an L4. A frame that is a table anywhere is so writable nowhere.
+ * A PV guest writes its own page tables' contents, and the processor walks them; so memory is isolated
+ * exactly if no guest can write a table except through a check. The rule that gives this: every frame has at
+ * most one type at a time (frame.h), a frame is only ever used as the type it has, and the type changes only
+ * while nothing uses it. "Uses" are counted: a writable mapping is one use as `writable`; an L2 entry is one
+ * use of an L1 table; CR3 and a pin are uses of an L4. A frame that is a table anywhere is so writable
+ * nowhere.
  *
  * To become a table, a frame's 512 entries are checked (validate), and each present entry takes its
  * references: on the frame that an L1 entry maps, on the table that an upper entry points to, which then must
@@ -17,8 +18,8 @@
  *
  * Trees are big and hypercalls must stay short, so both walks can stop after any entry. The frame is then
  * `partial`, with the cursor in aux, and keeps for itself one type use and one reference; whoever wants the
- * table next goes on where it stopped. A stopped undo goes on d->undo_list, finished by paging_finish() before
- * the domain's next change of frames. Each partial frame stands for itself: nobody else remembers it.
+ * table next goes on where it stopped. A stopped undo goes on d->undo_list, finished by paging_finish()
+ * before the domain's next change of frames. Each partial frame stands for itself: nobody else remembers it.
  *
  * Next: mm/pv_direct.c, the changes of single entries.
  */
@@ -73,7 +74,7 @@ void put_frame(mfn_t m)
 int get_table_entry(struct domain *d, enum frame_type level, uint64_t entry)
 {
     if (unlikely(entry & ~PTE_ALLOWED))
-        return no(-EINVAL, R_ENTRY_FLAGS, entry, entry & ~PTE_ALLOWED);
+        return refuse(-EINVAL, R_ENTRY_FLAGS, entry, entry & ~PTE_ALLOWED);
     return get_frame_type(d, entry_mfn(entry), level - 1);
 }
 
@@ -99,16 +100,17 @@ int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry)
     int rc;
 
     if (entry & leaf_forbidden(d))
-        return no(-EINVAL, R_ENTRY_FLAGS, entry, entry & leaf_forbidden(d));
+        return refuse(-EINVAL, R_ENTRY_FLAGS, entry, entry & leaf_forbidden(d));
     if (is_device_frame(m)) {
         if (d->privileged && device_frame_allowed(m))
             return 0;
-        return m.v == PTE_ADDR >> PAGE_SHIFT ? no(-EINVAL, R_BAD_MFN, m.v, 0) : no(-EPERM, R_DEVICE_FRAME, m.v, 0);
+        return m.v == PTE_ADDR >> PAGE_SHIFT ? refuse(-EINVAL, R_BAD_MFN, m.v, 0)
+                                             : refuse(-EPERM, R_DEVICE_FRAME, m.v, 0);
     }
     if (!owner)
-        return no(-EBUSY, R_NOT_DEVICE_FRAME, m.v, 0);
+        return refuse(-EBUSY, R_NOT_DEVICE_FRAME, m.v, 0);
     if (!(entry & PTE_RW))
-        return get_frame(owner, m) ? 0 : no(-EBUSY, R_FRAME_FOREIGN, m.v, owner->domid);
+        return get_frame(owner, m) ? 0 : refuse(-EBUSY, R_FRAME_FOREIGN, m.v, owner->domid);
     rc = get_frame_type(owner, m, FT_WRITABLE);
     return rc == -EINVAL ? -EBUSY : rc;
 }
@@ -226,13 +228,14 @@ static int validate_descriptors(uint64_t *t)
 {
     for (unsigned int i = 0; i < ENTRIES; i++)
         if (unlikely(!descriptor_check(&t[i])))
-            return no(-EINVAL, R_BAD_DESCRIPTOR, t[i], i);
+            return refuse(-EINVAL, R_BAD_DESCRIPTOR, t[i], i);
     return 0;
 }
 
 /* ---- Types ---- */
 
-/* Sets and clears bits of the word of a frame that is locked, and changes its counts. Returns the old word. */
+/* Sets and clears bits of the word of a frame that is locked, and changes its counts. Returns the old word.
+ */
 static uint64_t change_word(struct frame *f, uint64_t clear, uint64_t set, uint64_t subtract)
 {
     uint64_t w = READ_ONCE(f->word);
@@ -250,8 +253,8 @@ static void become_partial(struct frame *f, uint32_t aux)
 }
 
 /*
- * Drops the references of entries [0, cursor) of a locked table with one use, then that use and its reference:
- * the one path on which a table's last use goes. -ERESTART: it is partial now.
+ * Drops the references of entries [0, cursor) of a locked table with one use, then that use and its
+ * reference: the one path on which a table's last use goes. -ERESTART: it is partial now.
  */
 static int undo(mfn_t m, unsigned int cursor)
 {
@@ -326,7 +329,7 @@ static bool retype(struct frame *f, uint64_t w, enum frame_type type)
 
 static int busy(mfn_t m, enum frame_type type)
 {
-    return no(-EINVAL, R_FRAME_TYPE_BUSY, m.v, type);
+    return refuse(-EINVAL, R_FRAME_TYPE_BUSY, m.v, type);
 }
 
 /* Makes a frame without use what it shall be. -EAGAIN: look again. */
@@ -375,9 +378,9 @@ static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type)
         int rc = -EAGAIN;
 
         if (f->owner != owner_of(d) || !(w & FRAME_REF_MASK))
-            return no(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
+            return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
         if (((w + 1) & FRAME_REF_MASK) == 0)
-            return no(-EINVAL, R_TOO_MANY_REFS, m.v, 0);
+            return refuse(-EINVAL, R_TOO_MANY_REFS, m.v, 0);
         if (w & FRAME_LOCKED && (type_of(w) == FT_NONE || type_of(w) == type) && !(w & FRAME_VALIDATED))
             cpu_relax(); /* another CPU makes it what it will be */
         else if (!(w & FRAME_COUNT_MASK))
@@ -399,10 +402,11 @@ int get_frame_type(struct domain *d, mfn_t m, enum frame_type type)
     uint64_t w;
 
     if (unlikely(m.v >= max_mfn))
-        return no(-EINVAL, R_BAD_MFN, m.v, 0);
+        return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
     w = READ_ONCE(f->word);
     /* Already used so, and whole: one more. */
-    if (unlikely(type_of(w) != type) || unlikely(!(w & FRAME_COUNT_MASK)) || unlikely(f->owner != owner_of(d)) ||
+    if (unlikely(type_of(w) != type) || unlikely(!(w & FRAME_COUNT_MASK)) ||
+        unlikely(f->owner != owner_of(d)) ||
         unlikely(is_table_type(type) ? !(w & FRAME_VALIDATED) : w & FRAME_LOCKED) ||
         unlikely(((w + 1) & FRAME_REF_MASK) == 0) || unlikely(!frame_cas(f, &w, w + FRAME_COUNT_ONE + 1)))
         return get_type_slow(d, m, type);
@@ -464,7 +468,7 @@ int pin_table(struct domain *d, mfn_t m, enum frame_type level)
     do {
         if (w & FRAME_PINNED) {
             put_frame_type(m);
-            return no(-EINVAL, R_ALREADY_PINNED, m.v, 0);
+            return refuse(-EINVAL, R_ALREADY_PINNED, m.v, 0);
         }
     } while (!frame_cas(frame_of(m), &w, w | FRAME_PINNED));
     return 0;
@@ -476,13 +480,13 @@ int unpin_table(struct domain *d, mfn_t m)
     uint64_t w;
 
     if (m.v >= max_mfn)
-        return no(-EINVAL, R_BAD_MFN, m.v, 0);
+        return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
     w = READ_ONCE(f->word);
     do {
         if (f->owner != owner_of(d) || !(w & FRAME_REF_MASK))
-            return no(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
+            return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
         if (!(w & FRAME_PINNED))
-            return no(-EINVAL, R_NOT_PINNED, m.v, 0);
+            return refuse(-EINVAL, R_TABLE_NOT_PINNED, m.v, 0);
     } while (!frame_cas(f, &w, w & ~FRAME_PINNED));
     put_frame_type(m);
     return 0;
@@ -498,4 +502,20 @@ int paging_finish(struct domain *d)
             return -ERESTART;
     }
     return 0;
+}
+
+int abandon_table(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w = READ_ONCE(f->word);
+
+    if (w & FRAME_PINNED) {
+        change_word(f, FRAME_PINNED, 0, 0);
+        put_frame_type(m);
+    }
+    w = READ_ONCE(f->word);
+    if (!(w & FRAME_PARTIAL) || (f->aux & CURSOR_UNDO))
+        return 0; /* a stopped undo is on undo_list */
+    change_word(f, FRAME_PARTIAL, FRAME_LOCKED, 0);
+    return undo_or_defer(m, f->aux & CURSOR);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside mm/: page-table entries, the changes of a frame's word that the hot paths need, and the operations of
- * page_type.c that mm/frame.h doesn't show to others.
+ * Inside mm/: page-table entries, the changes of a frame's word that the hot paths need, and the operations
+ * of page_type.c that mm/frame.h doesn't show to others.
  *
- * get_leaf() and put_leaf() are the two that an L1 entry costs: one compare-and-exchange each. What they don't
- * handle in a few instructions goes to their *_slow halves, which are complete.
+ * get_leaf() and put_leaf() are the two that an L1 entry costs: one compare-and-exchange each. What they
+ * don't handle in a few instructions goes to their *_slow halves, which are complete.
  */
 #ifndef MM_PAGE_TYPE_H
 #define MM_PAGE_TYPE_H
@@ -31,9 +31,9 @@
 /* Bits that may change without a new look at the frame. */
 #define PTE_HARMLESS (PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX)
 
-#define FT_MASK   7u
-#define TYPE_BITS ((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)
-#define WRITABLE  ((uint64_t)FT_WRITABLE << FRAME_TYPE_SHIFT)
+#define FT_MASK      7u
+#define TYPE_BITS    ((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)
+#define WRITABLE     ((uint64_t)FT_WRITABLE << FRAME_TYPE_SHIFT)
 
 _Static_assert(FT_WRITABLE == 6, "the largest type in use: get_leaf() compares whole words");
 _Static_assert(PTE_RW << 27 == FRAME_COUNT_ONE, "a writable entry holds a type reference: see leaf_refs()");
@@ -57,11 +57,6 @@ static inline mfn_t entry_mfn(uint64_t entry)
 static inline bool frame_cas(struct frame *f, uint64_t *old, uint64_t new)
 {
     return __atomic_compare_exchange_n(&f->word, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-static inline int no(int error, enum rule rule, uint64_t a, uint64_t b)
-{
-    return (int)refuse(error, rule, a, b);
 }
 
 /* Bits that d may not set in an L1 entry. */
@@ -103,7 +98,7 @@ static inline __attribute__((always_inline)) int get_leaf(struct domain *d, stru
     f = frame_of(MFN(m));
     w = READ_ONCE(f->word);
     new = w + leaf_refs(entry);
-    if (unlikely(f->owner != id) || unlikely((new & FRAME_REF_MASK) < 2) ||
+    if (unlikely(f->owner != id) || unlikely((new &FRAME_REF_MASK) < 2) ||
         unlikely((entry & PTE_RW) && w < WRITABLE) || unlikely(!frame_cas(f, &w, new)))
         return get_leaf_slow(d, owner, entry);
     if (unlikely(READ_ONCE(f->owner) != id)) {
@@ -122,7 +117,8 @@ static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
     if (likely(m < max_mfn)) {
         f = frame_of(MFN(m));
         w = READ_ONCE(f->word);
-        if (entry & PTE_RW ? likely((w & FRAME_COUNT_MASK) > FRAME_COUNT_ONE) : likely((w & FRAME_REF_MASK) > 1))
+        if (entry & PTE_RW ? likely((w & FRAME_COUNT_MASK) > FRAME_COUNT_ONE)
+                           : likely((w & FRAME_REF_MASK) > 1))
             if (likely(frame_cas(f, &w, w - leaf_refs(entry))))
                 return;
     }
@@ -165,6 +161,10 @@ void put_table_entry(uint64_t entry);
 int pin_table(struct domain *d, mfn_t m, enum frame_type level) __must_check;
 int unpin_table(struct domain *d, mfn_t m) __must_check;
 
+/* Destruction: drops m's pin, and undoes it if its validation stopped half-way. 0 or -ERESTART (the rest is
+ * on undo_list). */
+int abandon_table(mfn_t m) __must_check;
+
 /* Device memory: no RAM of the table. Whether domain 0 may map it. */
 bool is_device_frame(mfn_t m);
 bool device_frame_allowed(mfn_t m);
@@ -174,5 +174,38 @@ void hv_fill_l4(uint64_t *l4);
 
 /* One descriptor of a page that becomes FT_DESC (mm/descriptor.c): fixed up in place; false: not allowed. */
 bool descriptor_check(uint64_t *desc);
+
+/* A #PF in the LDT window: maps the guest's page there if it is in order. */
+bool ldt_fault(struct vcpu *v, uint64_t cr2);
+
+/* A write fault of v's kernel on a present page (mm/ptwrite.c): carries it out if it changes an entry of one
+ * of its L1 tables. False: it is the guest's own fault. */
+bool ptwrite_fault(struct vcpu *v, uint64_t cr2);
+
+/* Changes the L1 entry at ptr from exactly `old` to entry. -EAGAIN: it is not `old`. */
+int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entry) __must_check;
+
+/* One step down a walk: the table's frame must still be a table of that level, so that a tree that another
+ * vcpu takes apart meanwhile leads nowhere. NULL: nothing there. */
+static inline uint64_t *walk_step(uint64_t entry, enum frame_type level, uint64_t vaddr, unsigned int shift)
+{
+    mfn_t m = entry_mfn(entry);
+
+    if (unlikely(!(entry & PTE_P)) || unlikely(m.v >= max_mfn) ||
+        unlikely(type_of(READ_ONCE(frame_of(m)->word)) != level))
+        return NULL;
+    return (uint64_t *)mfn_to_virt(m) + (vaddr >> shift & 511);
+}
+
+/* The L1 entry for vaddr (in range) in v's kernel tables, NULL: no L1 there. */
+static inline uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
+{
+    uint64_t *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
+
+    if (unlikely(!(p = walk_step(READ_ONCE(*p), FT_L3, vaddr, 30))) ||
+        unlikely(!(p = walk_step(READ_ONCE(*p), FT_L2, vaddr, 21))))
+        return NULL;
+    return walk_step(READ_ONCE(*p), FT_L1, vaddr, 12);
+}
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * pv_direct: the processor walks the guest's own page tables, and every change of an entry comes through here.
+ * pv_direct: the processor walks the guest's own page tables, and every change of an entry comes through
+ * here.
  *
- * One entry: lock its table (which keeps the table a table), take the new entry's references, write it, unlock,
- * drop the old entry's references. Translations of the old entry may live on in TLBs until the guest flushes
- * them; that is its own affair as long as the frame stays what it is, and before it becomes something else
- * page_type.c flushes.
+ * One entry: lock its table (which keeps the table a table), take the new entry's references, write it,
+ * unlock, drop the old entry's references. Translations of the old entry may live on in TLBs until the guest
+ * flushes them; that is its own affair as long as the frame stays what it is, and before it becomes something
+ * else page_type.c flushes.
  *
  * A present writable leaf is installed at one place, install_leaf(): log-dirty or shadow tables would hook in
  * there.
@@ -13,7 +14,7 @@
  * Next: hypercall/mmu.c, which brings the requests; mm/relinquish.c, the end.
  */
 #include "mm/page_type.h"
-#include "lib/bug.h"
+#include "mm/descriptor.h"
 #include "mm/owner.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"
@@ -21,68 +22,76 @@
 #include "x86/cpu.h"
 #include "x86/percpu.h"
 
-/* Writes an entry of a locked table. A and D bits that the processor set meanwhile survive if asked. */
-static inline void store_entry(uint64_t *p, uint64_t entry, bool preserve_ad)
-{
-    if (unlikely(preserve_ad)) {
-        uint64_t old = READ_ONCE(*p);
+/* What an update must know beside the entry. */
+enum how { HOW_STORE, HOW_PRESERVE_AD, HOW_EXCHANGE };
 
+/* Writes an entry of a locked table. PRESERVE_AD: A and D bits that the processor set meanwhile survive.
+ * EXCHANGE: false if it is not `old` any more. */
+static inline bool store_entry(uint64_t *p, uint64_t old, uint64_t entry, enum how how)
+{
+    if (how == HOW_EXCHANGE)
+        return __atomic_compare_exchange_n(p, &old, entry, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    if (unlikely(how == HOW_PRESERVE_AD)) {
         while (!__atomic_compare_exchange_n(p, &old, entry | (old & (PTE_A | PTE_D)), false, __ATOMIC_SEQ_CST,
                                             __ATOMIC_RELAXED))
             ;
-        return;
+        return true;
     }
     WRITE_ONCE(*p, entry);
+    return true;
 }
 
-static inline void install_leaf(uint64_t *p, uint64_t entry, bool preserve_ad)
+static inline bool install_leaf(uint64_t *p, uint64_t old, uint64_t entry, enum how how)
 {
-    store_entry(p, leaf_adjust(entry), preserve_ad);
+    return store_entry(p, old, leaf_adjust(entry), how);
 }
 
 /* f: a locked L1 of d; unlocks it. */
-static inline int update_leaf(struct domain *d, struct domain *owner, struct frame *f, uint64_t *p, uint64_t entry,
-                              bool preserve_ad)
+static inline __attribute__((always_inline)) int update_leaf(struct domain *d, struct domain *owner,
+                                                             struct frame *f, uint64_t *p, uint64_t old,
+                                                             uint64_t entry, enum how how)
 {
-    uint64_t old = READ_ONCE(*p);
+    uint64_t drop = old;
+    bool stored;
     int rc = 0;
 
     if (!(entry & PTE_P)) {
-        store_entry(p, entry, preserve_ad);
+        stored = store_entry(p, old, entry, how);
+        if (!stored)
+            drop = 0;
     } else if ((old & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS)) {
-        install_leaf(p, entry, preserve_ad);
-        old = 0; /* its references are the new entry's */
+        stored = install_leaf(p, old, entry, how);
+        drop = 0; /* its references are the new entry's */
     } else {
         rc = get_leaf(d, owner, owner ? owner_of(owner) : OWNER_NONE, leaf_forbidden(d), entry);
-        if (likely(!rc))
-            install_leaf(p, entry, preserve_ad);
-        else
-            old = 0;
+        stored = likely(!rc) && install_leaf(p, old, entry, how);
+        if (unlikely(!stored))
+            drop = rc ? 0 : entry;
     }
     table_unlock(f);
-    if (old & PTE_P)
-        put_leaf(old);
-    return rc;
+    if (drop & PTE_P)
+        put_leaf(drop);
+    return likely(stored) ? 0 : rc ? rc : -EAGAIN;
 }
 
 /* f: a locked L2, L3 or L4 of d; unlocks it. */
 static int update_upper(struct domain *d, enum frame_type level, struct frame *f, uint64_t *p, uint64_t entry,
-                        bool preserve_ad)
+                        enum how how)
 {
     uint64_t old = READ_ONCE(*p), slot = (uint64_t)p % PAGE_SIZE / 8;
     int rc = 0;
 
     if (level == FT_L4 && slot >= HV_FIRST_SLOT && slot <= HV_LAST_SLOT) {
-        rc = no(-EPERM, R_HYPERVISOR_SLOT, slot, 0);
+        rc = refuse(-EPERM, R_HYPERVISOR_SLOT, slot, 0);
     } else if (!(entry & PTE_P)) {
-        store_entry(p, entry, preserve_ad);
+        store_entry(p, old, entry, how);
     } else if ((old & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS)) {
-        store_entry(p, entry | PTE_US, preserve_ad);
+        store_entry(p, old, entry | PTE_US, how);
         old = 0;
     } else {
         rc = get_table_entry(d, level, entry);
         if (!rc)
-            store_entry(p, entry | PTE_US, preserve_ad);
+            store_entry(p, old, entry | PTE_US, how);
     }
     table_unlock(f);
     if (rc)
@@ -104,24 +113,40 @@ static int update_plain(struct domain *d, mfn_t m, uint64_t *p, uint64_t entry)
     return 0;
 }
 
-static int pv_write_entry(struct domain *d, struct domain *owner, uint64_t ptr, uint64_t entry, bool preserve_ad)
+static int pv_write_entry(struct domain *d, struct domain *owner, uint64_t ptr, uint64_t entry,
+                          bool preserve_ad)
 {
     mfn_t m = maddr_to_mfn(ptr);
     uint64_t *p = maddr_to_virt(ptr & ~7ULL), w;
+    enum how how = preserve_ad ? HOW_PRESERVE_AD : HOW_STORE;
     struct frame *f;
 
     if (unlikely(m.v >= max_mfn))
-        return no(-EINVAL, R_BAD_MFN, m.v, 0);
+        return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
     f = frame_of(m);
     if (unlikely(!table_lock(d, f, &w)))
         return update_plain(d, m, p, entry);
     if (likely(type_of(w) == FT_L1))
-        return update_leaf(d, owner, f, p, entry, preserve_ad);
+        return update_leaf(d, owner, f, p, READ_ONCE(*p), entry, how);
     if (owner != d) {
         table_unlock(f);
-        return no(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
+        return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
     }
-    return update_upper(d, type_of(w), f, p, entry, preserve_ad);
+    return update_upper(d, type_of(w), f, p, entry, how);
+}
+
+int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entry)
+{
+    struct frame *f = frame_of(maddr_to_mfn(ptr));
+    uint64_t w;
+
+    if (!table_lock(d, f, &w))
+        return -EAGAIN;
+    if (type_of(w) != FT_L1) {
+        table_unlock(f);
+        return -EAGAIN;
+    }
+    return update_leaf(d, d, f, maddr_to_virt(ptr), old, entry, HOW_EXCHANGE);
 }
 
 static int pv_set_root(struct vcpu *v, mfn_t m, bool user)
@@ -153,7 +178,8 @@ static bool pv_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
     if (unlikely(cr2 >= HV_VIRT_START && cr2 < HV_VIRT_END))
         return ldt_fault(v, cr2);
     /* A write by the kernel to a present page: perhaps to one of its page tables. */
-    if ((error_code & 3) == 3 && v->kernel_mode && (v->domain->vm_assist & 1u << VMASST_TYPE_writable_pagetables))
+    if ((error_code & 3) == 3 && v->kernel_mode &&
+        (v->domain->vm_assist & 1u << VMASST_TYPE_writable_pagetables))
         return ptwrite_fault(v, cr2);
     return false;
 }
@@ -185,27 +211,12 @@ int paging_init_vcpu_root(struct vcpu *v, mfn_t l4)
     return rc;
 }
 
-/* One step down: the table's frame must still be a table of that level, so that a tree that another vcpu takes
- * apart meanwhile leads nowhere. 0: nothing there. */
-static inline uint64_t *step(uint64_t entry, enum frame_type level, uint64_t vaddr, unsigned int shift)
-{
-    mfn_t m = entry_mfn(entry);
-
-    if (!(entry & PTE_P) || unlikely(m.v >= max_mfn) || unlikely(type_of(frame_of(m)->word) != level))
-        return NULL;
-    return (uint64_t *)mfn_to_virt(m) + (vaddr >> shift & 511);
-}
-
 uint64_t guest_walk(const struct vcpu *v, uint64_t vaddr, uint64_t *entry_maddr)
 {
-    uint64_t *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
+    uint64_t *p = guest_range_ok(vaddr, 1) ? walk_l1(v, vaddr) : NULL;
+    uint64_t entry = p ? READ_ONCE(*p) : 0;
 
-    if (unlikely(!guest_range_ok(vaddr, 1)))
-        return 0;
-    if (unlikely(!(p = step(*p, FT_L3, vaddr, 30))) || unlikely(!(p = step(*p, FT_L2, vaddr, 21))) ||
-        unlikely(!(p = step(*p, FT_L1, vaddr, 12))))
-        return 0;
-    if (entry_maddr)
+    if (p && entry_maddr)
         *entry_maddr = virt_to_maddr(p);
-    return *p & PTE_P ? *p : 0;
+    return entry & PTE_P ? entry : 0;
 }

@@ -2,12 +2,12 @@
  *
  * Flushing translations: the clock of mm/tlb.h and the CPUs that a flush goes to.
  *
- * Callers name CPUs by mask. There is one CPU now, so a mask decides only whether this CPU flushes; with more,
- * the others are told by IPI here and nowhere else.
+ * Callers name CPUs by mask. There is one CPU now, so a mask decides only whether this CPU flushes; with
+ * more, the others are told by IPI here and nowhere else.
  */
 #include "mm/tlb.h"
+#include "boot/boot.h"
 #include "domain/domain.h"
-#include "mm/paging.h"
 #include "x86/cpu.h"
 #include "x86/percpu.h"
 
@@ -28,6 +28,12 @@ void tlb_load_root(uint64_t maddr)
 {
     tick(this_cpu());
     load_cr3(maddr);
+}
+
+void tlb_leave_root(uint64_t maddr)
+{
+    if (this_cpu()->cr3 == maddr)
+        tlb_load_root(hv_l4_maddr());
 }
 
 void tlb_flush_local(void)

@@ -26,7 +26,8 @@ static inline uint32_t tlb_stamp(void)
     return __atomic_load_n(&tlb_clock, __ATOMIC_RELAXED);
 }
 
-/* Whether a CPU that last flushed at `flushed` may hold translations of a frame whose use ended at `stamp`. */
+/* Whether a CPU that last flushed at `flushed` may hold translations of a frame whose use ended at `stamp`.
+ */
 static inline bool tlb_stale(uint32_t flushed, uint32_t stamp)
 {
     return (int32_t)(flushed - stamp) <= 0;
@@ -47,5 +48,9 @@ uint64_t tlb_vcpu_mask(const struct domain *d, unsigned int vcpu);
 
 /* CR3 := maddr on this CPU, counted as the full flush that it is. */
 void tlb_load_root(uint64_t maddr);
+
+/* The tables under root maddr are about to be taken apart: CPUs that still have it loaded (idle ones) load
+ * Parador's own. */
+void tlb_leave_root(uint64_t maddr);
 
 #endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The end of a domain's memory, in steps that stop when something else waits.
+ *
+ * First nobody uses a table as such any more: roots, descriptor tables, pins and half-done work are dropped,
+ * frame by frame, each frame moving from page_list to done_list. Levels strictly descend, so after that every
+ * type count has gone down to what other domains hold. Then each frame loses the reference that was its
+ * owner's; those that others still map go back to page_list and wait for the last unmap.
+ *
+ * No vcpu of the domain runs. Where the walk stands is told by the lists alone.
+ */
+#include "hypercall/hypercall.h"
+#include "mm/descriptor.h"
+#include "mm/owner.h"
+#include "mm/page_type.h"
+#include "mm/paging.h"
+#include "mm/tlb.h"
+
+#define FRAMES_A_LOOK 16 /* frames between two looks whether something waits */
+
+static void drop_root(uint64_t *root)
+{
+    uint64_t maddr = *root;
+
+    if (!maddr)
+        return;
+    tlb_leave_root(maddr);
+    *root = 0;
+    put_frame_type(maddr_to_mfn(maddr));
+}
+
+static void drop_vcpu(struct vcpu *v)
+{
+    drop_root(&v->arch.cr3_kernel);
+    drop_root(&v->arch.cr3_user);
+    ldt_set(v, 0, 0);
+    if (gdt_set(v, NULL, 0)) /* can't fail: no frames */
+        return;
+}
+
+static void move(struct domain *d, mfn_t m, uint32_t *to)
+{
+    lock_take(&d->page_lock);
+    frame_list_move(d, m, to);
+    lock_drop(&d->page_lock);
+}
+
+int paging_relinquish(struct domain *d)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i])
+            drop_vcpu(d->vcpu[i]);
+    for (;;) {
+        mfn_t m;
+
+        if (paging_finish(d))
+            return -ERESTART;
+        if (!d->page_list)
+            return 0;
+        m = MFN(d->page_list);
+        if (abandon_table(m))
+            return -ERESTART;
+        if (d->page_list == m.v) /* else that was its last reference */
+            move(d, m, &d->done_list);
+        if (!(++n % FRAMES_A_LOOK) && preempt_pending())
+            return -ERESTART;
+    }
+}
+
+int domain_frames_relinquish(struct domain *d)
+{
+    unsigned int n = 0;
+
+    while (d->done_list) {
+        mfn_t m = MFN(d->done_list);
+        bool dropped = domain_frame_release(d, m);
+
+        if (!dropped || d->done_list == m.v)
+            move(d, m, &d->page_list);
+        if (!(++n % FRAMES_A_LOOK) && preempt_pending())
+            return -ERESTART;
+    }
+    return 0;
+}
