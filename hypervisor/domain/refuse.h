@@ -54,6 +54,7 @@
     X(NOT_A_DESCRIPTOR_FRAME, "{frame}: it is no frame for a descriptor table", "gdt_ldt")                             \
     X(GDT_TOO_LONG, "a GDT of {a:d} entries reaches into the hypervisor's", "gdt_ldt")                                 \
     X(BAD_DESCRIPTOR, "descriptor {a} is a system descriptor or leads out of ring 3", "gdt_ldt")                       \
+    X(BAD_DESCRIPTOR_FRAME, "{frame}; it holds a descriptor that is a system one or leads out of ring 3", "gdt_ldt")   \
     X(MISALIGNED, "address {a} is no multiple of {b:d}", "hostile_numbers")                                            \
     X(NO_MEMORY, "{a:d} contiguous frames for domain {b:d}: beyond its maximum, or the machine has none", "memory")    \
     X(EXTENTS, "a list of {a:d} extents against {b:d} is out of bounds, or the two sides are not the same", "memory")  \

@@ -12,7 +12,7 @@
 #include "hypercall/hypercall.h"
 #include "hypercall/owner.h"
 #include "lib/string.h"
-#include "mm/descriptor.h"
+#include "mm/ldt.h"
 #include "mm/page_type.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"

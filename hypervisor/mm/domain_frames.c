@@ -161,8 +161,7 @@ void *shared_page_alloc(struct domain *d)
         return NULL;
     frame_of(m)->prev = SHARED;
     __atomic_add_fetch(&d->shared_pages, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&frame_of(m)->word, (uint64_t)FT_WRITABLE << FRAME_TYPE_SHIFT | FRAME_COUNT_ONE | 1,
-                     __ATOMIC_RELEASE);
+    __atomic_store_n(&frame_of(m)->word, WRITABLE | FRAME_COUNT_ONE | 1, __ATOMIC_RELEASE);
     return mfn_to_virt(m);
 }
 
@@ -171,14 +170,18 @@ void shared_page_free(void *page)
     put_frame_type(virt_to_mfn(page));
 }
 
+bool shared_page_idle(const void *page)
+{
+    return READ_ONCE(frame_of(virt_to_mfn(page))->word) == (WRITABLE | FRAME_COUNT_ONE | 1);
+}
+
 bool domain_frame_steal(struct domain *d, mfn_t m)
 {
     struct frame *f = frame_of(m);
     uint64_t w = READ_ONCE(f->word);
 
     do {
-        if ((w & ~((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)) != (FRAME_ALLOCATED | 1) ||
-            f->owner != owner_of(d) || f->prev == SHARED)
+        if ((w & ~TYPE_BITS) != (FRAME_ALLOCATED | 1) || f->owner != owner_of(d) || f->prev == SHARED)
             return false;
     } while (!frame_cas(f, &w, 0));
     /* No reference: nobody can get one, the frame is ours. It still says d until it is off d's list. */
@@ -217,4 +220,17 @@ void domain_frame_discard(mfn_t m)
     frame_of(m)->owner = OWNER_NONE;
     m2p_set(m, INVALID_PFN);
     heap_free(m, 0);
+}
+
+int domain_frame_move(struct domain *from, struct domain *to, mfn_t m)
+{
+    if (m.v >= max_mfn || frame_of(m)->owner != owner_of(from))
+        return -EINVAL;
+    if (!domain_frame_steal(from, m))
+        return -EBUSY;
+    if (domain_frame_give(to, m))
+        return 0;
+    if (!domain_frame_give(from, m)) /* it dies meanwhile */
+        domain_frame_discard(m);
+    return -ENOMEM;
 }

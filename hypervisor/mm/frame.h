@@ -141,10 +141,6 @@ bool domain_frame_steal(struct domain *d, mfn_t m) __must_check;
 bool domain_frame_give(struct domain *d, mfn_t m) __must_check;
 void domain_frame_discard(mfn_t m);
 
-/* Destruction, after paging_relinquish(): drops `allocated` of all of d's frames. 0 or -ERESTART. Frames that
- * others still map stay in d->tot_pages until the last unmap. */
-int domain_frames_relinquish(struct domain *d) __must_check;
-
 /*
  * A page of Parador's that the guest may map writable (shared_info, grant tables): permanently FT_WRITABLE,
  * never a table, not among the domain's pages. The direct-map address, zeroed, or NULL. Freed when the last
@@ -159,8 +155,8 @@ bool shared_page_idle(const void *page);
 bool get_frame(struct domain *d, mfn_t m) __must_check;
 void put_frame(mfn_t m);
 
-/* A general and a type reference in one. 0; -EPERM not d's; -EINVAL/-EBUSY wrong type or not valid as `type`;
- * -ERESTART: call again. */
+/* A general and a type reference in one. 0; -EINVAL: no frame of d's, in use as another type, or its contents
+ * are not valid as `type`; -ERESTART: tables only, call again. */
 int get_frame_type(struct domain *d, mfn_t m, enum frame_type type) __must_check;
 void put_frame_type(mfn_t m);
 

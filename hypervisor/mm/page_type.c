@@ -24,9 +24,11 @@
  * Next: mm/pv_direct.c, the changes of single entries.
  */
 #include "mm/page_type.h"
+#include "domain/crash.h"
 #include "hypercall/hypercall.h"
 #include "lib/bug.h"
 #include "lib/lock.h"
+#include "mm/descriptor.h"
 #include "mm/owner.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"
@@ -115,9 +117,13 @@ int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry)
     return rc == -EINVAL ? -EBUSY : rc;
 }
 
-void put_leaf_slow(uint64_t entry)
+void put_leaf_slow(struct domain *d, uint64_t entry)
 {
     mfn_t m = entry_mfn(entry);
+
+    /* The grant table still counts the mapping, and there is no entry any more to unmap it by. */
+    if ((entry & PTE_GRANT) && d->dying == ALIVE && !d->shut_down)
+        domain_crash(d, "the mapping of granted frame %lx was overwritten, not unmapped", m.v);
 
     if (is_device_frame(m))
         return;
@@ -157,19 +163,19 @@ static int validate_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
 }
 
 /* Entries [0, *cursor) of an L1, from the end. */
-static int undo_l1(uint64_t *t, unsigned int *cursor)
+static int undo_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
 {
     uint64_t *p = t + *cursor;
 
     while ((p - t) % 8)
         if (*--p & PTE_P)
-            put_leaf(*p);
+            put_leaf(d, *p);
     while (p > t) {
         p -= 8;
         if ((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P)
             for (uint64_t *q = p; q < p + 8; q++)
                 if (*q & PTE_P)
-                    put_leaf(*q);
+                    put_leaf(d, *q);
         /* Frames that become free now cost more than others. */
         if (unlikely(!((p - t) % 128)) && p > t && preempt_pending()) {
             *cursor = (unsigned int)(p - t);
@@ -224,14 +230,6 @@ static int undo_upper(enum frame_type level, uint64_t *t, unsigned int *cursor)
     return 0;
 }
 
-static int validate_descriptors(uint64_t *t)
-{
-    for (unsigned int i = 0; i < ENTRIES; i++)
-        if (unlikely(!descriptor_check(&t[i])))
-            return refuse(-EINVAL, R_BAD_DESCRIPTOR, t[i], i);
-    return 0;
-}
-
 /* ---- Types ---- */
 
 /* Sets and clears bits of the word of a frame that is locked, and changes its counts. Returns the old word.
@@ -261,7 +259,7 @@ static int undo(mfn_t m, unsigned int cursor)
     struct frame *f = frame_of(m);
     enum frame_type type = type_of(f->word);
     uint64_t *t = mfn_to_virt(m);
-    int rc = type == FT_L1 ? undo_l1(t, &cursor) : undo_upper(type, t, &cursor);
+    int rc = type == FT_L1 ? undo_l1(frame_domain(f), t, &cursor) : undo_upper(type, t, &cursor);
 
     if (rc) {
         become_partial(f, cursor | CURSOR_UNDO);
@@ -343,7 +341,7 @@ static int first_use(struct domain *d, mfn_t m, uint64_t w, enum frame_type type
     if (is_table_type(type))
         return validate(d, m, type, 0);
     if (type == FT_DESC) {
-        rc = validate_descriptors(mfn_to_virt(m));
+        rc = descriptor_check_frame(mfn_to_virt(m)) ? 0 : refuse(-EINVAL, R_BAD_DESCRIPTOR_FRAME, m.v, 0);
         change_word(f, FRAME_LOCKED, 0, 0);
         if (rc)
             put_frame_type(m);

@@ -22,8 +22,9 @@
 #define PTE_D            0x040ULL
 #define PTE_AVAIL        0xe00ULL
 #define PTE_ADDR         0x000ffffffffff000ULL
-#define PTE_AVAIL_HIGH   (0x7ffULL << 52)
+#define PTE_AVAIL_HIGH   (0x3ffULL << 52)
 #define PTE_GUEST_KERNEL (1ULL << 52) /* ours: the guest did not set the user bit (abi 5) */
+#define PTE_GRANT        (1ULL << 62) /* ours: a grant mapping (mm/grant_map.c); as in Xen's debug builds */
 #define PTE_NX           (1ULL << 63)
 
 /* What a guest may set in a present entry; all else (PSE, global) is refused, at every level. */
@@ -78,7 +79,7 @@ static inline uint64_t leaf_adjust(uint64_t entry)
 }
 
 int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry) __attribute__((cold));
-void put_leaf_slow(uint64_t entry) __attribute__((cold));
+void put_leaf_slow(struct domain *d, uint64_t entry) __attribute__((cold));
 
 /*
  * Takes the references of a present L1 entry of a table of d, whose frame shall be owner's (NULL: device
@@ -102,19 +103,20 @@ static inline __attribute__((always_inline)) int get_leaf(struct domain *d, stru
         unlikely((entry & PTE_RW) && w < WRITABLE) || unlikely(!frame_cas(f, &w, new)))
         return get_leaf_slow(d, owner, entry);
     if (unlikely(READ_ONCE(f->owner) != id)) {
-        put_leaf_slow(entry);
+        put_leaf_slow(d, entry);
         return get_leaf_slow(d, owner, entry);
     }
     return 0;
 }
 
-/* Drops them. The last type reference, and the last reference, go the slow way. */
-static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
+/* Drops them; the entry was in a table of d. The last type reference, the last reference, and what a grant
+ * mapped, go the slow way. */
+static inline __attribute__((always_inline)) void put_leaf(struct domain *d, uint64_t entry)
 {
     uint64_t m = entry_mfn(entry).v, w;
     struct frame *f;
 
-    if (likely(m < max_mfn)) {
+    if (likely(m < max_mfn) && likely(!(entry & PTE_GRANT))) {
         f = frame_of(MFN(m));
         w = READ_ONCE(f->word);
         if (entry & PTE_RW ? likely((w & FRAME_COUNT_MASK) > FRAME_COUNT_ONE)
@@ -122,7 +124,7 @@ static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
             if (likely(frame_cas(f, &w, w - leaf_refs(entry))))
                 return;
     }
-    put_leaf_slow(entry);
+    put_leaf_slow(d, entry);
 }
 
 /*
@@ -171,12 +173,6 @@ bool device_frame_allowed(mfn_t m);
 
 /* The hypervisor's slots of an L4 (mm/boot_map.c). */
 void hv_fill_l4(uint64_t *l4);
-
-/* One descriptor of a page that becomes FT_DESC (mm/descriptor.c): fixed up in place; false: not allowed. */
-bool descriptor_check(uint64_t *desc);
-
-/* A #PF in the LDT window: maps the guest's page there if it is in order. */
-bool ldt_fault(struct vcpu *v, uint64_t cr2);
 
 /* A write fault of v's kernel on a present page (mm/ptwrite.c): carries it out if it changes an entry of one
  * of its L1 tables. False: it is the guest's own fault. */

@@ -14,7 +14,7 @@
  * Next: hypercall/mmu.c, which brings the requests; mm/relinquish.c, the end.
  */
 #include "mm/page_type.h"
-#include "mm/descriptor.h"
+#include "mm/ldt.h"
 #include "mm/owner.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"
@@ -70,7 +70,7 @@ static inline __attribute__((always_inline)) int update_leaf(struct domain *d, s
     }
     table_unlock(f);
     if (drop & PTE_P)
-        put_leaf(drop);
+        put_leaf(d, drop);
     return likely(stored) ? 0 : rc ? rc : -EAGAIN;
 }
 

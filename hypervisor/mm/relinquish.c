@@ -11,6 +11,7 @@
  */
 #include "hypercall/hypercall.h"
 #include "mm/descriptor.h"
+#include "mm/ldt.h"
 #include "mm/owner.h"
 #include "mm/page_type.h"
 #include "mm/paging.h"
@@ -34,8 +35,7 @@ static void drop_vcpu(struct vcpu *v)
     drop_root(&v->arch.cr3_kernel);
     drop_root(&v->arch.cr3_user);
     ldt_set(v, 0, 0);
-    if (gdt_set(v, NULL, 0)) /* can't fail: no frames */
-        return;
+    gdt_release(v);
 }
 
 static void move(struct domain *d, mfn_t m, uint32_t *to)

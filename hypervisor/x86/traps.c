@@ -12,6 +12,7 @@
 #include "domain/emulate.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/ldt.h"
 #include "mm/paging.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
@@ -81,7 +82,7 @@ static void page_fault(struct vcpu *v)
     uint64_t cr2 = read_cr2();
 
     if (!v->domain->paging->fault(v, cr2, v->regs.error_code))
-        bounce_page_fault(v, cr2, v->regs.error_code);
+        bounce_page_fault(v, ldt_guest_address(v, cr2), v->regs.error_code);
 }
 
 /* TS is the guest's own bit; the fault clears it, as if it had executed clts already. */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Grant mappings: L1 entries that map another domain's frame, set and cleared for domain/grant*.c.
+ *
+ * Such an entry carries PTE_GRANT, a bit that guests can't set themselves: the grant table counts the
+ * mapping, so the entry must go the same way that it came. The reference to the frame is made and dropped by
+ * the caller; it belongs to the entry while the entry stands.
+ */
+#include "mm/page_type.h"
+#include "mm/paging.h"
+#include "x86/copy.h"
+#include <xen/grant_table.h>
+
+/* The L1 entry at addr, its table locked. NULL: there is none of v's domain. */
+static uint64_t *lock_entry(struct vcpu *v, uint64_t addr, bool by_pte, struct frame **table)
+{
+    uint64_t *p, w;
+    mfn_t m;
+
+    if (by_pte) {
+        m = maddr_to_mfn(addr);
+        if (addr % 8 || m.v >= max_mfn)
+            return NULL;
+        p = maddr_to_virt(addr);
+    } else {
+        p = guest_range_ok(addr, 1) ? walk_l1(v, addr) : NULL;
+        if (!p)
+            return NULL;
+        m = virt_to_mfn(p);
+    }
+    *table = frame_of(m);
+    if (!table_lock(v->domain, *table, &w))
+        return NULL;
+    if (type_of(w) != FT_L1) {
+        table_unlock(*table);
+        return NULL;
+    }
+    return p;
+}
+
+/* Whether an entry is the grant mapping that `entry` describes. */
+static bool same_mapping(uint64_t is, uint64_t entry)
+{
+    const uint64_t must = PTE_P | PTE_GRANT | PTE_RW | PTE_ADDR;
+
+    return (is & must) == ((entry | PTE_P | PTE_GRANT) & must);
+}
+
+static int gone(uint64_t addr)
+{
+    (void)refuse(-EINVAL, R_NOT_MAPPED, addr, 0);
+    return GNTST_general_error;
+}
+
+int paging_map_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte)
+{
+    struct frame *table;
+    uint64_t *p = lock_entry(v, addr, by_pte, &table), old;
+
+    if (!p)
+        return gone(addr);
+    old = __atomic_exchange_n(p, leaf_adjust(entry) | PTE_GRANT, __ATOMIC_SEQ_CST);
+    table_unlock(table);
+    if (old & PTE_P)
+        put_leaf(v->domain, old);
+    return GNTST_okay;
+}
+
+int paging_unmap_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte)
+{
+    struct frame *table;
+    uint64_t *p = lock_entry(v, addr, by_pte, &table);
+    bool same;
+
+    if (!p)
+        return gone(addr);
+    same = same_mapping(*p, entry);
+    if (same)
+        WRITE_ONCE(*p, 0);
+    table_unlock(table);
+    return same ? GNTST_okay : gone(addr);
+}
+
+int paging_replace_grant(struct vcpu *v, uint64_t addr, uint64_t entry, uint64_t new_addr)
+{
+    struct frame *table, *new_table;
+    uint64_t *p, *q = lock_entry(v, new_addr, false, &new_table), moved;
+    bool same;
+
+    if (!q)
+        return gone(new_addr);
+    /* One table at a time (they are of one level, there is no order to take both): the entry is nowhere in
+     * between, its references are ours. */
+    moved = __atomic_exchange_n(q, 0, __ATOMIC_SEQ_CST);
+    table_unlock(new_table);
+    p = lock_entry(v, addr, false, &table);
+    same = p && same_mapping(*p, entry);
+    if (same)
+        WRITE_ONCE(*p, moved);
+    if (p)
+        table_unlock(table);
+    if (same)
+        return GNTST_okay;
+    /* Back where it was; if that is no table any more, the guest has unmapped it itself. */
+    q = lock_entry(v, new_addr, false, &new_table);
+    if (q)
+        moved = __atomic_exchange_n(q, moved, __ATOMIC_SEQ_CST), table_unlock(new_table);
+    if (moved & PTE_P)
+        put_leaf(v->domain, moved);
+    return gone(addr);
+}
