@@ -221,7 +221,7 @@ def run_guests(axes, systems, tests, report):
 def main(axes):
     systems = choose_systems(axes)
     tests = guest_tests(axes.tests)
-    build.make(axes, "all", "user", "bench-guest", "guest-tests", "host-tests", *([f"{axes.build}/parador-debug"] if systems != ["xen"] else []))
+    build.make(axes, *([] if axes.tests else ["all"]), "user", "bench-guest", "guest-tests", "host-tests", *([f"{axes.build}/parador-debug"] if systems != ["xen"] else []))
     report = Report(axes)
     if systems != ["xen"]:
         host_tests(axes, report)
