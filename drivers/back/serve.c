@@ -134,7 +134,7 @@ static int check(struct blkback *b, const struct blkif_request *req, struct blkb
 
         if (s->first_sect > s->last_sect || s->last_sect >= BLK_SECTORS_PER_PAGE)
             return -EINVAL;
-        io->seg[i].addr = (unsigned char *)seg_page(b, r, i) + s->first_sect * BLK_SECTOR;
+        io->seg[i].addr = (unsigned char *)seg_page(b, r, i) + (size_t)s->first_sect * BLK_SECTOR;
         io->seg[i].bytes = (s->last_sect - s->first_sect + 1u) * BLK_SECTOR;
     }
     if (b->readonly && (io->op == BLK_WRITE || io->op == BLK_BARRIER))

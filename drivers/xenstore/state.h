@@ -9,6 +9,7 @@
 #ifndef DRIVERS_XENSTORE_STATE_H
 #define DRIVERS_XENSTORE_STATE_H
 
+#include <stdint.h>
 #include <xen/io/xs_wire.h>
 #include "drivers/xenstore/path.h"
 #include "drivers/xenstore/server.h"

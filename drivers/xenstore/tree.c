@@ -50,7 +50,7 @@ static struct xs_body *body_make(const char *name, size_t name_len, const void *
 /* A node without children; takes over the reference to the body, also when it fails. */
 static struct xs_node *node_make(struct xs_body *b, uint32_t nr_children, uint64_t generation)
 {
-    struct xs_node *n = b ? drv_alloc(sizeof(*n) + nr_children * sizeof(n->child[0])) : NULL;
+    struct xs_node *n = b ? drv_alloc(sizeof(*n) + nr_children * sizeof(void *)) : NULL;
 
     if (!n) {
         if (b)
@@ -160,7 +160,7 @@ int xs_tree_get(const struct xs_tree *t, uint16_t domid, const char *path, unsig
     uint32_t missing;
 
     *n = walk(t, path, &above, &missing);
-    if (!*n)
+    if (missing)
         return xs_node_allows(above, domid, may) ? -ENOENT : -EACCES;
     return xs_node_allows(*n, domid, may) ? 0 : -EACCES;
 }
