@@ -2,7 +2,7 @@
  *
  * The flat image inside an ELF32 file: what QEMU's -kernel and GRUB load. Its first byte is the entry (boot/head.S).
  */
-    .section .image, "awx", @progbits
+    .section .image, "aw", @progbits
     .globl head32
 head32:
     .incbin "flat.bin"
