@@ -10,6 +10,13 @@ import re
 TABLE = "hypervisor/hypercall/table.c"
 RULES = "hypervisor/domain/refuse.h"
 NUMBERS = ("/usr/include/xen/xen.h", "/usr/include/xen/arch-x86/xen.h")
+# The prefix of each call's sub-operations in the public headers.
+FAMILIES = {
+    "memory_op": "XENMEM", "xen_version": "XENVER", "console_io": "CONSOLEIO", "sched_op": "SCHEDOP", "event_channel_op": "EVTCHNOP",
+    "grant_table_op": "GNTTABOP", "vcpu_op": "VCPUOP", "physdev_op": "PHYSDEVOP", "callback_op": "CALLBACK(?:OP|TYPE)",
+    "mmuext_op": "MMUEXT", "mmu_update": "MMU", "vm_assist": "VMASST_TYPE", "platform_op": "XENPF", "arch_0": "PARADOR",
+    "update_va_mapping": "UVMF",
+}
 
 
 def text(path):
@@ -34,14 +41,8 @@ def numbers():
 
 
 def table_rows():
-    """[(name, number of arguments)] of the table's rows, in its order, whatever macro makes them."""
-    rows = []
-    for name, rest in re.findall(r"^\s*\[__HYPERVISOR_(\w+)\]\s*=\s*\{([^}]*)\}", text(TABLE), re.MULTILINE):
-        arguments = re.search(r",\s*(\d+)", rest)
-        rows.append((name, int(arguments[1]) if arguments else 0))
-    for name, arguments in re.findall(r"^\s*[A-Z]+\((\w+),\s*(\d+)\)", text(TABLE), re.MULTILINE):
-        rows.append((name, int(arguments)))
-    return rows
+    """[(name, number of arguments)] of the table's rows CALL(name, arguments)."""
+    return [(name, int(n)) for name, n in re.findall(r"^\s*(?:/\*.*?\*/\s*)?CALL\((\w+),\s*(\d+)\)", text(TABLE), re.MULTILINE)]
 
 
 def comment_above(code, position):
@@ -56,16 +57,17 @@ def comment_above(code, position):
 def handler(name, files):
     """Where do_NAME is defined and what the comment above it says."""
     for path, code in files.items():
-        found = re.search(rf"^(?:long\s+do_{name}\(|(?:DO|HYPERCALL)\({name}\))[^;{{]*\{{", code, re.MULTILINE)
+        found = re.search(rf"^long do_{name}\([^;{{]*\{{", code, re.MULTILINE)
         if found:
             return path, comment_above(code, found.start())
     return "", ""
 
 
-def sub_operations(code):
-    """The ABI's names of the sub-operations that a handler's file serves: rows of tables and cases of switches."""
-    names = re.findall(r"^\s*(?:\[|case )((?:XENVER|CONSOLEIO|SCHEDOP|MMUEXT|MMU|VMASST_CMD|VMASST_TYPE|EVTCHNOP|GNTTABOP|XENMEM|VCPUOP|"
-                       r"PHYSDEVOP|CALLBACKOP|CALLBACKTYPE|UVMF|XENPF|PARADOR)_\w+)(?:\]|:)", code, re.MULTILINE)
+def sub_operations(name, files):
+    """The ABI's names of the sub-operations that are served: rows of tables, cases of switches, comparisons."""
+    if name not in FAMILIES:
+        return []
+    names = re.findall(rf"(?:\[|case |== )({FAMILIES[name]}_\w+)", "".join(files.values()))
     return sorted(set(names), key=names.index)
 
 
@@ -78,11 +80,10 @@ def hypercalls():
     details = []
     for name, arguments in sorted(table_rows(), key=lambda row: number.get(row[0], 99)):
         path, comment = handler(name, files)
-        lines.append(f"| {number.get(name, '')} | [`{name}`](#{name}) | {arguments} | `{path}` |")
-        details += ["", f"## {name}", "", comment or "No comment stands above its handler."]
-        operations = sub_operations(files.get(path, "")) if path else []
-        shared = sum(handler(other, files)[0] == path for other, _ in table_rows()) if path else 0
-        if operations and shared == 1:
+        lines.append(f"| {number.get(name, '')} | [`{name}`](#{name}) | {arguments} | {f'`{path}`' if path else ''} |")
+        details += ["", f"## {name}", *(["", comment] if comment else [])]
+        operations = sub_operations(name, files)
+        if operations:
             details += ["", "Sub-operations: " + ", ".join(f"`{o}`" for o in operations) + "."]
     return "\n".join(lines + ["", "Every other number gives -ENOSYS."] + details) + "\n"
 
