@@ -65,6 +65,7 @@ struct domain {
     bool crashed;
     bool started;            /* it has run: its end is reported */
     uint8_t shutdown_reason; /* SHUTDOWN_*, when shut_down */
+    bool shutdown_code_set;  /* SCHEDOP_shutdown_code: shutdown_reason was chosen before the end */
     uint8_t max_vcpus;
     char name[NAME_LEN];
     struct lock lock;                        /* LOCK_DOMAIN: fields that say so */

@@ -74,6 +74,7 @@
     X(VIRQ_BOUND, "VIRQ {a:d} is bound already, to port {b:d}", "events")                                              \
     X(PIRQ_RANGE, "there is no interrupt line {a:d}", "events")                                                        \
     X(PIRQ_NOT_YOURS, "interrupt line {a:d} is not the domain's", "events")                                            \
+    X(RESET_RUNNING, "domain {a:d} runs, so only itself can reset its event channels", "events")                        \
     X(NOT_TWO_LEVEL, "event channels are two-level here: no priorities and no queues", "events")
 
 /* Grants. */

@@ -24,7 +24,8 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     first = !d->shut_down;
     if (first) {
         d->shut_down = true;
-        d->shutdown_reason = reason;
+        if (!d->shutdown_code_set)
+            d->shutdown_reason = reason;
         d->crashed = reason == SHUTDOWN_crash;
     }
     lock_drop(&d->lock);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched_op: yield, block, poll, shutdown. None of them switches vcpus here: they mark the vcpu, and
+ * schedule() runs on the way out. Source: xen/sched.h.
+ */
+#include "domain/sched.h"
+#include <xen/sched.h>
+#include "domain/domain.h"
+#include "hypercall/hypercall.h"
+#include "lib/bits.h"
+#include "x86/copy.h"
+#include "x86/percpu.h"
+
+#define POLL_MAX 128 /* ports, as Xen has it */
+
+static long op_yield(struct vcpu *v, uint64_t guest)
+{
+    (void)guest;
+    vcpu_yield(v);
+    return 0;
+}
+
+static long op_block(struct vcpu *v, uint64_t guest)
+{
+    (void)guest;
+    WRITE_ONCE(v->info->evtchn_upcall_mask, 0);
+    vcpu_block(v);
+    return 0;
+}
+
+static long op_shutdown(struct vcpu *v, uint64_t guest)
+{
+    struct sched_shutdown op;
+
+    if (copy_from_guest(&op, guest, sizeof(op)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    domain_shutdown(v->domain, (uint8_t)op.reason);
+    return 0;
+}
+
+/* 1: one of the ports is pending; 0: none; negative: errno. */
+static int any_port_pending(struct vcpu *v, const struct sched_poll *op)
+{
+    uint64_t ports = (uint64_t)op->ports.p;
+
+    for (unsigned int i = 0; i < op->nr_ports; i++) {
+        uint32_t port;
+        int rc;
+
+        if (get_guest_u32(&port, ports + i * sizeof(port)))
+            return refuse(-EFAULT, R_BAD_POINTER, ports, 0);
+        rc = evtchn_pending(v->domain, port);
+        if (rc)
+            return rc;
+        v->sched.poll_port = op->nr_ports == 1 ? port : 0;
+    }
+    return 0;
+}
+
+static long op_poll(struct vcpu *v, uint64_t guest)
+{
+    struct sched_poll op;
+    int rc;
+
+    if (copy_from_guest(&op, guest, sizeof(op)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    if (op.nr_ports > POLL_MAX)
+        return refuse(-EINVAL, R_POLL_TOO_MANY, op.nr_ports, POLL_MAX);
+
+    v->sched.poll_port = 0;
+    set_bit(v->id, &v->domain->evtchn.pollers); /* from here on no event is missed */
+    rc = any_port_pending(v, &op);
+    if (rc) {
+        clear_bit(v->id, &v->domain->evtchn.pollers);
+        return rc < 0 ? rc : 0;
+    }
+    if (op.timeout)
+        timer_set(&v->poll_timer, op.timeout);
+    else
+        timer_stop(&v->poll_timer);
+    vcpu_block_polling(v);
+    return 0;
+}
+
+static long op_remote_shutdown(struct vcpu *v, uint64_t guest)
+{
+    struct sched_remote_shutdown op;
+    struct domain *d;
+    long rc = 0;
+
+    if (copy_from_guest(&op, guest, sizeof(op)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    d = get_domain(op.domain_id);
+    if (!d)
+        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op.domain_id, 0);
+    if (v->domain->privileged)
+        domain_shutdown(d, (uint8_t)op.reason);
+    else
+        rc = refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_sched_op, SCHEDOP_remote_shutdown);
+    put_domain(d);
+    return rc;
+}
+
+/* The reason that the domain's end will have, whatever ends it; it can be set once. */
+static long op_shutdown_code(struct vcpu *v, uint64_t guest)
+{
+    struct sched_shutdown op;
+    struct domain *d = v->domain;
+    long rc = 0;
+
+    if (copy_from_guest(&op, guest, sizeof(op)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    lock_take(&d->lock);
+    if (d->shutdown_code_set)
+        rc = refuse(-EBUSY, R_SHUTDOWN_CODE_SET, 0, 0);
+    else
+        d->shutdown_reason = (uint8_t)op.reason;
+    d->shutdown_code_set = true;
+    lock_drop(&d->lock);
+    return rc;
+}
+
+static long op_pin_override(struct vcpu *v, uint64_t guest)
+{
+    (void)v, (void)guest;
+    return refuse(-EPERM, R_NOT_PINNED, 0, 0);
+}
+
+static long (*const ops[])(struct vcpu *v, uint64_t guest) = {
+    [SCHEDOP_yield] = op_yield,
+    [SCHEDOP_block] = op_block,
+    [SCHEDOP_shutdown] = op_shutdown,
+    [SCHEDOP_poll] = op_poll,
+    [SCHEDOP_remote_shutdown] = op_remote_shutdown,
+    [SCHEDOP_shutdown_code] = op_shutdown_code,
+    [SCHEDOP_pin_override] = op_pin_override,
+};
+
+long do_sched_op(uint64_t cmd, uint64_t guest, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+    uint32_t op = (uint32_t)cmd;
+
+    (void)a3, (void)a4, (void)a5;
+    if (op >= ARRAY_SIZE(ops) || !ops[op])
+        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_sched_op, op);
+    return ops[op](current, guest);
+}
+
+/* The form of old guests: the second argument is a number. */
+long do_sched_op_compat(uint64_t cmd, uint64_t arg, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+    uint32_t op = (uint32_t)cmd;
+
+    (void)a3, (void)a4, (void)a5;
+    if (op > SCHEDOP_shutdown)
+        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_sched_op_compat, op);
+    if (op != SCHEDOP_shutdown)
+        return ops[op](current, 0);
+    domain_shutdown(current->domain, (uint8_t)arg);
+    return 0;
+}

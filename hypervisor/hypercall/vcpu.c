@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vcpu_op: bringing vcpus up and down, their areas and timers. Source: xen/vcpu.h.
+ */
+#include "domain/domain.h"
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include "hypercall/hypercall.h"
+#include "x86/copy.h"
+#include "x86/percpu.h"
+
+#define PERIOD_MIN 1000000ULL                   /* ns */
+#define PERIOD_MAX (10ULL * 24 * 3600000000000) /* ns, 10 days */
+
+static long op_up(struct vcpu *v, uint64_t guest)
+{
+    (void)guest;
+    if (!v->initialised)
+        return refuse(-EINVAL, R_VCPU_NO_STATE, v->id, 0);
+    vcpu_up(v);
+    return 0;
+}
+
+static long op_down(struct vcpu *v, uint64_t guest)
+{
+    struct domain *d = v->domain;
+    bool others = false;
+
+    (void)guest;
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        others |= d->vcpu[i] != v && vcpu_is_up(d->vcpu[i]);
+    if (!others)
+        domain_shutdown(d, SHUTDOWN_poweroff); /* nobody could ever bring one up again */
+    else
+        vcpu_down(v);
+    return 0;
+}
+
+static long op_is_up(struct vcpu *v, uint64_t guest)
+{
+    (void)guest;
+    return vcpu_is_up(v);
+}
+
+static long op_get_runstate(struct vcpu *v, uint64_t guest)
+{
+    struct vcpu_runstate_info info;
+
+    vcpu_get_runstate(v, &info);
+    if (copy_to_guest(guest, &info, sizeof(info)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    return 0;
+}
+
+static long op_runstate_area(struct vcpu *v, uint64_t guest)
+{
+    uint64_t area;
+
+    if (get_guest_u64(&area, guest))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    if (area && !guest_range_ok(area, sizeof(struct vcpu_runstate_info)))
+        return refuse(-EFAULT, R_BAD_POINTER, area, 0);
+    v->sched.runstate_area = area;
+    vcpu_update_areas(v);
+    return 0;
+}
+
+static long op_time_area(struct vcpu *v, uint64_t guest)
+{
+    uint64_t area;
+
+    if (get_guest_u64(&area, guest))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    if (area && !guest_range_ok(area, sizeof(struct vcpu_time_info)))
+        return refuse(-EFAULT, R_BAD_POINTER, area, 0);
+    v->time_area = area;
+    vcpu_update_areas(v);
+    return 0;
+}
+
+static long op_set_periodic(struct vcpu *v, uint64_t guest)
+{
+    uint64_t period;
+
+    if (get_guest_u64(&period, guest))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    if (period < PERIOD_MIN || period > PERIOD_MAX)
+        return refuse(-EINVAL, R_PERIOD_RANGE, period, 0);
+    vcpu_set_period(v, period);
+    return 0;
+}
+
+static long op_stop_periodic(struct vcpu *v, uint64_t guest)
+{
+    (void)guest;
+    vcpu_set_period(v, 0);
+    return 0;
+}
+
+static long op_set_singleshot(struct vcpu *v, uint64_t guest)
+{
+    struct vcpu_set_singleshot_timer op;
+
+    if (v != current)
+        return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
+    if (copy_from_guest(&op, guest, sizeof(op)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    if ((op.flags & VCPU_SSHOTTMR_future) && op.timeout_abs_ns < now_ns())
+        return refuse(-ETIME, R_TIME_PASSED, op.timeout_abs_ns, 0);
+    timer_set(&v->singleshot, op.timeout_abs_ns);
+    return 0;
+}
+
+static long op_stop_singleshot(struct vcpu *v, uint64_t guest)
+{
+    (void)guest;
+    if (v != current)
+        return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
+    timer_stop(&v->singleshot);
+    return 0;
+}
+
+static long op_register_info(struct vcpu *v, uint64_t guest)
+{
+    struct vcpu_register_vcpu_info op;
+
+    if (copy_from_guest(&op, guest, sizeof(op)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    if (op.offset > PAGE_SIZE - sizeof(struct vcpu_info))
+        return refuse(-ENXIO, R_VCPU_INFO_PLACE, op.offset, 0);
+    if (v->info_mfn != INVALID_MFN.v)
+        return refuse(-EINVAL, R_VCPU_INFO_SET, v->id, 0);
+    if (v != current && vcpu_is_up(v))
+        return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
+    if (!mfn_valid(MFN(op.mfn)))
+        return refuse(-EINVAL, R_BAD_MFN, op.mfn, 0);
+    return vcpu_place_info(v, MFN(op.mfn), op.offset);
+}
+
+static long op_send_nmi(struct vcpu *v, uint64_t guest)
+{
+    if (guest)
+        return refuse(-EINVAL, R_NOT_NULL, guest, 0);
+    WRITE_ONCE(v->nmi_pending, true);
+    vcpu_wake(v);
+    return 0;
+}
+
+static long op_get_physid(struct vcpu *v, uint64_t guest)
+{
+    (void)v, (void)guest;
+    return refuse(-EINVAL, R_NOT_PINNED, 0, 0);
+}
+
+static long (*const ops[])(struct vcpu *v, uint64_t guest) = {
+    [VCPUOP_up] = op_up,
+    [VCPUOP_down] = op_down,
+    [VCPUOP_is_up] = op_is_up,
+    [VCPUOP_get_runstate_info] = op_get_runstate,
+    [VCPUOP_register_runstate_memory_area] = op_runstate_area,
+    [VCPUOP_set_periodic_timer] = op_set_periodic,
+    [VCPUOP_stop_periodic_timer] = op_stop_periodic,
+    [VCPUOP_set_singleshot_timer] = op_set_singleshot,
+    [VCPUOP_stop_singleshot_timer] = op_stop_singleshot,
+    [VCPUOP_register_vcpu_info] = op_register_info,
+    [VCPUOP_send_nmi] = op_send_nmi,
+    [VCPUOP_get_physid] = op_get_physid,
+    [VCPUOP_register_vcpu_time_memory_area] = op_time_area,
+};
+
+long do_vcpu_op(uint64_t cmd, uint64_t id, uint64_t guest, uint64_t a4, uint64_t a5)
+{
+    struct vcpu *v = domain_vcpu(current->domain, (uint32_t)id);
+    uint32_t op = (uint32_t)cmd;
+
+    (void)a4, (void)a5;
+    if (!v)
+        return refuse(-ENOENT, R_NO_SUCH_VCPU, (uint32_t)id, 0);
+    if (op >= ARRAY_SIZE(ops) || !ops[op])
+        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_vcpu_op, op);
+    return ops[op](v, guest);
+}
