@@ -4,6 +4,7 @@
  * and arch/pv/commands.c for those about the hypervisor.
  */
 #include "pvkernel/core/archive.h"
+#include "pvkernel/core/block.h"
 #include "pvkernel/core/console.h"
 #include "pvkernel/core/errno.h"
 #include "pvkernel/core/kalloc.h"
@@ -84,29 +85,44 @@ static int cmd_ls(int argc, char **argv)
     return 0;
 }
 
+/* No control characters, so that the terminal stays usable. *arg: the last character. */
+static void show(void *arg, const void *bytes, size_t n)
+{
+    const char *from = bytes;
+    char part[128];
+    for (size_t at = 0; at < n;) {
+        size_t k;
+        for (k = 0; k < sizeof(part) && at < n; k++, at++) {
+            char c = from[at];
+            part[k] = (unsigned char)c >= ' ' || c == '\n' || c == '\t' ? c : '.';
+        }
+        console_write(part, k);
+        *(char *)arg = part[k - 1];
+    }
+}
+
 static int cmd_cat(int argc, char **argv)
 {
+    struct blockdev *d;
     struct file f;
     int status = 0;
     if (argc < 2)
         return shell_usage(argv[0]);
     for (int i = 1; i < argc; i++) {
-        if (!ramdisk_find(argv[i], &f)) {
-            kprintf("cat: %s: %s\n", argv[i], error_text(KE_NOENT));
-            status = 1;
-            continue;
-        }
-        for (size_t at = 0; at < f.size; at += 128) {
-            char part[128];
-            size_t n = f.size - at < sizeof(part) ? f.size - at : sizeof(part);
-            for (size_t k = 0; k < n; k++) { /* no control characters: the terminal stays usable */
-                char c = (char)f.data[at + k];
-                part[k] = (unsigned char)c >= ' ' || c == '\n' || c == '\t' ? c : '.';
-            }
-            console_write(part, n);
-        }
-        if (f.size && f.data[f.size - 1] != '\n')
+        char last = '\n';
+        int error = 0;
+        if (ramdisk_find(argv[i], &f))
+            show(&last, f.data, f.size);
+        else if ((d = block_find(argv[i])))
+            error = block_each(d, d->bytes, show, &last);
+        else
+            error = KE_NOENT;
+        if (last != '\n')
             console_write("\n", 1);
+        if (error) {
+            kprintf("cat: %s: %s\n", argv[i], error_text(error));
+            status = 1;
+        }
     }
     return status;
 }
@@ -202,7 +218,7 @@ const struct command core_commands[] = {
     { "ps", "", "threads and programs", cmd_ps },
     { "mem", "", "the kernel's memory", cmd_mem },
     { "ls", "", "files of the ramdisk", cmd_ls },
-    { "cat", "FILE...", "prints files of the ramdisk", cmd_cat },
+    { "cat", "FILE|DEVICE...", "prints files of the ramdisk, or devices", cmd_cat },
     { "run", "PROGRAM [ARGS] [&]", "runs a program of the ramdisk in user mode", cmd_run },
     { "kill", "PID", "ends a program", cmd_kill },
     { "uptime", "", "time since boot, and of day", cmd_uptime },
