@@ -111,7 +111,8 @@ int blk_sync(struct blk_store *store, enum blk_op op, uint64_t sector, void *buf
         fits = blk_io_fill(io, buf, nr);
         __atomic_fetch_add(&s.pending, 1, __ATOMIC_RELAXED);
         blk_submit(store, io);
-        buf = (unsigned char *)buf + (size_t)fits * BLK_SECTOR;
+        if (fits)
+            buf = (unsigned char *)buf + (size_t)fits * BLK_SECTOR;
         sector += fits;
         nr -= fits;
     } while (nr);

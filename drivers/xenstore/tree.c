@@ -321,10 +321,10 @@ static int edit_tree(struct xs_tree *t, const struct edit *e, const char *path)
 
 int xs_tree_init(struct xs_tree *t)
 {
-    const struct xs_perm all_read = { 0, XS_MAY_READ };
+    const struct xs_perm domain_0_only = { 0, 0 };
 
     memset(t, 0, sizeof(*t));
-    t->root = node_make(body_make("", 0, NULL, 0, &all_read, 1), 0, 1);
+    t->root = node_make(body_make("", 0, NULL, 0, &domain_0_only, 1), 0, 1);
     return t->root ? 0 : -ENOMEM;
 }
 

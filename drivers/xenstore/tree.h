@@ -67,7 +67,7 @@ struct xs_tree {
     } owner[XS_MAX_OWNERS];
 };
 
-/* A tree with an empty root that domain 0 owns and all may read. 0 or -ENOMEM. */
+/* A tree with an empty root that domain 0 owns and no other may read. 0 or -ENOMEM. */
 int xs_tree_init(struct xs_tree *t);
 /* Takes one more reference to what `from` holds. */
 void xs_tree_copy(struct xs_tree *t, const struct xs_tree *from);

@@ -146,8 +146,6 @@ void pv_services_start(void)
     if (have) {
         memdisk_init(&memdisk, "disk", f.data, f.size, false);
         add_disk(&memdisk.store, "disk", "file of the ramdisk");
-        if (f.size == 0)
-            kprintf("warning: the disk is empty: a device of 0 sectors\n");
     }
     int error = dom0_start(have ? &memdisk.store : NULL);
     if (error || !thread_start("services", services, NULL)) {
