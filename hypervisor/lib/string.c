@@ -13,7 +13,7 @@ void *memcpy(void *dst, const void *src, size_t n)
     __asm__ volatile("rep movsq\n\t"
                      "mov %3, %%rcx\n\t"
                      "rep movsb"
-                     : "+D"(d), "+S"(src), "+c"(words)
+                     : "+&D"(d), "+&S"(src), "+&c"(words)
                      : "r"(n % 8)
                      : "memory");
     return dst;
@@ -39,7 +39,7 @@ void *memset(void *dst, int c, size_t n)
     __asm__ volatile("rep stosq\n\t"
                      "mov %3, %%rcx\n\t"
                      "rep stosb"
-                     : "+D"(d), "+c"(words)
+                     : "+&D"(d), "+&c"(words)
                      : "a"((uint8_t)c * 0x0101010101010101ULL), "r"(n % 8)
                      : "memory");
     return dst;
