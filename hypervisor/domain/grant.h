@@ -12,7 +12,8 @@
 #include "lib/lock.h"
 
 struct domain;
-struct grant_table; /* domain/grant.c */
+struct vcpu;
+struct grant_table; /* domain/grant_table.h */
 
 int grant_init(struct domain *d) __must_check;
 /* Destruction, preemptible: ends what d maps of others; its page tables are gone already. 0 or -ERESTART. */
@@ -23,6 +24,24 @@ void grant_destroy(struct domain *d);
 
 /* Builder: fills entry ref of d for `to`, read-write, without the guest. */
 void grant_fill(struct domain *d, uint32_t ref, uint16_t to, uint64_t gmfn);
+
+/* The table gets nr_frames frames, if it has less; grant_frame(d, i) is the i-th. GNTST_*. */
+int grant_setup(struct domain *d, uint32_t nr_frames) __must_check;
+mfn_t grant_frame(struct domain *d, uint32_t i);
+void grant_size(struct domain *d, uint32_t *nr_frames, uint32_t *max_frames);
+
+/* Sub-operations, for the running vcpu v (or its domain d). GNTST_okay or a negative GNTST_*; the status
+ * field is left to the caller, other results are filled in. */
+struct unmap {
+    uint64_t host_addr, dev_bus_addr; /* 0: that kind stays */
+    uint64_t new_addr;                /* 0: nothing comes in its place */
+    uint32_t handle;
+};
+int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op) __must_check;
+int grant_unmap(struct vcpu *v, const struct unmap *u) __must_check;
+int grant_copy(struct domain *d, const struct gnttab_copy *op) __must_check;
+int grant_transfer(struct domain *d, const struct gnttab_transfer *op) __must_check;
+int grant_swap(struct domain *d, uint32_t a, uint32_t b) __must_check;
 
 uint32_t grant_nr_mapped(struct domain *d); /* grants of others that d maps now */
 void grant_dump(struct domain *d);          /* a line each (debug key) */

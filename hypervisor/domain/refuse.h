@@ -79,7 +79,30 @@
 
 /* Grants. */
 #define RULES_GRANT(X)                                                                                                 \
-    X(GRANT_REF_RANGE, "grant reference {a:d} is beyond the grant table", "grant")
+    X(GRANT_REF_RANGE, "grant reference {a:d} is beyond the grant table of domain {b:d}", "grants")                    \
+    X(GRANT_DYING, "grant {a:d} of domain {b:d}: that domain is at its end", "grants_pair")                            \
+    X(GRANT_BUSY, "grant {a:d} is in use by domain {b:d}, or too often", "grants")                                     \
+    X(GRANT_NOT_FOR_YOU, "that entry (flags {a}, for domain {b:d}) gives the caller no access", "grants")              \
+    X(GRANT_READ_ONLY, "that entry (flags {a}) gives read-only access", "grants")                                      \
+    X(GRANT_UNSTABLE, "the granter keeps changing that entry (flags {a}, domain {b:d})", "grants")                     \
+    X(GRANT_BAD_FRAME, "{frame}: domain {b:d} cannot give that access to it", "grants")                                \
+    X(GRANT_NO_KIND, "flags {a} ask for no mapping, neither host nor device", "grants")                                \
+    X(GRANT_NO_HANDLES, "all {a:d} mappings that a domain may have are in use", "grants")                              \
+    X(GRANT_BAD_HANDLE, "handle {a:d} is no mapping", "grants")                                                        \
+    X(GRANT_BAD_DEVICE_ADDRESS, "device address {a} is not that of the granted frame {b}", "grants")                   \
+    X(GRANT_REPLACE_PTE, "a mapping made by its entry cannot be replaced by address ({a})", "grants")                  \
+    X(GRANT_COPY_ARG, "{a:d} bytes from offset {b:d}: a copy stays within a page on both sides", "grants")             \
+    X(GRANT_COPY_FOREIGN, "frame {a} of domain {b:d} is not granted, and only own frames may be named by number", "grants")\
+    X(GRANT_NO_OFFER, "that entry (flags {a}, domain {b:d}) is no offer to take a frame from the caller", "grants_pair")\
+    X(GRANT_TRANSFER_FRAME, "{frame}: it cannot go to domain {b:d} now", "grants_pair")                                \
+    X(GRANT_IN_USE, "grant {a:d} or {b:d} is in use, so they cannot change places", "grants")                          \
+    X(GRANT_TOO_MANY_FRAMES, "{a:d} frames for a grant table that may have {b:d}", "grants")                           \
+    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "grants")                                        \
+    X(GRANT_ONE_ONLY, "sub-operation {b:d} takes one structure, not {a:d}", "grants")                                  \
+    X(GRANT_COUNT, "{a:d} structures", "grants")                                                                       \
+    X(GRANT_VERSION, "grant tables are of version 1 here, not {a:d}", "grants")                                        \
+    X(GRANT_CACHE_RANGE, "{b:d} bytes from offset {a:d}: a cache flush stays within a page and knows two bits", "grants")\
+    X(GRANT_CACHE_REF, "a cache flush by grant reference ({a:d}) is not possible", "grants")
 
 /* Scheduling, vcpus, time. */
 #define RULES_SCHED(X)                                                                                                 \

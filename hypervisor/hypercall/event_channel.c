@@ -191,7 +191,7 @@ long do_event_channel_op(uint64_t cmd, uint64_t guest, uint64_t a3, uint64_t a4,
     (void)a3, (void)a4, (void)a5;
     if (unlikely((uint32_t)cmd != EVTCHNOP_send))
         return other_op((uint32_t)cmd, guest);
-    if (get_guest_u32(&port, guest))
+    if (copy_from_guest(&port, guest, sizeof(port)))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
     return evtchn_send(current->domain, port);
 }
@@ -202,7 +202,7 @@ long do_event_channel_op_compat(uint64_t guest, uint64_t a2, uint64_t a3, uint64
     uint32_t cmd;
 
     (void)a2, (void)a3, (void)a4, (void)a5;
-    if (get_guest_u32(&cmd, guest))
+    if (copy_from_guest(&cmd, guest, sizeof(cmd)))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
     if (cmd > EVTCHNOP_unmask)
         return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_event_channel_op_compat, cmd);

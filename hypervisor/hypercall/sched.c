@@ -47,7 +47,7 @@ static int any_port_pending(struct vcpu *v, const struct sched_poll *op)
         uint32_t port;
         int rc;
 
-        if (get_guest_u32(&port, ports + i * sizeof(port)))
+        if (copy_from_guest(&port, ports + i * sizeof(port), sizeof(port)))
             return refuse(-EFAULT, R_BAD_POINTER, ports, 0);
         rc = evtchn_pending(v->domain, port);
         if (rc)

@@ -146,10 +146,16 @@ static long op_send_nmi(struct vcpu *v, uint64_t guest)
     return 0;
 }
 
+/* Where the vcpu runs, for domain 0, whose vcpus stay where they are. */
 static long op_get_physid(struct vcpu *v, uint64_t guest)
 {
-    (void)v, (void)guest;
-    return refuse(-EINVAL, R_NOT_PINNED, 0, 0);
+    uint64_t apic_id = v->sched.cpu;
+
+    if (!v->domain->privileged)
+        return refuse(-EINVAL, R_NOT_PINNED, 0, 0);
+    if (put_guest_u64(apic_id | apic_id << 32, guest))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    return 0;
 }
 
 static long (*const ops[])(struct vcpu *v, uint64_t guest) = {
