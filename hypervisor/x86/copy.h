@@ -49,11 +49,6 @@ static inline int __must_check put_guest_u64(uint64_t val, uint64_t guest)
     return copy_to_guest(guest, &val, 8);
 }
 
-static inline int __must_check get_guest_u32(uint32_t *val, uint64_t guest)
-{
-    return copy_from_guest(val, guest, 4);
-}
-
 #define get_guest_u64_nocheck get_guest_u64
 #define put_guest_u64_nocheck put_guest_u64
 #else
@@ -111,20 +106,6 @@ static inline int __must_check get_guest_u64(uint64_t *val, uint64_t guest)
 static inline int __must_check put_guest_u64(uint64_t val, uint64_t guest)
 {
     return likely(guest_range_ok(guest, 8)) ? put_guest_u64_nocheck(val, guest) : -EFAULT;
-}
-
-/* The same for a word of 32 bits. */
-static inline int __must_check get_guest_u32(uint32_t *val, uint64_t guest)
-{
-    uint32_t word;
-
-    if (unlikely(!guest_range_ok(guest, 4)))
-        return -EFAULT;
-    guest_get_or(word, (const uint32_t *)guest, fault);
-    *val = word;
-    return 0;
-fault:
-    return -EFAULT;
 }
 
 /* Sizes that copy_from_guest and copy_to_guest do word by word, without a call. */
