@@ -73,6 +73,8 @@ static uint64_t range_end(const struct boot_info *bi, uint64_t maddr)
 
 uint64_t boot_frame(const struct boot_info *bi)
 {
+    if (!boot_next)
+        boot_start = boot_next = ROUND_UP(image_end_maddr(), PAGE_SIZE);
     for (; boot_next < BOOT_TOP; boot_next += PAGE_SIZE) {
         uint64_t next, end, maddr = boot_next;
 
@@ -162,7 +164,6 @@ static void sort_frames(const struct boot_info *bi)
 
 void frames_init(const struct boot_info *bi)
 {
-    boot_start = boot_next = ROUND_UP(image_end_maddr(), PAGE_SIZE);
     find_chunks(bi);
     map_tables(bi);
     sort_frames(bi);

@@ -173,9 +173,4 @@ fault:
 }
 #endif
 
-static inline int __must_check get_guest_u32(uint32_t *val, uint64_t guest)
-{
-    return copy_from_guest(val, guest, sizeof(*val));
-}
-
 #endif
