@@ -10,7 +10,6 @@
  * Sources: Multiboot Specification 0.6.96, section 3.3; Multiboot2 Specification 2.0, section 3.4.
  */
 #include "boot/boot.h"
-#include "boot/cmdline.h"
 #include "boot/exit.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -166,20 +165,6 @@ static void parse_mb2(uint64_t maddr, struct boot_info *bi)
     }
 }
 
-/* Parador's own words. */
-static int obey_cmdline(const struct boot_info *bi)
-{
-    struct boot_options o;
-    char why[160];
-
-    if (!cmdline_parse(bi->cmdline, &o, why, sizeof(why))) {
-        say("parador: command line: %s\n", why);
-        return -EINVAL;
-    }
-    log_level = o.log_level;
-    return 0;
-}
-
 int multiboot_parse(uint32_t magic, uint64_t maddr, struct boot_info *bi)
 {
     memset(bi, 0, sizeof(*bi));
@@ -195,5 +180,5 @@ int multiboot_parse(uint32_t magic, uint64_t maddr, struct boot_info *bi)
         say("parador: the boot loader gave no memory map\n");
         return -EINVAL;
     }
-    return obey_cmdline(bi);
+    return 0;
 }
