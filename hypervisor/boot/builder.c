@@ -161,7 +161,6 @@ static void first_registers(const struct build *b)
 
 static void create(struct build *b)
 {
-    uint64_t before = frames_free();
     int rc;
 
     b->d = domain_create(b->domid, b->options.name, b->options.vcpus, b->nr_pages);
@@ -169,7 +168,6 @@ static void create(struct build *b)
         b->trouble = TOO_LITTLE;
         return;
     }
-    b->d->frames_before = before;
     if (!build_memory(b) || !io_pages(b)) {
         b->trouble = TOO_LITTLE;
         return;
@@ -192,12 +190,30 @@ static void tell(const struct build *b)
                (unsigned long long)b->ramdisk_size >> 10);
 }
 
+/* The pages of modules [i, next) go to the heap, but for the kernel's symbols, which reports read. */
+static void release_modules(const struct boot_info *bi, unsigned int i, unsigned int next,
+                            const struct build *b)
+{
+    const struct elf_image *e = &b->image;
+    uint64_t start = bi->modules[i].start, end = bi->modules[i].end, keep = end, keep_end = end;
+
+    if (!b->trouble && e->symtab_size) {
+        keep = start + MIN(e->symtab, e->strtab);
+        keep_end = start + MAX(e->symtab + e->symtab_size, e->strtab + e->strtab_size);
+    }
+    frames_release_boot(start, keep & PAGE_MASK);
+    frames_release_boot(keep_end, end);
+    for (i++; i < next; i++)
+        frames_release_boot(bi->modules[i].start, bi->modules[i].end);
+}
+
 /* One domain out of module i and its ramdisk; the index of the next kernel's module. */
 static unsigned int build_one(const struct boot_info *bi, unsigned int i, struct build *b,
                               struct demand *demand)
 {
     char why[320];
     unsigned int next = read_modules(bi, i, b, why, sizeof(why));
+    uint64_t before = frames_free();
 
     if (!b->trouble)
         lay_out(b, demand);
@@ -209,10 +225,12 @@ static unsigned int build_one(const struct boot_info *bi, unsigned int i, struct
         refuse_domain(b, demand);
         if (b->d)
             domain_destroy(b->d);
-        return next;
+    } else {
+        b->d->frames_cost = before - frames_free();
+        tell(b);
+        console_domain_begins(b->d);
     }
-    tell(b);
-    console_domain_begins(b->d);
+    release_modules(bi, i, next, b);
     return next;
 }
 
@@ -224,6 +242,7 @@ static void start_all(void)
     console_focus(1); /* where there is one: the newcomer's shell is in a domain without privileges */
     screen_end();
     for (unsigned int i = 0; (d = get_domain_by_index(i)); i++) {
+        d->frames_before = frames_free() + d->frames_cost;
         if (!d->dying)
             domain_unpause(d);
         put_domain(d);

@@ -14,6 +14,7 @@
 #include "domain/domain.h"
 #include "lib/bug.h"
 #include "mm/frame.h"
+#include "mm/page_type.h"
 #include "mm/paging.h"
 
 #define PTE_PRESENT  0x1
@@ -72,6 +73,16 @@ static void map_pages(const struct build *b, struct pool *pool, uint64_t *l4, ui
     }
 }
 
+/* Kernels expect the root pinned, and unpin it when they have their own. */
+static int root_and_pin(const struct build *b, mfn_t l4)
+{
+    int rc = paging_init_vcpu_root(b->d->vcpu[0], l4);
+
+    while (!rc && (rc = pin_table(b->d, l4, FT_L4)) == -ERESTART)
+        rc = 0;
+    return rc;
+}
+
 int build_tables(struct build *b)
 {
     const struct guest_layout *at = &b->at;
@@ -82,5 +93,5 @@ int build_tables(struct build *b)
     map_pages(b, &pool, l4, at->start, 0, (at->end - at->start) >> PAGE_SHIFT);
     if (at->p2m_tables)
         map_pages(b, &p2m_pool, l4, at->p2m, at->p2m_pfn, at->p2m_pages);
-    return paging_init_vcpu_root(b->d->vcpu[0], MFN(*build_p2m(b, top)));
+    return root_and_pin(b, MFN(*build_p2m(b, top)));
 }

@@ -91,8 +91,10 @@ struct domain {
 
     uint64_t store_mfn, console_mfn; /* as built; constant */
     uint32_t store_port, console_port;
-    uint64_t frames_before; /* free frames before it was built, for the report at its end */
-    char line[256];         /* console: the unfinished line; LOCK_CONSOLE */
+    uint64_t frames_before; /* free frames as if it had never been built, for the report at its end; and
+                               what its building took */
+    uint64_t frames_cost;
+    char line[256]; /* console: the unfinished line; LOCK_CONSOLE */
     uint32_t line_len;
     const struct symbols *symbols; /* of the kernel, for reports; may be NULL (boot/symbols.h) */
 };

@@ -103,10 +103,21 @@ static void report(const char *name, const char *why, uint64_t before)
 #endif
 }
 
+/* What an ended domain gave back is free for all others' account too. */
+static void others_gain(uint64_t frames)
+{
+    struct domain *d;
+
+    for (unsigned int i = 0; (d = get_domain_by_index(i)); i++) {
+        d->frames_before += frames;
+        put_domain(d);
+    }
+}
+
 static void finish(struct domain *d)
 {
     const char *why = end_text(d);
-    uint64_t before = d->frames_before;
+    uint64_t before = d->frames_before, cost = d->frames_cost;
     bool last, crashed, started = d->started;
     char name[NAME_LEN];
 
@@ -115,6 +126,7 @@ static void finish(struct domain *d)
         console_domain_ends(d);
     last = domain_list_remove(d);
     domain_free(d);
+    others_gain(cost);
 
     lock_take(&teardown.lock);
     teardown.ending--;
