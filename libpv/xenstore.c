@@ -235,7 +235,9 @@ void pv_xs_push_watch(const char *path, const char *token)
     unsigned int i;
 
     for (i = head; i != tail; i++) {
-        if (!strcmp(queue[i % QUEUE].path, path) && !strcmp(queue[i % QUEUE].token, token))
+        const struct pv_xs_event *waits = &queue[i % QUEUE];
+
+        if (!strcmp(waits->token, token) && (tail - head >= QUEUE / 2 || !strcmp(waits->path, path)))
             break;
     }
     if (i == tail && tail - head < QUEUE) {

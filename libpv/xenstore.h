@@ -60,8 +60,10 @@ struct pv_xs_event {
     char token[PV_XS_TOKEN_MAX];
 };
 
-/* Takes the oldest queued watch event; false when there is none now. At most 64 wait: later ones are merged
- * with an equal one that waits, or dropped after a line on the console. */
+/* Takes the oldest queued watch event; false when there is none now. At most 64 wait. An event is merged with
+ * an equal one that waits; when half the queue is full, with any of the same token, so that who writes many
+ * nodes below one watch can't push out the events of other watches. Beyond that they are dropped with a line
+ * on the console. */
 bool pv_xs_next_watch(struct pv_xs_event *event);
 /* Waits for one (hooks or polling). */
 void pv_xs_wait_watch(struct pv_xs_event *event);

@@ -794,6 +794,37 @@ Test(blk, frontend_with_nonsense_parameters)
     }
 }
 
+/* A frontend that writes a thousand nodes below its state: other devices' events are not lost in the flood.
+ */
+Test(blk, flood_of_watch_events)
+{
+    struct blkback *other;
+    unsigned int lines;
+
+    make_disk(512);
+    start_store();
+    domain = 0;
+    back = blkback_offer(1, XVDA, &disk.store, false);
+    other = blkback_offer(1, XVDA + 16, &disk.store, false);
+    run();
+    lines = fake_lines;
+    domain = 1;
+    for (int i = 0; i < 900; i++)
+        xenbus_printf("device/vbd/51712", "state", "%d", 10 + i);
+    for (int i = 0; i < 900; i++) {
+        char path[64];
+
+        snprintf(path, sizeof(path), "device/vbd/51712/state/x%d", i);
+        pv_xs_write(0, path, "");
+    }
+    xenbus_set_state("device/vbd/51728", XenbusStateInitialised); /* without a ring: an error */
+    domain = 0;
+    pv_xs_write(0, "/any", "thing"); /* an answer behind all the events */
+    cr_assert_eq(fake_lines, lines, "%s", fake_line);
+    run();
+    cr_assert_not_null(blkback_info(other).error);
+}
+
 /* ---- waiting ---- */
 
 static void test_wait(bool (*ready)(void *arg), void *arg)
