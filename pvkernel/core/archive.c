@@ -13,7 +13,7 @@
 
 enum { FIELD_MODE = 1, FIELD_SIZE = 6, FIELD_NAMESIZE = 11 };
 
-static bool field(const char *header, unsigned i, size_t *value)
+static bool field(const char *header, size_t i, size_t *value)
 {
     *value = 0;
     for (const char *p = header + 6 + 8 * i; p < header + 14 + 8 * i; p++) {
@@ -45,7 +45,7 @@ bool archive_next(void *archive, size_t size, size_t *offset, struct file *f, in
         return false;
     char *h = (char *)archive + *offset;
     size_t left = size - *offset;
-    if (memcmp(h, "070701", 6) && memcmp(h, "070702", 6))
+    if (memcmp(h, "070701", 6) != 0 && memcmp(h, "070702", 6) != 0)
         return false;
     if (!field(h, FIELD_MODE, &mode) || !field(h, FIELD_SIZE, &f->size) ||
         !field(h, FIELD_NAMESIZE, &namesize))

@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_segment) == 
 
 static const char *check_header(const struct elf_header *h, size_t size)
 {
-    if (size < sizeof(*h) || memcmp(h->ident, "\177ELF\2\1\1", 7))
+    if (size < sizeof(*h) || memcmp(h->ident, "\177ELF\2\1\1", 7) != 0)
         return "no 64-bit ELF file";
     if (h->type != ELF_EXEC || h->machine != ELF_X86_64)
         return "no static x86-64 program";

@@ -135,7 +135,9 @@ static void complete(struct lineedit *e)
     while (start && e->line[start - 1] != ' ')
         start--;
     size_t len = e->pos - start;
-    for (unsigned n = 0; e->complete && (name = e->complete(e->line, start, len, n)); n++) {
+    if (!e->complete)
+        return;
+    for (unsigned n = 0; (name = e->complete(e->line, start, len, n)); n++) {
         if (!starts_with(name, e->line + start, len))
             continue;
         if (found++ == 0) {

@@ -11,14 +11,14 @@
 #include "pvkernel/core/lineedit.h"
 #include "pvkernel/core/script.h"
 
-static const struct command *const tables[] = { core_commands, disk_commands, arch_commands };
+static const struct command *const tables[] = { core_commands, disk_commands, arch_commands, NULL };
 
 static struct lineedit editor; /* the shell thread's; at_prompt: that thread waits for a key */
 static volatile bool at_prompt;
 
 static const struct command *nth_command(unsigned n)
 {
-    for (unsigned t = 0; t < sizeof(tables) / sizeof(*tables); t++)
+    for (unsigned t = 0; tables[t]; t++)
         for (const struct command *c = tables[t]; c->name; c++)
             if (n-- == 0)
                 return c;

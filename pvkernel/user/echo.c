@@ -2,7 +2,7 @@
  *
  * echo: reads lines from the keyboard and says them again, until Ctrl-D.
  */
-#include "sys.h"
+#include "pvkernel/user/lib/sys.h"
 
 int main(int argc, char **argv)
 {

@@ -4,7 +4,7 @@
  * (write to its own), jump (into its data), divide (by zero), invalid (instruction), privileged
  * (instruction), stack (overflow). The kernel ends it with a line that says why; nothing else happens.
  */
-#include "sys.h"
+#include "pvkernel/user/lib/sys.h"
 
 static int equal(const char *a, const char *b)
 {
@@ -17,7 +17,7 @@ static volatile int data;
 
 static int deep(int n)
 {
-    volatile char room[4000];
+    volatile char room[4000] = { 0 };
     room[n % 4000] = (char)n;
     return (n < 1000000 ? deep(n + 1) : 0) + room[0];
 }
@@ -25,7 +25,6 @@ static int deep(int n)
 int main(int argc, char **argv)
 {
     const char *kind = argc > 1 ? argv[1] : "write";
-    volatile int zero = 0;
     if (equal(kind, "write"))
         *(volatile long *)0xdead0000UL = 1;
     else if (equal(kind, "read"))
@@ -35,7 +34,7 @@ int main(int argc, char **argv)
     else if (equal(kind, "jump"))
         ((void (*)(void))(unsigned long)&data)();
     else if (equal(kind, "divide"))
-        data = 1 / zero;
+        __asm__ volatile("div %0" : : "r"(0), "a"(1), "d"(0));
     else if (equal(kind, "invalid"))
         __asm__ volatile("ud2");
     else if (equal(kind, "privileged"))

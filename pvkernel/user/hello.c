@@ -2,7 +2,7 @@
  *
  * hello [WORDS]: says hello, and what it was given. Exit status: the number of words.
  */
-#include "sys.h"
+#include "pvkernel/user/lib/sys.h"
 
 int main(int argc, char **argv)
 {

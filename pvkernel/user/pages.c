@@ -3,7 +3,7 @@
  * pages [N]: takes N pages of heap (256), writes to each, reads them back, and gives them back. Each first
  * touch is a page fault that the kernel serves with an mmu_update.
  */
-#include "sys.h"
+#include "pvkernel/user/lib/sys.h"
 
 #define PAGE 4096UL
 

@@ -3,7 +3,7 @@
  * primes [N]: counts the primes below N (100,000) with a sieve on the heap: work without system calls, to be
  * pre-empted.
  */
-#include "sys.h"
+#include "pvkernel/user/lib/sys.h"
 
 int main(int argc, char **argv)
 {

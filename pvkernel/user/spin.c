@@ -3,7 +3,7 @@
  * spin [SECONDS]: uses the CPU without a pause and never gives it up by itself; by default until Ctrl-C. Run
  * one with '&' and look at ps: the shell stays alive, because the timer pre-empts.
  */
-#include "sys.h"
+#include "pvkernel/user/lib/sys.h"
 
 int main(int argc, char **argv)
 {

@@ -2,7 +2,7 @@
  *
  * sys [N]: N system calls (10,000) that do nothing, and what one costs.
  */
-#include "sys.h"
+#include "pvkernel/user/lib/sys.h"
 
 int main(int argc, char **argv)
 {

@@ -23,7 +23,7 @@ static int only_parador(const char *what)
 static int cmd_domains(int argc, char **argv)
 {
     struct parador_domain_info d = { 0 };
-    struct parador_machine_info m;
+    struct parador_machine_info m = { 0 };
     (void)argc, (void)argv;
     if (!pv_on_parador() || !pv_is_dom0()) {
         kprintf("domain %u: this one, %lu pages%s\n", pv_domain_number(), pv_start_info->nr_pages,

@@ -106,7 +106,7 @@ static int endless_loop(void)
 
 static int overflow_deep(unsigned long n)
 {
-    volatile char room[1000];
+    volatile char room[1000] = { 0 };
     room[n % sizeof(room)] = (char)n;
     return (n < sink + 1000000 ? overflow_deep(n + 1) : 0) + room[0];
 }

@@ -2,7 +2,7 @@
  *
  * Line-buffered printing.
  */
-#include "sys.h"
+#include "pvkernel/user/lib/sys.h"
 
 static char buffer[128];
 static size_t used;
