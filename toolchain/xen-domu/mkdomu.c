@@ -131,7 +131,8 @@ static int create(struct guest *g)
     struct xen_domctl_createdomain config = {
         .max_vcpus = g->vcpus,
         .max_evtchn_port = -1,
-        .max_grant_frames = 32, .max_maptrack_frames = 64,
+        .max_grant_frames = 32,
+        .max_maptrack_frames = 64,
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
     };
 
@@ -218,21 +219,24 @@ static void drain(struct guest *g)
     }
 }
 
+static void destroy(struct guest *g);
+
 static void look(struct guest *g)
 {
     xc_dominfo_t info;
 
-    drain(g);
     if (g->stopped)
         return;
+    drain(g);
     if (xc_domain_getinfo(xch, g->domid, 1, &info) != 1 || info.domid != g->domid || info.shutdown ||
-        info.dying) {
+        info.crashed || info.dying) {
         g->stopped = true;
         last_output = now();
         drain(g);
         if (g->length)
             printf("%s| %.*s\n", g->label, (int)g->length, g->line);
         printf("%s: stopped: reason %u, crashed %u\n", g->label, info.shutdown_reason, info.crashed);
+        destroy(g); /* as xl would: its ports and mappings end for the others */
     }
 }
 
@@ -275,6 +279,9 @@ static void destroy(struct guest *g)
     }
     if (g->domid)
         xc_domain_destroy(xch, g->domid);
+    g->port = -1;
+    g->ring = NULL;
+    g->domid = 0;
 }
 
 static void run_job(const char *name, double limit)
