@@ -82,12 +82,12 @@ int set_debugreg(struct vcpu *v, uint64_t reg, uint64_t val)
         break;
     case 6:
         if (val >> 32)
-            return -EPERM;
+            return -EINVAL;
         val = (val & ~DR6_RESERVED_ZERO) | DR6_RESERVED_ONE;
         break;
     case 7:
         if (val >> 32)
-            return -EPERM;
+            return -EINVAL;
         val = (val & ~DR7_RESERVED_ZERO) | DR7_RESERVED_ONE;
         if (!check_dr7(val))
             return -EPERM;
