@@ -102,6 +102,16 @@ bool xenbus_path(char path[XENBUS_PATH], const char *dir, const char *leaf)
     return pv_snprintf(path, XENBUS_PATH, "%s/%s", dir, leaf) < XENBUS_PATH;
 }
 
+int xenbus_make_dir(const char *dir, unsigned int owner, unsigned int reader)
+{
+    char perms[24]; /* two strings, each with its NUL */
+    int n = pv_snprintf(perms, sizeof(perms), "n%u", owner) + 1;
+    int err = pv_xs_mkdir(0, dir);
+
+    n += pv_snprintf(perms + n, sizeof(perms) - (size_t)n, "r%u", reader) + 1;
+    return err ? err : pv_xs_set_perms(0, dir, perms, (size_t)n);
+}
+
 int xenbus_read(const char *dir, const char *leaf, char *buf, size_t size)
 {
     char path[XENBUS_PATH];

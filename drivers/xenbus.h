@@ -38,6 +38,9 @@ void xenbus_wait(void);
 /* dir/leaf into path. False when it doesn't fit. */
 bool xenbus_path(char path[XENBUS_PATH], const char *dir, const char *leaf);
 
+/* Makes `dir`, which `owner` writes and `reader` reads (domain 0 does both anyway). 0 or a negative errno. */
+int xenbus_make_dir(const char *dir, unsigned int owner, unsigned int reader);
+
 /* dir/state. XenbusStateUnknown when there is none, or it can't be read, or it is no number from 1 to 8. */
 enum xenbus_state xenbus_get_state(const char *dir);
 int xenbus_set_state(const char *dir, enum xenbus_state state);

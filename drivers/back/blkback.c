@@ -172,13 +172,11 @@ static void front_changed(struct xenbus_watch *w, const char *changed)
 
 static int write_back_dir(const struct blkback *b)
 {
-    char perms[24], name[16];
-    int n;
+    char name[16];
+    int err = xenbus_make_dir(b->dir, 0, b->front);
 
-    if (pv_xs_mkdir(0, b->dir))
-        return -ENOMEM;
-    n = pv_snprintf(perms, sizeof(perms), "n0%cr%u", 0, b->front);
-    pv_xs_set_perms(0, b->dir, perms, (size_t)n + 1);
+    if (err)
+        return err;
     blk_vdev_name(b->vdev, name);
     xenbus_write(b->dir, "frontend", b->front_dir);
     xenbus_printf(b->dir, "frontend-id", "%u", b->front);
@@ -196,13 +194,10 @@ static int write_back_dir(const struct blkback *b)
 
 static int write_front_dir(const struct blkback *b)
 {
-    char perms[24];
-    int n;
+    int err = xenbus_make_dir(b->front_dir, b->front, 0);
 
-    if (pv_xs_mkdir(0, b->front_dir))
-        return -ENOMEM;
-    n = pv_snprintf(perms, sizeof(perms), "n%u%cr0", b->front, 0);
-    pv_xs_set_perms(0, b->front_dir, perms, (size_t)n + 1);
+    if (err)
+        return err;
     xenbus_write(b->front_dir, "backend", b->dir);
     xenbus_write(b->front_dir, "backend-id", "0");
     xenbus_printf(b->front_dir, "virtual-device", "%u", b->vdev);

@@ -11,6 +11,7 @@
 #include <xen/grant_table.h>
 #include "drivers/kernel.h"
 #include "drivers/vaddr.h"
+#include "drivers/xenbus.h"
 #include "drivers/xenstore/local.h"
 #include "drivers/xenstore/ring.h"
 #include "libpv/errno.h"
@@ -152,33 +153,23 @@ static void put(const char *home, const char *leaf, const char *value)
     pv_xs_write(0, path, value);
 }
 
-/* A directory that the domain may write and domain 0 reads. */
-static void put_own(const char *home, const char *leaf, domid_t domid)
-{
-    char path[96], perms[16];
-
-    put(home, leaf, "");
-    pv_snprintf(path, sizeof(path), "%s/%s", home, leaf);
-    pv_snprintf(perms, sizeof(perms), "n%u", domid);
-    pv_xs_set_perms(0, path, perms, strlen(perms) + 1);
-}
-
 static void make_home(const struct parador_domain_info *info)
 {
+    /* Where the domain may write; the rest of its home it only reads. */
     static const char *const own[] = { "device", "control", "data", "attr", "drivers", "feature", "error" };
-    char home[32], text[32], perms[16];
+    char home[32], text[64];
 
     pv_snprintf(home, sizeof(home), "/local/domain/%u", info->domid);
-    pv_xs_mkdir(0, home);
-    pv_snprintf(perms, sizeof(perms), "n0%cr%u", 0, info->domid);
-    pv_xs_set_perms(0, home, perms, strlen(perms) + 1 + strlen(perms + strlen(perms) + 1) + 1);
+    xenbus_make_dir(home, 0, info->domid);
     pv_snprintf(text, sizeof(text), "%u", info->domid);
     put(home, "domid", text);
     put(home, "name", info->name);
     pv_snprintf(text, sizeof(text), "%llu", (unsigned long long)info->tot_pages * 4);
     put(home, "memory/target", text);
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-        put_own(home, own[i], info->domid);
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        pv_snprintf(text, sizeof(text), "%s/%s", home, own[i]);
+        xenbus_make_dir(text, info->domid, 0);
+    }
 }
 
 /* ---- what conn.h offers ---- */
