@@ -200,10 +200,19 @@ static long machphys_mapping(void *arg)
     return 0;
 }
 
-/* The table's memory lies in single frames, so there is no 2 MiB extent of it to name. */
+/* The first frame of each 2 MiB of the table. */
 static long machphys_mfn_list(void *arg)
 {
-    ((struct xen_machphys_mfn_list *)arg)->nr_extents = 0;
+    struct xen_machphys_mfn_list *l = arg;
+    uint64_t n = MIN(l->max_extents, DIV_ROUND_UP(max_mfn * 8, 2UL << 20));
+
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t mfn = *hv_pte(M2P_RW_VIRT + (i << 21)) >> PAGE_SHIFT & ((1ULL << 40) - 1);
+
+        if (put_guest_u64(mfn, (uint64_t)l->extent_start.p + i * 8))
+            return refuse(-EFAULT, R_BAD_POINTER, (uint64_t)l->extent_start.p, 0);
+    }
+    l->nr_extents = (unsigned int)n;
     return 0;
 }
 

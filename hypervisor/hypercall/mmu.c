@@ -30,10 +30,12 @@ int hypercall_owner(struct domain *caller, uint32_t domid, struct domain **owner
 {
     struct domain *d;
 
-    if (domid == DOMID_IO) {
+    if (domid == DOMID_IO || (domid == DOMID_XEN && caller->privileged)) {
         *owner = NULL;
         return 0;
     }
+    if (domid == DOMID_XEN)
+        return refuse(-EPERM, R_FOREIGN_DOMAIN, domid, 0);
     d = domid == caller->domid ? NULL : get_domain((uint16_t)domid);
     if (!d)
         return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);

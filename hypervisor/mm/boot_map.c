@@ -104,6 +104,7 @@ static void map_direct(const struct boot_info *bi)
 void mm_init(const struct boot_info *bi)
 {
     boot = bi;
+    device_mfn_limit = 1ULL << (cpu_features.phys_bits - PAGE_SHIFT);
     /* The table below slot 259 serves slot 256 too. */
     hv_l4[slot(M2P_RW_VIRT, 39)] = boot_frame(bi) | TABLE | PTE_NX;
     hv_l4[slot(M2P_VIRT, 39)] = (hv_l4[slot(M2P_RW_VIRT, 39)] & PTE_ADDR) | PTE_P | PTE_US | 0x20;

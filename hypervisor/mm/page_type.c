@@ -85,10 +85,12 @@ void put_table_entry(uint64_t entry)
     put_frame_type(entry_mfn(entry));
 }
 
+uint64_t device_mfn_limit;
+
 /* Device registers that are Parador's: local and I/O APICs and message-signalled interrupts. */
 bool device_frame_allowed(mfn_t m)
 {
-    return m.v < 1UL << 40 && !(m.v >= 0xfee00 && m.v < 0xfef00) && m.v != 0xfec00;
+    return m.v < device_mfn_limit && !(m.v >= 0xfee00 && m.v < 0xfef00) && m.v != 0xfec00;
 }
 
 bool is_device_frame(mfn_t m)

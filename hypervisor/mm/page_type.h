@@ -20,6 +20,7 @@
 #define PTE_CACHE        0x098ULL /* PWT, PCD, PAT: for domains with devices */
 #define PTE_A            0x020ULL
 #define PTE_D            0x040ULL
+#define PTE_G            0x100ULL /* in an L1 entry; means nothing while CR4.PGE is off */
 #define PTE_AVAIL        0xe00ULL
 #define PTE_ADDR         0x000ffffffffff000ULL
 #define PTE_AVAIL_HIGH   (0x3ffULL << 52)
@@ -27,7 +28,7 @@
 #define PTE_GRANT        (1ULL << 62) /* ours: a grant mapping (mm/grant_map.c); as in Xen's debug builds */
 #define PTE_NX           (1ULL << 63)
 
-/* What a guest may set in a present entry; all else (PSE, global) is refused, at every level. */
+/* What a guest may set in a present entry of any level; all else (PSE above all) is refused. */
 #define PTE_ALLOWED (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX | PTE_ADDR)
 /* Bits that may change without a new look at the frame. */
 #define PTE_HARMLESS (PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX)
@@ -63,7 +64,7 @@ static inline bool frame_cas(struct frame *f, uint64_t *old, uint64_t new)
 /* Bits that d may not set in an L1 entry. */
 static inline uint64_t leaf_forbidden(const struct domain *d)
 {
-    return ~(d->privileged ? PTE_ALLOWED | PTE_CACHE : PTE_ALLOWED);
+    return ~(d->privileged ? PTE_ALLOWED | PTE_G | PTE_CACHE : PTE_ALLOWED | PTE_G);
 }
 
 /* What an L1 entry holds of its frame: a reference, and a type reference if it is writable. */
@@ -170,6 +171,7 @@ int abandon_table(mfn_t m) __must_check;
 /* Device memory: no RAM of the table. Whether domain 0 may map it. */
 bool is_device_frame(mfn_t m);
 bool device_frame_allowed(mfn_t m);
+extern uint64_t device_mfn_limit; /* first number past what the processor can address; constant after boot */
 
 /* The hypervisor's slots of an L4 (mm/boot_map.c). */
 void hv_fill_l4(uint64_t *l4);

@@ -82,7 +82,7 @@ static int update_upper(struct domain *d, enum frame_type level, struct frame *f
     int rc = 0;
 
     if (level == FT_L4 && slot >= HV_FIRST_SLOT && slot <= HV_LAST_SLOT) {
-        rc = refuse(-EPERM, R_HYPERVISOR_SLOT, slot, 0);
+        rc = refuse(-EINVAL, R_HYPERVISOR_SLOT, slot, 0);
     } else if (!(entry & PTE_P)) {
         store_entry(p, old, entry, how);
     } else if ((old & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS)) {

@@ -56,18 +56,19 @@ static inline int __must_check put_guest_u64(uint64_t val, uint64_t guest)
  * One object of 8, 4, 2 or 1 bytes, in one instruction; a fault goes to `label`. The caller checked the
  * range. val is an lvalue of the type that ptr (a pointer into guest memory) points to.
  */
-#define guest_get_or(val, ptr, label)                                         \
-    do {                                                                      \
-        __typeof__(val) got_; /* gcc 12: a member as the output crashes it */ \
-        __asm__ goto("1: mov %1, %0\n"                                        \
-                     ".section .extable, \"a\"\n"                             \
-                     ".balign 4; .long 1b - ., %l[" #label "] - .\n"          \
-                     ".previous"                                              \
-                     : "=q"(got_)                                             \
-                     : "m"(*(const volatile __typeof__(val) *)(ptr))          \
-                     :                                                        \
-                     : label);                                                \
-        (val) = got_;                                                         \
+#define guest_get_or(val, ptr, label)                                                            \
+    do {                                                                                         \
+        __typeof__(val) got_; /* gcc 12: a member as the output crashes it */                    \
+        __asm__ goto("1: mov %1, %0\n"                                                           \
+                     ".section .extable, \"a\"\n"                                                \
+                     ".balign 4; .long 1b - ., %l[" #label "] - .\n"                             \
+                     ".previous"                                                                 \
+                     : "=q"(got_)                                                                \
+                     : "m"(*(const volatile __typeof__(val) *)(ptr))                             \
+                     :                                                                           \
+                     : label);                                                                   \
+        __asm__ volatile(""); /* gcc PR 113921: without it the output may get lost on its way */ \
+        (val) = got_;                                                                            \
     } while (0)
 #define guest_put_or(val, ptr, label)                                \
     __asm__ goto("1: mov %0, %1\n"                                   \
