@@ -28,9 +28,10 @@
 
 /* What all modules together ask for; counted down while domains are built. */
 struct demand {
-    uint64_t named;   /* frames, by mem= */
-    uint64_t unnamed; /* domains without mem= */
-    bool short_line;  /* the line about the first domain that doesn't fit was printed */
+    uint64_t built, frames; /* domains, and their memory */
+    uint64_t named;         /* frames, by mem= */
+    uint64_t unnamed;       /* domains without mem= */
+    bool short_line;        /* the line about the first domain that doesn't fit was printed */
 };
 
 static uint64_t to_mb(uint64_t frames)
@@ -182,12 +183,23 @@ static void create(struct build *b)
     b->d->symbols = symbols_keep(b->domid, &b->image);
 }
 
+/* The first two domains are told of in full, they stand for all. */
 static void tell(const struct build *b)
 {
-    screen_act("boot/builder.c", "built %s: %llu MB, kernel %llu KB at %llx, ramdisk %llu KB",
-               b->options.name, (unsigned long long)to_mb(b->nr_pages),
-               (unsigned long long)(b->image.end - b->image.start) >> 10, (unsigned long long)b->image.start,
-               (unsigned long long)b->ramdisk_size >> 10);
+    const char *name = b->options.name;
+
+    if (b->domid > 1)
+        return;
+    screen_act("boot/builder.c", "Built %s: %s MB; kernel of %s KB, ramdisk of %s KB", name,
+               COMMAS(to_mb(b->nr_pages)), COMMAS((b->image.end - b->image.start) >> 10),
+               COMMAS(b->ramdisk_size >> 10));
+    screen_act("mm/page_type.c", "Checked %s's page tables: %s tables, %s entries, %s %s", name,
+               COMMAS(b->at.nr_tables + b->at.p2m_tables), COMMAS(b->entries), COMMAS(b->ticks),
+               screen_unit());
+    if (b->domid)
+        screen_act("domain/grant.c",
+                   "Granted %s's console and xenstore pages to domain 0, opened ports %u and %u", name,
+                   b->d->console_port, b->d->store_port);
 }
 
 /* The pages of modules [i, next) go to the heap, but for the kernel's symbols, which reports read. */
@@ -227,6 +239,8 @@ static unsigned int build_one(const struct boot_info *bi, unsigned int i, struct
             domain_destroy(b->d);
     } else {
         b->d->frames_cost = before - frames_free();
+        demand->built++;
+        demand->frames += b->nr_pages;
         tell(b);
         console_domain_begins(b->d);
     }
@@ -234,9 +248,15 @@ static unsigned int build_one(const struct boot_info *bi, unsigned int i, struct
     return next;
 }
 
-static void start_all(void)
+static void start_all(const struct demand *demand)
 {
     struct domain *d;
+
+    if (demand->built > 2)
+        screen_act("boot/builder.c", "Built the others like these: %s domains in all, %s MB",
+                   COMMAS(demand->built), COMMAS(to_mb(demand->frames)));
+    screen_act("domain/sched.c", "Gives the CPU to each in turn, %s ms at a time; d0 is first",
+               COMMAS(sched->slice_ns / 1000000));
 
     console_focus(0);
     console_focus(1); /* where there is one: the newcomer's shell is in a domain without privileges */
@@ -256,6 +276,7 @@ int builder_run(const struct boot_info *bi)
     uint16_t domid = 0;
 
     _Static_assert(sizeof(*b) <= PAGE_SIZE, "a page holds it");
+    screen_begin(bi);
     if (!bi->nr_modules)
         say("parador: no module: nothing to run (QEMU: -initrd \"KERNEL words\")\n");
     count_demand(bi, &demand);
@@ -269,6 +290,6 @@ int builder_run(const struct boot_info *bi)
     page_free(b);
     if (!domain0)
         return -ENOENT;
-    start_all();
+    start_all(&demand);
     return 0;
 }

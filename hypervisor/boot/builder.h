@@ -28,7 +28,7 @@ struct build {
     uint64_t nr_pages;
     uint64_t *p2m_mfns; /* frames of the p2m list, in Parador's memory */
     unsigned int p2m_mfns_order;
-    uint64_t tables_used; /* of at.nr_tables, or of at.p2m_tables while the list is mapped */
+    uint64_t entries, ticks; /* for the first screen: in the first tables, and what checking them took */
 };
 
 /* Builds and starts all domains of the modules; those that can't be built get a line each, and the machine's

@@ -15,6 +15,7 @@
 #include "lib/bug.h"
 #include "mm/frame.h"
 #include "mm/page_type.h"
+#include "x86/cpu.h"
 #include "mm/paging.h"
 
 #define PTE_PRESENT  0x1
@@ -74,12 +75,14 @@ static void map_pages(const struct build *b, struct pool *pool, uint64_t *l4, ui
 }
 
 /* Kernels expect the root pinned, and unpin it when they have their own. */
-static int root_and_pin(const struct build *b, mfn_t l4)
+static int root_and_pin(struct build *b, mfn_t l4)
 {
+    uint64_t start = rdtsc();
     int rc = paging_init_vcpu_root(b->d->vcpu[0], l4);
 
     while (!rc && (rc = pin_table(b->d, l4, FT_L4)) == -ERESTART)
         rc = 0;
+    b->ticks = rdtsc() - start;
     return rc;
 }
 
@@ -93,5 +96,8 @@ int build_tables(struct build *b)
     map_pages(b, &pool, l4, at->start, 0, (at->end - at->start) >> PAGE_SHIFT);
     if (at->p2m_tables)
         map_pages(b, &p2m_pool, l4, at->p2m, at->p2m_pfn, at->p2m_pages);
+    b->entries = ((at->end - at->start) >> PAGE_SHIFT) + at->nr_tables - 1;
+    if (at->p2m_tables)
+        b->entries += at->p2m_pages + at->p2m_tables;
     return root_and_pin(b, MFN(*build_p2m(b, top)));
 }

@@ -2,18 +2,23 @@
  *
  * The first screen: a page, not a log.
  *
- *   Parador, a hypervisor with Xen's paravirtual ABI                            who did it
- *   ------------------------------------------------------------------------------------------
- *   Booted by Multiboot 1 with 4 modules: 1,892 KB                              boot/multiboot.c
+ *   PARADOR  a small hypervisor that speaks Xen's paravirtual ABI              done by (hypervisor/...)
+ *   -------------------------------------------------------------------------------------------------
+ *   Booted by Multiboot: 4 modules of 1,892 KB in all                          boot/multiboot.c
  *
  * One line for each act that a newcomer should notice, with its figure and the file to read. With
  * loglevel=info or debug the acts are lines of the log like all others.
  */
 #include "boot/screen.h"
+#include "boot/boot.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/layout.h"
+#include "x86/cpu.h"
 
-#define COLUMN 74 /* where the file's name begins */
+#define COLUMN 75 /* where the file's name begins */
+#define WIDTH  97
 
 static bool is_page(void)
 {
@@ -22,20 +27,11 @@ static bool is_page(void)
 
 static void rule(void)
 {
-    char line[COLUMN + 24];
+    char line[WIDTH + 1];
 
-    memset(line, '-', sizeof(line) - 1);
-    line[sizeof(line) - 1] = '\0';
+    memset(line, '-', WIDTH);
+    line[WIDTH] = '\0';
     say(" %s\n", line);
-}
-
-void screen_begin(void)
-{
-    if (!is_page())
-        return;
-    say("\n %-*s%s\n", COLUMN, "PARADOR  a small hypervisor that speaks Xen's paravirtual ABI",
-        "read hypervisor/");
-    rule();
 }
 
 void screen_act(const char *file, const char *fmt, ...)
@@ -52,21 +48,62 @@ void screen_act(const char *file, const char *fmt, ...)
         info("%s: %s\n", file, text);
 }
 
+const char *screen_number(uint64_t n, char buf[28])
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n), at = 0;
+
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0)
+            buf[at++] = ',';
+        buf[at++] = digits[i];
+    }
+    buf[at] = '\0';
+    return buf;
+}
+
+static uint64_t module_bytes(const struct boot_info *bi)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < bi->nr_modules; i++)
+        sum += bi->modules[i].end - bi->modules[i].start;
+    return sum;
+}
+
+void screen_begin(const struct boot_info *bi)
+{
+    if (is_page()) {
+        say("\n %-*s%s\n", COLUMN, "PARADOR  a small hypervisor that speaks Xen's paravirtual ABI",
+            "done by hypervisor/...");
+        rule();
+    }
+    screen_act("boot/multiboot.c", "Booted by Multiboot: %u modules of %s KB in all", bi->nr_modules,
+               COMMAS(module_bytes(bi) >> 10));
+    screen_act("x86/descriptor.c", "Rules in ring 0, 64 bits; guests get ring 3, kernel and programs alike");
+    screen_act("mm/frame.c", "Knows %s frames of memory, 24 bytes for each; keeps %s for itself",
+               COMMAS(frames_total()), COMMAS(frames_hv()));
+    screen_act("mm/m2p.c", "Shows guests which frame is whose page, read-only, at %llx",
+               (unsigned long long)M2P_VIRT);
+    screen_act("x86/calibrate.c", "Measured the clocks: TSC %s kHz, APIC timer %s kHz",
+               COMMAS(cpu_features.tsc_khz), COMMAS(cpu_features.apic_khz));
+}
+
 void screen_end(void)
 {
     if (!is_page())
         return;
     rule();
-    say(" Try: help, domains, mem, run hello, why.  Ctrl-T ? shows Parador's own keys.  Next: "
+    say(" Ctrl-T ? shows Parador's own keys.  The log: loglevel=info.  What to read next: "
         "docs/READING.md\n\n");
 }
 
 /* Under -icount a tick is an instruction: a thousand nops tell. */
 const char *screen_unit(void)
 {
-    uint64_t before = screen_tsc(), ticks;
+    uint64_t before = rdtsc(), ticks;
 
     __asm__ volatile(".rept 1000; nop; .endr");
-    ticks = screen_tsc() - before;
+    ticks = rdtsc() - before;
     return ticks >= 1000 && ticks < 1020 ? "instructions" : "TSC ticks";
 }

@@ -8,24 +8,23 @@
 
 #include "lib/types.h"
 
-/* The page's title; from here on acts are shown (with loglevel=info and up the log stands in its place). */
-void screen_begin(void);
+struct boot_info;
 
-/* One act, at most 70 columns, and the file below hypervisor/ that did it ("mm/frame.c"). */
+/* The page's title and what was done before the first domain: boot, memory, clocks. */
+void screen_begin(const struct boot_info *bi);
+
+/* One act, at most 72 columns, and the file below hypervisor/ that did it ("mm/frame.c"). With loglevel=info
+ * and up it is a line of the log. */
 void screen_act(const char *file, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The last lines: what to try next. */
+/* The last lines: where to go from here. */
 void screen_end(void);
 
 /* What a tick of the TSC is here: "instructions" under -icount, else "TSC ticks". */
 const char *screen_unit(void);
 
-static inline uint64_t screen_tsc(void)
-{
-    uint32_t lo, hi;
-
-    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-    return (uint64_t)hi << 32 | lo;
-}
+/* n as a text with commas, in buf (28 bytes are enough). */
+const char *screen_number(uint64_t n, char buf[28]);
+#define COMMAS(n) screen_number((n), (char[28]){ 0 })
 
 #endif

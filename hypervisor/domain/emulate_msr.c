@@ -12,7 +12,6 @@
 
 #define EFER_VISIBLE 0x0d01 /* SCE, LME, LMA, NXE */
 #define MSR_TSC      0x10
-#define MSR_PAT      0x277
 
 /* The bases that are in the processor while the vcpu runs; Xen's numbers for them. */
 static int base_of(uint32_t msr)

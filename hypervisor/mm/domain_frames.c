@@ -27,7 +27,8 @@
 
 /* Rows appear when first needed, entries are whole words; both only grow or change while no frame has that
  * owner. */
-static struct domain **owners[NR_OWNER_ROWS];
+static struct domain *first_row[OWNERS_PER_ROW]; /* so that domains of the boot leave nothing behind */
+static struct domain **owners[NR_OWNER_ROWS] = { first_row };
 
 static bool register_owner(struct domain *d)
 {

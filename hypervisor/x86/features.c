@@ -73,6 +73,7 @@ void cpu_features_init(void)
                        (cpu_features.fsgsbase ? CR4_FSGSBASE : 0);
     xsave_init();
     __asm__ volatile("mov %0, %%cr4" : : "r"(cpu_features.cr4));
+    wrmsr(MSR_PAT, PAT_OF_XEN);
     info("cpu: %s%s%scr4 %llx\n", cpu_features.xsave ? "xsave " : "",
          cpu_features.fsgsbase ? "fsgsbase " : "", cpu_features.smep ? "smep " : "",
          (unsigned long long)cpu_features.cr4);
