@@ -117,7 +117,6 @@
     X(VCPU_INFO_SET, "vcpu {a:d} has registered its vcpu_info already", "vcpu_op")                                     \
     X(NOT_PINNED, "vcpus are not pinned to processors", "vcpu_op")                                                     \
     X(PERIOD_RANGE, "a period of {a:d} ns is too short or too long", "vcpu_op")                                        \
-    X(TIME_PASSED, "that moment ({a:d} ns) has passed", "vcpu_op")                                                     \
     X(WATCHDOG, "there is no such watchdog: {a:d}", "sched_op")                                                        \
     X(SHUTDOWN_CODE_SET, "the domain has a shutdown code already", "sched_op")
 

@@ -336,9 +336,6 @@ static void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next,
     switch_vcpu(prev, next);
     if (prev)
         prev->sched.on_cpu = false;
-    set_runstate(next, RUNSTATE_running, now);
-    if (next->sched.runstate_area)
-        vcpu_update_areas(next);
 }
 
 /* Nobody is runnable: sleep until something happens. prev stays loaded, unless its domain has ended. */
@@ -384,8 +381,11 @@ struct vcpu *schedule(void)
     }
     if (next != current)
         switch_to(q, current, next, now);
-    else
+    if (next->sched.runstate.state != RUNSTATE_running) {
         set_runstate(next, RUNSTATE_running, now);
+        if (next->sched.runstate_area)
+            vcpu_update_areas(next);
+    }
     if (unlikely(next->tick_due)) {
         next->tick_due = false;
         evtchn_send_virq(next, VIRQ_TIMER);
