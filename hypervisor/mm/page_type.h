@@ -23,9 +23,8 @@
 #define PTE_G            0x100ULL /* in an L1 entry; means nothing while CR4.PGE is off */
 #define PTE_AVAIL        0xe00ULL
 #define PTE_ADDR         0x000ffffffffff000ULL
-#define PTE_AVAIL_HIGH   (0x3ffULL << 52)
+#define PTE_AVAIL_HIGH   (0x7ffULL << 52)
 #define PTE_GUEST_KERNEL (1ULL << 52) /* ours: the guest did not set the user bit (abi 5) */
-#define PTE_GRANT        (1ULL << 62) /* ours: a grant mapping (mm/grant_map.c); as in Xen's debug builds */
 #define PTE_NX           (1ULL << 63)
 
 /* What a guest may set in a present entry of any level; all else (PSE above all) is refused. */
@@ -110,14 +109,14 @@ static inline __attribute__((always_inline)) int get_leaf(struct domain *d, stru
     return 0;
 }
 
-/* Drops them; the entry was in a table of d. The last type reference, the last reference, and what a grant
- * mapped, go the slow way. */
+/* Drops them; the entry was in a table of d. The last type reference and the last reference go the slow way.
+ */
 static inline __attribute__((always_inline)) void put_leaf(struct domain *d, uint64_t entry)
 {
     uint64_t m = entry_mfn(entry).v, w;
     struct frame *f;
 
-    if (likely(m < max_mfn) && likely(!(entry & PTE_GRANT))) {
+    if (likely(m < max_mfn)) {
         f = frame_of(MFN(m));
         w = READ_ONCE(f->word);
         if (entry & PTE_RW ? likely((w & FRAME_COUNT_MASK) > FRAME_COUNT_ONE)
