@@ -58,5 +58,5 @@ void memdisk_init(struct memdisk *m, const char *name, void *bytes, uint64_t len
     if (tail)
         memcpy(m->tail, m->bytes + (length - tail), tail);
     if (!length)
-        pv_printf("warning: disk %s: the file is empty, so this is a device of 0 sectors\n", name);
+        pv_printf("warning: the file of disk %s is empty: a device of 0 sectors\n", name);
 }
