@@ -10,6 +10,7 @@
 #include "domain/crash.h"
 #include "domain/domain.h"
 #include "x86/copy.h"
+#include "x86/segment.h"
 #include "x86/trap.h"
 
 #define FRAME_MAX   96 /* bytes: 7 words, an error code, the 4 selectors of failsafe */
@@ -18,115 +19,119 @@
 
 struct target {
     uint64_t rip;
-    uint64_t cs;
+    uint16_t cs;
     bool mask_events;
     const char *what; /* for the report when there is no way to it */
 };
 
-static __attribute__((cold, noinline)) void no_way(struct vcpu *v, const struct target *t, const char *why)
+static __attribute__((cold, noinline)) void no_way(struct vcpu *v, const char *what, const char *why)
 {
-    domain_crash(v->domain, "%s: %s (kernel stack %llx)", t->what, why,
-                 (unsigned long long)(v->kernel_mode ? v->regs.rsp : v->arch.kernel_sp));
+    domain_crash(v->domain, "%s: %s (in use %llx, from user mode %llx)", what, why,
+                 (unsigned long long)v->regs.rsp, (unsigned long long)v->arch.kernel_sp);
 }
 
 /*
  * Delivers to t. words: what stands in the frame between r11 and rip (error code; selectors), n of them.
- * Inlined into each kind of bounce, so that the compiler drops what that kind doesn't need.
+ * Inlined into each kind of bounce, so that the compiler drops what that kind doesn't need; no calls but on
+ * the way out of it.
  */
 static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const struct target *t,
                                                           const uint64_t *words, unsigned int n)
 {
     struct cpu_user_regs *r = &v->regs;
-    uint64_t cs = r->cs, sp, flags;
-    uint8_t mask;
+    uint64_t cs = r->cs, sp = r->rsp, flags = r->rflags, mask;
 
-    if (unlikely(!t->rip)) {
-        no_way(v, t, "the guest has no handler");
-        return;
-    }
-    if (v->kernel_mode) {
+    if (likely(v->kernel_mode)) {
         cs &= ~3ULL;
-        sp = r->rsp;
     } else {
-        toggle_guest_mode(v);
+        enter_guest_kernel(v);
         sp = v->arch.kernel_sp;
     }
     sp &= ~15ULL;
     if (unlikely(!guest_range_ok(sp - FRAME_MAX, FRAME_MAX))) {
-        no_way(v, t, "its kernel stack is not the guest's memory");
+        no_way(v, t->what, "its kernel stack is not the guest's memory");
         return;
     }
+    /* In ring 3 the real IF is 1 and IOPL 0; the guest sees its own. */
     mask = READ_ONCE(v->info->evtchn_upcall_mask);
-    flags = r->rflags & ~(uint64_t)(RFLAGS_IF | RFLAGS_IOPL);
-    if (!mask)
-        flags |= RFLAGS_IF;
-    if (v->domain->vm_assist & VMASST_IOPL)
+    if (mask)
+        flags &= ~(uint64_t)RFLAGS_IF;
+    if (unlikely(v->arch.iopl) && v->domain->vm_assist & VMASST_IOPL)
         flags |= v->arch.iopl << 12;
 
     guest_put_or((uint64_t)r->ss, sp - 8, fault);
     guest_put_or(r->rsp, sp - 16, fault);
     guest_put_or(flags, sp - 24, fault);
-    guest_put_or(cs | (uint64_t)mask << 32, sp - 32, fault);
+    guest_put_or(cs | mask << 32, sp - 32, fault);
     guest_put_or(r->rip, sp - 40, fault);
-    sp -= 40;
-    for (unsigned int i = n; i > 0; i--) {
-        sp -= 8;
-        guest_put_or(words[i - 1], sp, fault);
-    }
-    guest_put_or(r->r11, sp - 8, fault);
-    guest_put_or(r->rcx, sp - 16, fault);
+    for (unsigned int i = 0; i < n; i++)
+        guest_put_or(words[n - 1 - i], sp - 48 - 8 * i, fault);
+    guest_put_or(r->r11, sp - 48 - 8 * n, fault);
+    guest_put_or(r->rcx, sp - 56 - 8 * n, fault);
 
     if (t->mask_events)
         WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
-    r->rsp = sp - 16;
+    r->rsp = sp - 56 - 8 * n;
     r->rip = t->rip;
-    r->cs = (uint16_t)t->cs;
+    r->cs = t->cs;
     r->ss = FLAT_KERNEL_SS;
-    r->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_AC | RFLAGS_IOPL);
+    r->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_AC);
     r->entry_vector = VEC_SYSCALL;
     return;
 fault:
-    no_way(v, t, "its kernel stack is not mapped writable");
+    no_way(v, t->what, "its kernel stack is not mapped writable");
+}
+
+static __attribute__((cold, noinline)) void no_handler(struct vcpu *v, unsigned int vector,
+                                                       uint64_t error_code)
+{
+    domain_crash(v->domain, "exception %u, error code %llx, and the guest has no handler for it", vector,
+                 (unsigned long long)error_code);
+}
+
+void bounce_plain(struct vcpu *v, unsigned int vector)
+{
+    const struct trap_info *row = &v->arch.traps[vector];
+    struct target t = { row->address, row->cs, row->flags & 4, "exception" };
+
+    v->exceptions++;
+    if (unlikely(!t.rip))
+        no_handler(v, vector, 0);
+    else
+        deliver(v, &t, NULL, 0);
+}
+
+void bounce_with_code(struct vcpu *v, unsigned int vector, uint64_t error_code)
+{
+    const struct trap_info *row = &v->arch.traps[vector];
+    struct target t = { row->address, row->cs, row->flags & 4, "exception" };
+
+    v->exceptions++;
+    if (unlikely(!t.rip))
+        no_handler(v, vector, error_code);
+    else
+        deliver(v, &t, &error_code, 1);
 }
 
 void bounce_exception(struct vcpu *v, unsigned int vector, int64_t error_code)
 {
-    const struct trap_info *row = &v->arch.traps[vector];
-    struct target t = { row->address, row->cs, row->flags & 4, "exception" };
-    uint64_t word = (uint64_t)error_code;
-
-    v->exceptions++;
-    if (unlikely(!t.rip)) {
-        domain_crash(v->domain, "exception %u, error code %llx, and the guest has no handler for it", vector,
-                     error_code == NO_ERROR_CODE ? 0ULL : (unsigned long long)error_code);
-        return;
-    }
     if (error_code == NO_ERROR_CODE)
-        deliver(v, &t, NULL, 0);
+        bounce_plain(v, vector);
     else
-        deliver(v, &t, &word, 1);
+        bounce_with_code(v, vector, (uint64_t)error_code);
 }
 
 void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
 {
-    const struct trap_info *row = &v->arch.traps[VEC_PF];
-    struct target t = { row->address, row->cs, row->flags & 4, "page fault" };
-    uint64_t word = error_code;
+    uint64_t code = error_code;
 
-    v->exceptions++;
     if (v->kernel_mode)
-        word &= ~(uint64_t)PF_USER;
+        code &= ~(uint64_t)PF_USER;
     /* What Parador has mapped is its own affair: all of its space looks present and forbidden. */
     if (unlikely(cr2 - HV_VIRT_START < HV_VIRT_END - HV_VIRT_START))
-        word |= PF_PRESENT;
+        code |= PF_PRESENT;
     v->info->arch.cr2 = cr2;
-    if (unlikely(!t.rip)) {
-        domain_crash(v->domain,
-                     "page fault at address %llx, error code %llx, and the guest has no handler for it",
-                     (unsigned long long)cr2, (unsigned long long)word);
-        return;
-    }
-    deliver(v, &t, &word, 1);
+    bounce_with_code(v, VEC_PF, code);
 }
 
 void bounce_event(struct vcpu *v)
@@ -147,14 +152,18 @@ void bounce_failsafe(struct vcpu *v)
     uint64_t words[4] = { v->regs.ds, v->regs.es, v->regs.fs, v->regs.gs };
 
     v->exceptions++;
-    deliver(v, &t, words, 4);
+    if (unlikely(!t.rip))
+        domain_crash(v->domain,
+                     "a segment register cannot be loaded, and the guest has no failsafe callback");
+    else
+        deliver(v, &t, words, 4);
 }
 
 /* A system call without a callback is an undefined instruction, as Xen has it. RIP goes back onto it. */
 static __attribute__((cold, noinline)) void no_callback(struct vcpu *v)
 {
     v->regs.rip -= 2;
-    bounce_exception(v, VEC_UD, NO_ERROR_CODE);
+    bounce_plain(v, VEC_UD);
 }
 
 void bounce_syscall(struct vcpu *v)

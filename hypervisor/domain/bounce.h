@@ -18,6 +18,9 @@ struct vcpu;
 /* Exception `vector` of the guest, for the handler of its trap table; error_code or NO_ERROR_CODE. No
  * handler: Xen's ways (domain_crash). */
 void bounce_exception(struct vcpu *v, unsigned int vector, int64_t error_code);
+/* The two kinds of it: without and with an error code. */
+void bounce_plain(struct vcpu *v, unsigned int vector);
+void bounce_with_code(struct vcpu *v, unsigned int vector, uint64_t error_code);
 /* #PF: also fills vcpu_info.arch.cr2. */
 void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code);
 /* Event upcall: sets the mask. Called on the way out when an event is pending and unmasked. */

@@ -36,7 +36,7 @@ struct vcpu {
     uint32_t id;
     bool kernel_mode;   /* of the guest; its own CPU */
     bool initialised;   /* VCPUOP_initialise done; domain lock */
-    bool areas_due;     /* an area wants an update; toggle_guest_mode() to kernel calls vcpu_update_areas() */
+    bool areas_due;     /* an area wants an update: on the next way out to the guest kernel (WORK_AREAS) */
     bool nmi_pending;   /* VCPUOP_send_nmi: x86 delivers it on the way out if the guest has a handler */
     struct cpu *cpu;    /* where it runs or last ran, and its entry stack's way to the CPU's; switch_vcpu() */
     uint64_t info_mfn;  /* frame of a registered vcpu_info, INVALID_MFN.v: none */

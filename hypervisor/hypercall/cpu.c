@@ -9,6 +9,7 @@
 #include "hypercall/hypercall.h"
 #include "x86/copy.h"
 #include "x86/cpu.h"
+#include "x86/segment.h"
 #include "x86/trap.h"
 
 /* Ring 3 is the only one there is: selectors get RPL 3. */
@@ -137,12 +138,28 @@ long do_callback_op(uint64_t cmd, uint64_t arg, uint64_t a3, uint64_t a4, uint64
     }
 }
 
-long do_set_segment_base(uint64_t which, uint64_t base, uint64_t a3, uint64_t a4, uint64_t a5)
+static __attribute__((noinline)) long set_base_slowly(uint64_t which, uint64_t base)
 {
     int rc = set_segment_base(current, (unsigned int)which, base);
 
-    (void)a3, (void)a4, (void)a5;
     return likely(!rc) ? 0 : refuse(rc, R_SEGMENT_BASE, which, base);
+}
+
+/* The three bases at once; selectors and refusals by the general way. A hypercall comes from kernel mode. */
+long do_set_segment_base(uint64_t which, uint64_t base, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+    (void)a3, (void)a4, (void)a5;
+    if (unlikely(!is_canonical(base)))
+        return set_base_slowly(which, base);
+    if ((uint32_t)which == SEGBASE_FS)
+        write_fs_base(base);
+    else if ((uint32_t)which == SEGBASE_GS_KERNEL)
+        write_gs_base(base);
+    else if ((uint32_t)which == SEGBASE_GS_USER)
+        write_gs_other(base);
+    else
+        return set_base_slowly(which, base);
+    return 0;
 }
 
 long do_fpu_taskswitch(uint64_t set, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)

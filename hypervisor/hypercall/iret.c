@@ -12,67 +12,56 @@
 #include "hypercall/hypercall.h"
 #include "x86/copy.h"
 #include "x86/percpu.h"
+#include "x86/segment.h"
 #include "x86/trap.h"
 
 #define VMASST_IOPL (1U << VMASST_TYPE_architectural_iopl)
-#define AT(field)   (v->regs.rsp + offsetof(struct iret_context, field))
-
-/* Reads the frame into v's registers. The list order is the frame's. */
-static bool read_frame(struct vcpu *v, struct iret_context *f)
-{
-    if (!guest_range_ok(v->regs.rsp, sizeof(*f)))
-        return false;
-    guest_get_or(f->rax, AT(rax), fault);
-    guest_get_or(f->r11, AT(r11), fault);
-    guest_get_or(f->rcx, AT(rcx), fault);
-    guest_get_or(f->flags, AT(flags), fault);
-    guest_get_or(f->rip, AT(rip), fault);
-    guest_get_or(f->cs, AT(cs), fault);
-    guest_get_or(f->rflags, AT(rflags), fault);
-    guest_get_or(f->rsp, AT(rsp), fault);
-    guest_get_or(f->ss, AT(ss), fault);
-    return true;
-fault:
-    return false;
-}
-
 static __attribute__((cold, noinline)) long bad_iret(struct vcpu *v, const char *why)
 {
     domain_crash(v->domain, "iret: %s", why);
     return 0;
 }
 
+#define AT(field) (sp + offsetof(struct iret_context, field))
+
+/* The first and the last word are read before any register changes: the frame spans at most two pages. */
 long do_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     struct vcpu *v = current;
     struct cpu_user_regs *r = &v->regs;
-    struct iret_context f;
+    uint64_t sp = r->rsp, rax, ss, cs, rflags, flags;
 
     (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
-    if (unlikely(!read_frame(v, &f)))
+    if (unlikely(!guest_range_ok(sp, sizeof(struct iret_context))))
         return bad_iret(v, "no frame can be read at RSP");
-    if ((f.cs & 3) == 3) {
-        if (unlikely(!v->arch.cr3_user))
-            return bad_iret(v, "to user mode, but there are no user page tables (MMUEXT_NEW_USER_BASEPTR)");
-        toggle_guest_mode(v);
-    }
-    if (v->domain->vm_assist & VMASST_IOPL)
-        v->arch.iopl = f.rflags >> 12 & 3;
-    WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & RFLAGS_IF));
-    r->rax = f.rax;
-    r->rip = f.rip;
-    r->cs = (uint16_t)(f.cs | 3);
-    r->rflags = (f.rflags & ~(uint64_t)(RFLAGS_IOPL | RFLAGS_VM)) | RFLAGS_IF | 2;
-    r->rsp = f.rsp;
-    r->ss = (uint16_t)(f.ss | 3);
-    if (f.flags & VGCF_in_syscall) { /* the way out clobbers RCX and R11, as SYSRET does */
-        r->rcx = f.rip;
+    guest_get_or(rax, AT(rax), fault);
+    guest_get_or(ss, AT(ss), fault);
+    guest_get_or(cs, AT(cs), fault);
+    if (unlikely((cs & 3) == 3 && !v->arch.cr3_user))
+        return bad_iret(v, "to user mode, but there are no user page tables (MMUEXT_NEW_USER_BASEPTR)");
+    r->rax = rax;
+    r->ss = (uint16_t)(ss | 3);
+    r->cs = (uint16_t)(cs | 3);
+    guest_get_or(r->rip, AT(rip), fault);
+    guest_get_or(r->rsp, AT(rsp), fault);
+    guest_get_or(rflags, AT(rflags), fault);
+    guest_get_or(flags, AT(flags), fault);
+    r->rflags = (rflags & ~(uint64_t)(RFLAGS_IOPL | RFLAGS_VM)) | RFLAGS_IF | 2;
+    if (flags & VGCF_in_syscall) { /* the way out clobbers RCX and R11, as SYSRET does */
+        r->rcx = r->rip;
         r->r11 = r->rflags;
     } else {
         r->entry_vector = 0;
-        r->rcx = f.rcx;
-        r->r11 = f.r11;
+        guest_get_or(r->rcx, AT(rcx), fault);
+        guest_get_or(r->r11, AT(r11), fault);
     }
+    if (unlikely(v->domain->vm_assist & VMASST_IOPL))
+        v->arch.iopl = rflags >> 12 & 3;
+    WRITE_ONCE(v->info->evtchn_upcall_mask, !(rflags & RFLAGS_IF));
     v->arch.multicall_entry = 0;
+    if ((cs & 3) == 3)
+        enter_guest_user(v);
     hypercall_exit();
+fault:
+    return bad_iret(v, "no frame can be read at RSP");
 }

@@ -11,7 +11,7 @@
 #include "domain/refuse.h"
 #include "hypercall/hypercall.h"
 #include "x86/copy.h"
-#include "x86/percpu.h"
+#include "x86/cpu.h"
 
 #define ENTRY    sizeof(struct multicall_entry)
 #define ARG(n)   (entry + offsetof(struct multicall_entry, args) + 8 * (n))
@@ -24,9 +24,18 @@ static long again(uint64_t entry, uint64_t left)
     return hypercall_restart(__HYPERVISOR_multicall, 2, (uint64_t[]){ entry, left });
 }
 
+/* An upcall can be made: preempt_pending(), inline. */
+static inline bool event_waits(const struct vcpu *v)
+{
+    const struct vcpu_info *info = v->info;
+
+    return READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
+}
+
 /* Does the entries up to `end`; returns what the multicall returns. */
 static long run(struct vcpu *v, uint64_t entry, uint64_t end)
 {
+    const struct cpu *c = this_cpu();
     uint64_t op, a1, a2, a3, a4, a5;
     long result;
 
@@ -45,7 +54,8 @@ static long run(struct vcpu *v, uint64_t entry, uint64_t end)
             return again(entry, (end - entry) / ENTRY);
         }
         guest_put_or((uint64_t)result, entry + offsetof(struct multicall_entry, result), fault);
-        if (unlikely(preempt_pending()) && entry + ENTRY != end) {
+        cpu_window();
+        if (unlikely(c->work || event_waits(v)) && entry + ENTRY != end) {
             v->arch.multicall_entry = 0;
             return again(entry + ENTRY, (end - entry) / ENTRY - 1);
         }

@@ -40,6 +40,7 @@
 #define WORK_SCHEDULE 0x1 /* the scheduler has to choose again */
 #define WORK_TIMER    0x2 /* a timer's deadline may have passed */
 #define WORK_CONSOLE  0x4 /* characters came in */
+#define WORK_AREAS    0x8 /* the vcpu entered its kernel and has areas to update (domain/sched.h) */
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"

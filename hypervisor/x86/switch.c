@@ -15,62 +15,7 @@
 #include "x86/debugreg.h"
 #include "x86/descriptor.h"
 #include "x86/fpu.h"
-#include "x86/msr.h"
-
-static uint64_t read_fs_base(void)
-{
-    uint64_t val;
-
-    if (!cpu_features.fsgsbase)
-        return rdmsr(MSR_FS_BASE);
-    __asm__ volatile("rdfsbase %0" : "=r"(val));
-    return val;
-}
-
-static void write_fs_base(uint64_t val)
-{
-    if (cpu_features.fsgsbase)
-        __asm__ volatile("wrfsbase %0" : : "r"(val));
-    else
-        wrmsr(MSR_FS_BASE, val);
-}
-
-static uint64_t read_gs_base(void)
-{
-    uint64_t val;
-
-    if (!cpu_features.fsgsbase)
-        return rdmsr(MSR_GS_BASE);
-    __asm__ volatile("rdgsbase %0" : "=r"(val));
-    return val;
-}
-
-static void write_gs_base(uint64_t val)
-{
-    if (cpu_features.fsgsbase)
-        __asm__ volatile("wrgsbase %0" : : "r"(val));
-    else
-        wrmsr(MSR_GS_BASE, val);
-}
-
-/* The base of the mode that the guest isn't in. */
-static uint64_t read_gs_other(void)
-{
-    uint64_t val;
-
-    if (!cpu_features.fsgsbase)
-        return rdmsr(MSR_KERNEL_GS);
-    __asm__ volatile("swapgs; rdgsbase %0; swapgs" : "=r"(val));
-    return val;
-}
-
-static void write_gs_other(uint64_t val)
-{
-    if (cpu_features.fsgsbase)
-        __asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(val));
-    else
-        wrmsr(MSR_KERNEL_GS, val);
-}
+#include "x86/segment.h"
 
 /* True if it faulted and the null selector was loaded instead. */
 #define load_selector(reg, sel)                              \
@@ -149,11 +94,10 @@ void switch_vcpu(struct vcpu *prev, struct vcpu *next)
 
 void toggle_guest_mode(struct vcpu *v)
 {
-    v->kernel_mode = !v->kernel_mode;
-    __asm__ volatile("swapgs");
-    load_cr3(v->kernel_mode ? v->arch.cr3_kernel : v->arch.cr3_user);
-    if (v->areas_due && v->kernel_mode)
-        vcpu_update_areas(v);
+    if (v->kernel_mode)
+        enter_guest_user(v);
+    else
+        enter_guest_kernel(v);
 }
 
 int switch_init_vcpu(struct vcpu *v)
@@ -187,10 +131,11 @@ int set_segment_base(struct vcpu *v, unsigned int which, uint64_t base)
         write_fs_base(base);
         return 0;
     case SEGBASE_GS_USER:
-        (v->kernel_mode ? write_gs_other : write_gs_base)(base);
-        return 0;
     case SEGBASE_GS_KERNEL:
-        (v->kernel_mode ? write_gs_base : write_gs_other)(base);
+        if ((which == SEGBASE_GS_KERNEL) == v->kernel_mode)
+            write_gs_base(base);
+        else
+            write_gs_other(base);
         return 0;
     case SEGBASE_GS_USER_SEL: /* its base becomes the user's; the kernel's stays */
         __asm__ volatile("swapgs");

@@ -59,30 +59,37 @@ static void guest_interrupt(struct vcpu *v)
 
 static void plain(struct vcpu *v)
 {
-    unsigned int vector = v->regs.entry_vector;
+    bounce_plain(v, v->regs.entry_vector);
+}
 
-    bounce_exception(v, vector,
-                     ERROR_CODE_VECTORS >> vector & 1 ? (int64_t)v->regs.error_code : NO_ERROR_CODE);
+static void with_code(struct vcpu *v)
+{
+    bounce_with_code(v, v->regs.entry_vector, v->regs.error_code);
 }
 
 static void general_protection(struct vcpu *v)
 {
     if (!emulate_gp(v, v->regs.error_code))
-        bounce_exception(v, VEC_GP, v->regs.error_code);
+        bounce_with_code(v, VEC_GP, v->regs.error_code);
 }
 
 static void invalid_opcode(struct vcpu *v)
 {
     if (!emulate_ud(v))
-        bounce_exception(v, VEC_UD, NO_ERROR_CODE);
+        bounce_plain(v, VEC_UD);
 }
 
+/* Ours are only faults in Parador's own space (the LDT window) and writes to present pages; all others go
+ * straight to the guest. */
 static void page_fault(struct vcpu *v)
 {
     uint64_t cr2 = read_cr2();
+    uint32_t code = v->regs.error_code;
 
-    if (!v->domain->paging->fault(v, cr2, v->regs.error_code))
-        bounce_page_fault(v, ldt_guest_address(v, cr2), v->regs.error_code);
+    if (likely(cr2 - HV_VIRT_START >= HV_VIRT_END - HV_VIRT_START && ~code & (PF_PRESENT | PF_WRITE)))
+        bounce_page_fault(v, cr2, code);
+    else if (!v->domain->paging->fault(v, cr2, code))
+        bounce_page_fault(v, ldt_guest_address(v, cr2), code);
 }
 
 /* TS is the guest's own bit; the fault clears it, as if it had executed clts already. */
@@ -90,45 +97,28 @@ static void no_fpu(struct vcpu *v)
 {
     if (v->arch.cr0_ts) {
         set_guest_ts(v, false);
-        bounce_exception(v, VEC_NM, NO_ERROR_CODE);
+        bounce_plain(v, VEC_NM);
     }
 }
 
-#define ROW4(fn)  fn, fn, fn, fn
-#define ROW16(fn) ROW4(fn), ROW4(fn), ROW4(fn), ROW4(fn)
-
 const trap_fn trap_table[256] = {
-    /* 0 */ plain,
-    plain /* own stack: trap_debug_entry */,
-    plain,
-    plain,
-    plain,
-    plain,
-    invalid_opcode,
-    no_fpu,
-    /* 8 */ plain,
-    plain,
-    plain,
-    plain,
-    plain,
-    general_protection,
-    page_fault,
-    plain,
-    /* 16 */ ROW16(plain),
-    /* 32 */ ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    /* 96 */ ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    /* 160 */ ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    ROW16(guest_interrupt),
-    /* 224 */ ROW16(guest_interrupt),
-    ROW16(guest_interrupt)
+    [0 ... 5] = plain, /* 1 and 2 have stacks of their own */
+    [VEC_UD] = invalid_opcode,
+    [VEC_NM] = no_fpu,
+    [8 ... 9] = plain,
+    [VEC_TS] = with_code,
+    [VEC_NP] = with_code,
+    [VEC_SS] = with_code,
+    [VEC_GP] = general_protection,
+    [VEC_PF] = page_fault,
+    [15 ... 16] = plain,
+    [VEC_AC] = with_code,
+    [18 ... 20] = plain,
+    [21] = with_code,
+    [22 ... 28] = plain,
+    [29 ... 30] = with_code,
+    [31] = plain,
+    [32 ... 255] = guest_interrupt,
 };
 
 /* Copies its frame to where other exceptions have it; entry.S then leaves the IST stack. */
@@ -138,7 +128,7 @@ void trap_debug_from_guest(const struct cpu_user_regs *r)
 
     memcpy(&v->regs, r, offsetof(struct cpu_user_regs, es));
     v->arch.debugreg[6] |= debugreg_take_dr6() & 0xe00f;
-    bounce_exception(v, VEC_DB, NO_ERROR_CODE);
+    bounce_plain(v, VEC_DB);
 }
 
 /* A guest made it arrive here (mov ss before SYSCALL or int, XSA-260): not Parador's, forget it. */

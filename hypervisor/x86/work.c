@@ -3,7 +3,7 @@
  * What is done on the slow way out to a guest, and in the idle loop: what interrupts left in cpu->work.
  */
 #include "domain/console.h"
-#include "domain/sched.h"
+#include "domain/domain.h"
 #include "lib/lock.h"
 #include "x86/cpu.h"
 
@@ -27,7 +27,11 @@ void cpu_serve_work(void)
 
 void cpu_exit_work(void)
 {
+    struct vcpu *v = current;
+
     cpu_serve_work();
+    if (take(this_cpu(), WORK_AREAS) && v && v->kernel_mode)
+        vcpu_update_areas(v);
     if (take(this_cpu(), WORK_SCHEDULE))
         schedule();
 }
