@@ -5,6 +5,7 @@
  *     control/shutdown       "poweroff", "halt", "reboot": we power off (what tool stacks write)
  *     control/parador-run    "SEQ COMMAND": the shell runs it; written by domain 0's script
  *     control/parador-done   "SEQ STATUS": our answer; "0 0" once we are ready for commands
+ *     control/parador-script there is a script: no shell on the console
  *
  * Commands run in a thread of their own, because the one that hears of them has to go on hearing. Read next:
  * script.c.

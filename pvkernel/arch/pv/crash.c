@@ -124,28 +124,39 @@ static int panic_call(void)
 static const struct {
     const char *name, *what;
     int (*run)(void);
+    bool keep_handlers;
 } kinds[] = {
-    { "null", "calls address 0", null_call },
-    { "write", "writes to an address where nothing is", wild_write },
-    { "hypervisor", "reads the hypervisor's memory", read_hypervisor },
-    { "table", "writes straight into a page table", write_table },
-    { "mapping", "maps its page table writable", map_table_writable },
-    { "foreign", "maps a frame that isn't its own", map_hypervisor },
-    { "iret", "returns to a code selector that doesn't exist", bad_iret },
-    { "selectors", "loads a selector of the hypervisor", wrong_selectors },
-    { "stack", "goes to user mode without a kernel stack", no_stack },
-    { "overflow", "recurses until the stack is used up", stack_overflow },
-    { "halt", "executes a privileged instruction", privileged },
-    { "loop", "loops for ever with events off", endless_loop },
-    { "panic", "panics", panic_call },
+    { "null", "calls address 0", null_call, false },
+    { "write", "writes to an address where nothing is", wild_write, false },
+    { "hypervisor", "reads the hypervisor's memory", read_hypervisor, false },
+    { "table", "writes straight into a page table", write_table, false },
+    { "mapping", "maps its page table writable", map_table_writable, true },
+    { "foreign", "maps a frame that isn't its own", map_hypervisor, true },
+    { "iret", "returns to a code selector that doesn't exist", bad_iret, false },
+    { "selectors", "loads a selector of the hypervisor", wrong_selectors, false },
+    { "stack", "goes to user mode without a kernel stack", no_stack, false },
+    { "overflow", "recurses until the stack is used up", stack_overflow, false },
+    { "halt", "executes a privileged instruction", privileged, false },
+    { "loop", "loops for ever with events off", endless_loop, true },
+    { "panic", "panics", panic_call, true },
 };
+
+/* Our handlers would catch the fault and panic, with a report of our own. Without them it is the hypervisor
+ * that finds nobody to bounce it to, and reports. */
+static int without_handlers(int (*run)(void))
+{
+    long error = HYPERVISOR_set_trap_table(NULL);
+    if (error)
+        kprintf("the trap table can't be cleared: %ld\n", error);
+    return run();
+}
 
 int cmd_crash(int argc, char **argv)
 {
     unsigned n = sizeof(kinds) / sizeof(*kinds);
     for (unsigned i = 0; argc == 2 && i < n; i++)
         if (str_equal(kinds[i].name, argv[1]))
-            return kinds[i].run();
+            return kinds[i].keep_handlers ? kinds[i].run() : without_handlers(kinds[i].run);
     for (unsigned i = 0; i < n; i++)
         kprintf("  crash %-11s %s\n", kinds[i].name, kinds[i].what);
     return argc == 1 ? 0 : 2;

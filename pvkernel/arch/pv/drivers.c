@@ -148,6 +148,8 @@ void pv_services_start(void)
         add_disk(&memdisk.store, "disk", "file of the ramdisk");
     }
     int error = dom0_start(have ? &memdisk.store : NULL);
+    if (!error)
+        pv_script_announce(); /* before the others are served, so that they read it first of all */
     if (error || !thread_start("services", services, NULL)) {
         kprintf("xenstore can't be started: error %d\n", error);
         return;
@@ -196,13 +198,14 @@ static bool all_settled(void)
     return true;
 }
 
-void pv_frontends_start(void)
+bool pv_frontends_start(void)
 {
     if (!thread_start("xenbus", store_thread, NULL))
-        return;
+        return false;
     uint64_t until = arch_time_ns() + MEET_SECONDS * 1000000000ull;
     while (!all_settled() && arch_time_ns() < until)
         thread_sleep_ns(2000000);
+    bool heard = front_state == MEETING;
     if (front_state == CONNECTING)
         kprintf("xenstore does not answer: no disks\n");
     for (struct blkfront *f = blkfront_next(NULL); f; f = blkfront_next(f)) {
@@ -216,4 +219,5 @@ void pv_frontends_start(void)
         kprintf("  %s: %lu bytes, by a ring from domain 0\n", store->name, store->nr_bytes);
     }
     pv_control_ready();
+    return heard && pv_script_announced();
 }

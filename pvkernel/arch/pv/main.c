@@ -64,8 +64,8 @@ static void kernel_main(void *arg)
     if (driver) {
         pv_services_start();
         pv_script_run();
-    } else {
-        pv_frontends_start();
+    } else if (pv_frontends_start()) {
+        return;
     }
     hint(driver);
     shell_main(prompt);

@@ -23,11 +23,15 @@ bool pv_on_parador(void);
 void pv_drivers_setup(void);
 /* Domain 0: starts xenstore server and block backend in a thread. */
 void pv_services_start(void);
-/* Any other domain: connects to xenstore, starts the frontends; registers their devices as they come. */
-void pv_frontends_start(void);
+/* Any other domain: connects to xenstore, starts the frontends, registers their devices. True: domain 0 runs
+ * a script, so nobody sits at a keyboard. */
+bool pv_frontends_start(void);
 
 /* Domain 0: runs the ramdisk's `script`, if there is one, then ends the machine and doesn't return. */
 void pv_script_run(void);
+/* Domain 0 tells all other domains that it has a script; they ask. */
+void pv_script_announce(void);
+bool pv_script_announced(void);
 /* Other domains: hears control/shutdown and control/parador-run (from the xenbus thread); says that it is
  * ready for commands, and runs them in a thread. */
 void pv_control_start(void);

@@ -151,6 +151,26 @@ void pv_stop_others(unsigned seconds)
     }
 }
 
+void pv_script_announce(void)
+{
+    struct parador_domain_info d = { 0 };
+    struct file f;
+    if (!pv_on_parador() || !ramdisk_find("script", &f))
+        return;
+    for (uint32_t i = 0; d.idx = i, HYPERVISOR_parador(PARADOR_domain_info, &d) == 0; i++) {
+        char path[64];
+        ksnprintf(path, sizeof(path), "/local/domain/%u/control/parador-script", d.domid);
+        if (d.domid)
+            pv_xs_write(0, path, "1");
+    }
+}
+
+bool pv_script_announced(void)
+{
+    char text[8];
+    return pv_xs_present() && pv_xs_read(0, "control/parador-script", text, sizeof(text)) > 0;
+}
+
 void pv_script_run(void)
 {
     struct file f;
