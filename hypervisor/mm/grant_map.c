@@ -2,9 +2,9 @@
  *
  * Grant mappings: L1 entries that map another domain's frame, set and cleared for domain/grant*.c.
  *
- * The reference to the frame is made and dropped by the caller; it belongs to the entry while the entry
- * stands. A guest that overwrites such an entry drops the reference like any other, but the grant stays in
- * use until the domain ends: Xen's release builds have it so.
+ * The entry is like any other: it holds its reference to the frame, made by the caller, and a guest that
+ * overwrites it drops that reference. The grant table then still counts the mapping; the guest can bring the
+ * entry back (as stock Xen has it) or live with it until its end.
  */
 #include "mm/page_type.h"
 #include "mm/paging.h"
@@ -43,7 +43,7 @@ static bool same_mapping(uint64_t is, uint64_t entry)
 {
     const uint64_t must = PTE_P | PTE_RW | PTE_ADDR;
 
-    return (is & must) == (entry & must);
+    return (is & must) == ((entry | PTE_P) & must);
 }
 
 static int gone(uint64_t addr)
@@ -62,7 +62,7 @@ int paging_map_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte)
     old = __atomic_exchange_n(p, leaf_adjust(entry), __ATOMIC_SEQ_CST);
     table_unlock(table);
     if (old & PTE_P)
-        put_leaf(v->domain, old);
+        put_leaf(old);
     return GNTST_okay;
 }
 
@@ -106,6 +106,6 @@ int paging_replace_grant(struct vcpu *v, uint64_t addr, uint64_t entry, uint64_t
     if (q)
         moved = __atomic_exchange_n(q, moved, __ATOMIC_SEQ_CST), table_unlock(new_table);
     if (moved & PTE_P)
-        put_leaf(v->domain, moved);
+        put_leaf(moved);
     return gone(addr);
 }

@@ -118,11 +118,10 @@ int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry)
     return rc == -EINVAL ? -EBUSY : rc;
 }
 
-void put_leaf_slow(struct domain *d, uint64_t entry)
+void put_leaf_slow(uint64_t entry)
 {
     mfn_t m = entry_mfn(entry);
 
-    (void)d;
     if (is_device_frame(m))
         return;
     if (entry & PTE_RW)
@@ -161,19 +160,19 @@ static int validate_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
 }
 
 /* Entries [0, *cursor) of an L1, from the end. */
-static int undo_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
+static int undo_l1(uint64_t *t, unsigned int *cursor)
 {
     uint64_t *p = t + *cursor;
 
     while ((p - t) % 8)
         if (*--p & PTE_P)
-            put_leaf(d, *p);
+            put_leaf(*p);
     while (p > t) {
         p -= 8;
         if ((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P)
             for (uint64_t *q = p; q < p + 8; q++)
                 if (*q & PTE_P)
-                    put_leaf(d, *q);
+                    put_leaf(*q);
         /* Frames that become free now cost more than others. */
         if (unlikely(!((p - t) % 128)) && p > t && preempt_pending()) {
             *cursor = (unsigned int)(p - t);
@@ -257,7 +256,7 @@ static int undo(mfn_t m, unsigned int cursor)
     struct frame *f = frame_of(m);
     enum frame_type type = type_of(f->word);
     uint64_t *t = mfn_to_virt(m);
-    int rc = type == FT_L1 ? undo_l1(frame_domain(f), t, &cursor) : undo_upper(type, t, &cursor);
+    int rc = type == FT_L1 ? undo_l1(t, &cursor) : undo_upper(type, t, &cursor);
 
     if (rc) {
         become_partial(f, cursor | CURSOR_UNDO);

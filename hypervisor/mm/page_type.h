@@ -79,7 +79,7 @@ static inline uint64_t leaf_adjust(uint64_t entry)
 }
 
 int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry) __attribute__((cold));
-void put_leaf_slow(struct domain *d, uint64_t entry) __attribute__((cold));
+void put_leaf_slow(uint64_t entry) __attribute__((cold));
 
 /*
  * Takes the references of a present L1 entry of a table of d, whose frame shall be owner's (NULL: device
@@ -103,15 +103,14 @@ static inline __attribute__((always_inline)) int get_leaf(struct domain *d, stru
         unlikely((entry & PTE_RW) && w < WRITABLE) || unlikely(!frame_cas(f, &w, new)))
         return get_leaf_slow(d, owner, entry);
     if (unlikely(READ_ONCE(f->owner) != id)) {
-        put_leaf_slow(d, entry);
+        put_leaf_slow(entry);
         return get_leaf_slow(d, owner, entry);
     }
     return 0;
 }
 
-/* Drops them; the entry was in a table of d. The last type reference and the last reference go the slow way.
- */
-static inline __attribute__((always_inline)) void put_leaf(struct domain *d, uint64_t entry)
+/* Drops them. The last type reference and the last reference go the slow way. */
+static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
 {
     uint64_t m = entry_mfn(entry).v, w;
     struct frame *f;
@@ -124,7 +123,7 @@ static inline __attribute__((always_inline)) void put_leaf(struct domain *d, uin
             if (likely(frame_cas(f, &w, w - leaf_refs(entry))))
                 return;
     }
-    put_leaf_slow(d, entry);
+    put_leaf_slow(entry);
 }
 
 /*

@@ -35,7 +35,7 @@ int paging_init_vcpu_root(struct vcpu *v, mfn_t l4) __must_check;
 /*
  * Grant mappings, for domain/grant*.c (mm implements them). `entry` is the L1 entry as the guest would write
  * it (frame, P A D NX, RW unless read-only, US for GNTMAP_application_map, the guest's available bits); mm
- * adjusts it like any other and marks it as a grant's. addr: the virtual address to map at in v's kernel
+ * adjusts it like any other. addr: the virtual address to map at in v's kernel
  * tables, or with by_pte the machine address of the L1 entry. All give 0 or a negative GNTST_*
  * (GNTST_general_error: no L1 table there, not v's domain's, misaligned, not validated, or the entry is not
  * what `entry` says: compare frame, P and RW, XSA-234). They flush nothing; the caller does, before it
@@ -44,8 +44,8 @@ int paging_init_vcpu_root(struct vcpu *v, mfn_t l4) __must_check;
  * References: the caller of paging_map_grant holds one to the frame against its owner (get_frame_type
  * FT_WRITABLE for a writable mapping, else get_frame), and on success the L1 entry has it. What was mapped
  * there before is put like at any change. Unmap and replace hand the entry's reference back to the caller,
- * who puts it after the flush. A grant entry that is destroyed in another way is put by mm like any other
- * entry; its grant then stays in use until the domain ends, as with Xen's release builds.
+ * who puts it after the flush. A grant entry that is overwritten in another way is put by mm like any other:
+ * its grant stays counted until the guest maps the frame there again and unmaps it, or ends (as stock Xen).
  */
 int paging_map_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte) __must_check;
 int paging_unmap_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte) __must_check;

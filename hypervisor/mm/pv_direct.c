@@ -70,7 +70,7 @@ static inline __attribute__((always_inline)) int update_leaf(struct domain *d, s
     }
     table_unlock(f);
     if (drop & PTE_P)
-        put_leaf(d, drop);
+        put_leaf(drop);
     return likely(stored) ? 0 : rc ? rc : -EAGAIN;
 }
 
