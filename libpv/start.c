@@ -11,12 +11,14 @@
 #include "libpv/memory.h"
 #include "libpv/shutdown.h"
 #include "libpv/string.h"
+#include "libpv/time.h"
 #include "libpv/traps.h"
 
 /* In .data, because head.S writes them before anything clears or maps. */
 struct start_info *pv_start_info __attribute__((section(".data")));
 unsigned long pv_boot_rsp __attribute__((section(".data")));
 
+uint64_t pv_boot_tsc;
 uint8_t pv_boot_upcall_mask;
 unsigned long pv_boot_port_masks;
 
@@ -33,6 +35,7 @@ void pv_start(void)
 {
     struct start_info *si = pv_start_info;
 
+    pv_boot_tsc = pv_rdtsc();
     if (HYPERVISOR_update_va_mapping((unsigned long)&pv_shared_page, si->shared_info | PTE_KERNEL,
                                      UVMF_INVLPG))
         pv_crash();

@@ -27,6 +27,9 @@ extern struct shared_info pv_shared_info;
 /* RSP at the entry: the end of the bootstrap stack page, where the pages begin that nothing uses. */
 extern unsigned long pv_boot_rsp;
 
+/* The TSC at the guest's first instructions. */
+extern uint64_t pv_boot_tsc;
+
 /* The registers at the entry, as head.S pushed them onto the boot stack (the lowest first); they lie below
  * pv_boot_rsp until a kernel reuses that page. Only a test of the start of day wants them. */
 struct pv_boot_regs {

@@ -72,7 +72,7 @@ static uint64_t nops(uint64_t arg)
 
 void main(struct start_info *si)
 {
-    uint64_t at_start = pv_rdtsc();
+    uint64_t at_start = pv_boot_tsc;
     struct parador_machine_info machine;
 
     (void)si;
