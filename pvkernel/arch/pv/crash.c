@@ -8,9 +8,11 @@
 #include "libpv/memory.h"
 #include "libpv/traps.h"
 #include "libpv/event.h"
+#include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/page.h"
 #include "pvkernel/core/shell.h"
+#include "pvkernel/core/thread.h"
 
 int cmd_crash(int argc, char **argv);
 
@@ -83,7 +85,10 @@ static int wrong_selectors(void)
 /* User mode with a kernel stack that isn't there: the first bounce has nowhere to go. */
 static int no_stack(void)
 {
+    struct arch_aspace *as = arch_aspace_make();
     pv_events_off();
+    if (as)
+        arch_aspace_switch(as);
     HYPERVISOR_stack_switch(PV_SS, 0x1000);
     struct pv_regs r = { .rip = 0x400000, .cs = PV_CS, .ss = PV_SS, .rflags = PV_RFLAGS_IF, .rsp = 0x500000 };
     pv_resume(&r);
@@ -95,13 +100,20 @@ static int privileged(void)
     return 1;
 }
 
-static int endless_loop(void)
+static void loop(void *unused)
 {
+    (void)unused;
+    thread_sleep_ns(300000000); /* so that a script hears of the command's end */
     pv_events_off();
-    kprintf("looping with events off; the other domains go on\n");
     for (;;)
         __asm__ volatile("");
-    return 1;
+}
+
+static int endless_loop(void)
+{
+    kprintf("from now on this domain loops with events off; the others go on (in domain 0: destroy %u)\n",
+            pv_domain_number());
+    return thread_start("loop", loop, NULL) ? 0 : 1;
 }
 
 static int overflow_deep(unsigned long n)
@@ -134,7 +146,7 @@ static const struct {
     { "foreign", "maps a frame that isn't its own", map_hypervisor, true },
     { "iret", "returns to a code selector that doesn't exist", bad_iret, false },
     { "selectors", "loads a selector of the hypervisor", wrong_selectors, false },
-    { "stack", "goes to user mode without a kernel stack", no_stack, false },
+    { "stack", "goes to user mode without a kernel stack", no_stack, true },
     { "overflow", "recurses until the stack is used up", stack_overflow, false },
     { "halt", "executes a privileged instruction", privileged, false },
     { "loop", "loops for ever with events off", endless_loop, true },
