@@ -140,6 +140,9 @@ void vcpu_free(struct vcpu *v);
 /* VCPUOP_register_vcpu_info: from now on in frame m, at offset (checked by the caller). */
 int vcpu_place_info(struct vcpu *v, mfn_t m, uint32_t offset) __must_check;
 void vcpu_drop_info(struct vcpu *v);
+/* VCPUOP_initialise: v, which is down and has no state yet, gets it all. 0, -EINVAL, or -ERESTART: call
+ * again. The domain's lock is held. */
+int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c) __must_check;
 /* The periodic timer, ns; 0 stops it. Call it again when VIRQ_TIMER was bound. */
 void vcpu_set_period(struct vcpu *v, uint64_t period_ns);
 

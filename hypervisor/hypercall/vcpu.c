@@ -9,8 +9,34 @@
 #include "x86/copy.h"
 #include "x86/percpu.h"
 
-#define PERIOD_MIN 1000000ULL                   /* ns */
-#define PERIOD_MAX (10ULL * 24 * 3600000000000) /* ns, 10 days */
+#define CONTEXT_ORDER 1                            /* pages, as a power of two, for a vcpu_guest_context */
+#define PERIOD_MIN    1000000ULL                   /* ns */
+#define PERIOD_MAX    (10ULL * 24 * 3600000000000) /* ns, 10 days */
+
+static long op_initialise(struct vcpu *v, uint64_t guest)
+{
+    struct vcpu_guest_context *c = pages_alloc(CONTEXT_ORDER);
+    struct domain *d = v->domain;
+    long rc;
+
+    _Static_assert(sizeof(*c) <= PAGE_SIZE << CONTEXT_ORDER, "it fits");
+    if (!c)
+        return refuse(-ENOMEM, R_VCPU_CONTEXT, v->id, 0);
+    if (copy_from_guest(c, guest, sizeof(*c))) {
+        rc = refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    } else {
+        lock_take(&d->lock);
+        rc = v->initialised ? refuse(-EEXIST, R_VCPU_RUNS, v->id, 0) : vcpu_set_context(v, c);
+        lock_drop(&d->lock);
+    }
+    pages_free(c, CONTEXT_ORDER);
+    if (rc == -ERESTART) {
+        uint64_t args[3] = { VCPUOP_initialise, v->id, guest };
+
+        return hypercall_restart(__HYPERVISOR_vcpu_op, 3, args);
+    }
+    return rc;
+}
 
 static long op_up(struct vcpu *v, uint64_t guest)
 {
@@ -105,7 +131,8 @@ static long op_set_singleshot(struct vcpu *v, uint64_t guest)
         return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
     if (copy_from_guest(&op, guest, sizeof(op)))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    /* VCPU_SSHOTTMR_future is ignored, as the ABI allows and Xen does: a moment that has passed fires at once. */
+    /* VCPU_SSHOTTMR_future is ignored, as the ABI allows and Xen does: a moment that has passed fires at
+     * once. */
     timer_set(&v->singleshot, op.timeout_abs_ns);
     return 0;
 }
@@ -158,6 +185,7 @@ static long op_get_physid(struct vcpu *v, uint64_t guest)
 }
 
 static long (*const ops[])(struct vcpu *v, uint64_t guest) = {
+    [VCPUOP_initialise] = op_initialise,
     [VCPUOP_up] = op_up,
     [VCPUOP_down] = op_down,
     [VCPUOP_is_up] = op_is_up,
