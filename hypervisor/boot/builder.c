@@ -56,7 +56,15 @@ static void refuse_domain(const struct build *b, struct demand *demand)
     }
 }
 
-/* The demand of modules [first, end of table). */
+/* What mem= asks for, in frames. More than there is at all is nobody's loss: it will be refused. */
+static uint64_t named_frames(const struct module_options *o)
+{
+    uint64_t frames = o->mem >> PAGE_SHIFT;
+
+    return frames > frames_total() ? 0 : frames;
+}
+
+/* What all modules ask for. */
 static void count_demand(const struct boot_info *bi, struct demand *demand)
 {
     struct module_options o;
@@ -65,7 +73,7 @@ static void count_demand(const struct boot_info *bi, struct demand *demand)
     for (unsigned int i = 0; i < bi->nr_modules; i++) {
         if (!cmdline_parse_module(bi->modules[i].cmdline, &o, why, sizeof(why)) || o.ramdisk)
             continue;
-        demand->named += o.mem >> PAGE_SHIFT;
+        demand->named += named_frames(&o);
         demand->unnamed += !o.mem;
     }
 }
@@ -110,7 +118,7 @@ static void lay_out(struct build *b, struct demand *demand)
 
     b->nr_pages = named ? b->options.mem >> PAGE_SHIFT : share(demand);
     if (named)
-        demand->named -= b->nr_pages;
+        demand->named -= named_frames(&b->options);
     else
         demand->unnamed--;
     b->trouble = elf_parse(b->kernel, b->kernel_size, &b->image);

@@ -74,7 +74,7 @@ static uint64_t module_bytes(const struct boot_info *bi)
 void screen_begin(const struct boot_info *bi)
 {
     if (is_page()) {
-        say("\n %-*s%s\n", COLUMN, "PARADOR  a small hypervisor that speaks Xen's paravirtual ABI",
+        say(" %-*s%s\n", COLUMN, "PARADOR  a small hypervisor that speaks Xen's paravirtual ABI",
             "done by hypervisor/...");
         rule();
     }
