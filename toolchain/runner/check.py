@@ -44,8 +44,14 @@ def flags(axes, name):
     return shlex.split(run(["make", "-s", *given, f"print-{name}"]).stdout)
 
 
+def all_flags(axes):
+    return {name: flags(axes, name) for name in ("HVFLAGS", "PVFLAGS", "HOSTFLAGS", "USERFLAGS")}
+
+
 def flags_for(path, table):
     """The flags that a file is compiled with."""
+    if path.startswith("pvkernel/user/"):
+        return table["USERFLAGS"]
     if path.startswith("hypervisor/"):
         return table["HVFLAGS"] + ["-DDEBUG"]
     return table["HOSTFLAGS"] if path.startswith(("tests/host/", "tests/fuzz/")) else table["PVFLAGS"]
@@ -66,7 +72,7 @@ def check_format(axes):
 
 def check_headers(axes):
     """Every header compiles by itself."""
-    table = {name: flags(axes, name) for name in ("HVFLAGS", "PVFLAGS", "HOSTFLAGS")}
+    table = all_flags(axes)
     compiler = axes.text("CC", "gcc")
 
     def alone(path):
@@ -77,18 +83,24 @@ def check_headers(axes):
     yield from each(alone, [p for p in files(".h") if not p.startswith("toolchain/")])
 
 
-def check_lint(axes):
-    """clang-tidy finds nothing (its checks: .clang-tidy)."""
+def check_lint(axes, analyzer=False):
+    """clang-tidy finds nothing (its checks: .clang-tidy; the analyzer's are TEST=analyze)."""
     tool("clang-tidy")
-    table = {name: flags(axes, name) for name in ("HVFLAGS", "PVFLAGS", "HOSTFLAGS")}
+    table = all_flags(axes)
+    checks = "-*,clang-analyzer-core.*,clang-analyzer-unix.*,clang-analyzer-deadcode.*" if analyzer else "-clang-analyzer-*"
     drop = ("-MMD", "-MP", "-fcf-protection=none")
 
     def tidy(path):
         options = [f for f in flags_for(path, table) if f not in drop and not f.startswith("-fsanitize")]
-        done = run(["clang-tidy", "--quiet", path, "--", *options])
+        done = run(["clang-tidy", "--quiet", f"--checks={checks}", path, "--", *options])
         return sorted(set(re.findall(r"^\S+?:\d+:\d+: (?:warning|error): .*$", done.stdout.replace(os.getcwd() + "/", ""), re.MULTILINE)))
 
     yield from each(tidy, [p for p in files(".c") if not p.startswith(("toolchain/", "tests/host/"))])
+
+
+def check_analyze(axes):
+    """clang's analyzer finds nothing. It takes many minutes, so it runs only by TEST=analyze."""
+    yield from check_lint(axes, analyzer=True)
 
 
 def check_reading(axes):
@@ -183,7 +195,8 @@ def check_sources(axes):
 
 
 CHECKS = {"format": check_format, "sources": check_sources, "size": check_size, "reading": check_reading, "documents": check_documents,
-          "rules": check_rules, "headers": check_headers, "multiboot": check_multiboot, "model": check_model, "lint": check_lint}
+          "rules": check_rules, "headers": check_headers, "multiboot": check_multiboot, "model": check_model, "lint": check_lint, "analyze": check_analyze}
+ONLY_BY_NAME = ("analyze",)
 
 
 def main(axes):
@@ -197,13 +210,15 @@ def main(axes):
         raise Trouble(f"TEST={unknown[0]}: one of {', '.join(CHECKS)} expected")
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
     for name, check in CHECKS.items():
-        if axes.tests and name not in axes.tests:
+        if name not in axes.tests if axes.tests else name in ONLY_BY_NAME:
             continue
         try:
             complaints = list(check(axes))
             word, detail = ("FAIL" if complaints else "ok"), f"{len(complaints)} complaints" if complaints else check.__doc__.strip()
         except Skip as reason:
             complaints, word, detail = [], "skip", str(reason)
+        except Trouble as trouble:
+            complaints, word, detail = [], "FAIL", str(trouble)
         counts[word] += 1
         print(f"{word:5} {name}: {detail}", flush=True)
         for line in complaints[:40]:
