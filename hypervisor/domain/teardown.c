@@ -54,6 +54,8 @@ void domain_destroy(struct domain *d)
         return;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         vcpu_pause(d->vcpu[i], PAUSE_SHUTDOWN);
+    if (!d->shut_down) /* ended from outside: domain 0 has not heard of it, and must let go of what it maps */
+        tell_domain0();
     cpu_set_work(this_cpu(), WORK_SCHEDULE);
 }
 
