@@ -108,7 +108,7 @@ def check_reading(axes):
     if not os.path.exists("docs/READING.md"):
         raise Skip("docs/READING.md is not there")
     with open("docs/READING.md", encoding="utf-8") as f:
-        named = re.findall(r"`(?:hypervisor/)?([a-z0-9_]+/[a-z0-9_]+\.(?:c|h|S|lds))`", f.read())
+        named = re.findall(r"`hypervisor/([a-z0-9_/]+\.(?:c|h|S|lds))`", f.read())
     there = [p[len("hypervisor/"):] for p in files(".c", ".h", ".S", ".lds", folders=("hypervisor",))]
     folders = {p.split("/")[0] for p in there}
     for path in there:
