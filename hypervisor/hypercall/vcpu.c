@@ -7,7 +7,7 @@
 #include <xen/vcpu.h>
 #include "hypercall/hypercall.h"
 #include "x86/copy.h"
-#include "x86/percpu.h"
+#include "x86/cpu.h"
 
 #define CONTEXT_ORDER 1                            /* pages, as a power of two, for a vcpu_guest_context */
 #define PERIOD_MIN    1000000ULL                   /* ns */
@@ -169,6 +169,7 @@ static long op_send_nmi(struct vcpu *v, uint64_t guest)
         return refuse(-EINVAL, R_NOT_NULL, guest, 0);
     WRITE_ONCE(v->nmi_pending, true);
     vcpu_wake(v);
+    cpu_set_work(this_cpu(), WORK_SCHEDULE); /* the slow way out, where it is delivered */
     return 0;
 }
 

@@ -2,10 +2,12 @@
  *
  * What is done on the slow way out to a guest, and in the idle loop: what interrupts left in cpu->work.
  */
+#include "domain/bounce.h"
 #include "domain/console.h"
 #include "domain/domain.h"
 #include "lib/lock.h"
 #include "x86/cpu.h"
+#include "x86/trap.h"
 
 void cpu_exit_work(void); /* entry.S */
 
@@ -25,6 +27,15 @@ void cpu_serve_work(void)
         console_input();
 }
 
+/* VCPUOP_send_nmi: waits until the guest has a handler (CALLBACKTYPE_nmi). */
+static void deliver_nmi(struct vcpu *v)
+{
+    if (likely(!v->nmi_pending) || !v->arch.traps[VEC_NMI].address)
+        return;
+    v->nmi_pending = false;
+    bounce_exception(v, VEC_NMI, NO_ERROR_CODE);
+}
+
 void cpu_exit_work(void)
 {
     struct vcpu *v = current;
@@ -34,6 +45,7 @@ void cpu_exit_work(void)
         vcpu_update_areas(v);
     if (take(this_cpu(), WORK_SCHEDULE))
         schedule();
+    deliver_nmi(current);
 }
 
 void cpu_relax(void)
