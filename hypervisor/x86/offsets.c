@@ -7,7 +7,7 @@
 #include "x86/percpu.h"
 #include "x86/trap.h"
 
-#define DEFINE(name, val)  __asm__ volatile("@offset " #name " %0" : : "i"((uint64_t)(val)))
+#define DEFINE(name, val)  __asm__ volatile(".ascii \"@offset " #name " %0\"" : : "i"((uint64_t)(val)))
 #define VCPU(name, member) DEFINE(VCPU_##name, offsetof(struct vcpu, member))
 #define CPU(name, member)  DEFINE(CPU_##name, offsetof(struct cpu, member))
 #define REGS(name, member) DEFINE(REGS_##name, offsetof(struct cpu_user_regs, member))
