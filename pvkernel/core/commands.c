@@ -7,6 +7,7 @@
 #include "pvkernel/core/block.h"
 #include "pvkernel/core/console.h"
 #include "pvkernel/core/errno.h"
+#include "pvkernel/core/jobs.h"
 #include "pvkernel/core/kalloc.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/page.h"
@@ -28,7 +29,8 @@ static int cmd_help(int argc, char **argv)
     help_table(core_commands);
     help_table(disk_commands);
     help_table(arch_commands);
-    kprintf("Keys: Tab completes, arrows edit and recall, Ctrl-C ends a program. 'a; b' runs a, then b.\n");
+    kprintf("Keys: Tab completes, arrows edit and recall, Ctrl-C ends a program. 'a; b' runs a, then b; 'a "
+            "&' beside.\n");
     return 0;
 }
 
@@ -140,6 +142,17 @@ static bool find_program(const char *name, struct file *f)
     return false;
 }
 
+static int wait_for(void *pid)
+{
+    return process_wait((int)(uintptr_t)pid);
+}
+
+static int cmd_wait(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return jobs_wait();
+}
+
 static int cmd_run(int argc, char **argv)
 {
     struct file f;
@@ -157,8 +170,9 @@ static int cmd_run(int argc, char **argv)
         return 126;
     }
     if (background) {
-        process_detach(pid);
         kprintf("[%d]\n", pid);
+        if (job_start(argv[1], wait_for, (void *)(uintptr_t)pid))
+            process_detach(pid);
         return 0;
     }
     process_set_foreground(pid);
@@ -220,6 +234,7 @@ const struct command core_commands[] = {
     { "ls", "", "files of the ramdisk", cmd_ls },
     { "cat", "FILE|DEVICE...", "prints files of the ramdisk, or devices", cmd_cat },
     { "run", "PROGRAM [ARGS] [&]", "runs a program of the ramdisk in user mode", cmd_run },
+    { "wait", "", "waits for all that runs with &; its status", cmd_wait },
     { "kill", "PID", "ends a program", cmd_kill },
     { "uptime", "", "time since boot, and of day", cmd_uptime },
     { "sleep", "SECONDS", "waits", cmd_sleep },

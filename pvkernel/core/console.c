@@ -16,6 +16,7 @@
 static struct {
     char keys[256];
     unsigned head, tail;
+    bool interrupted;
     struct waitq readers;
 } input = { .readers = { LIST_INIT(input.readers.waiters) } };
 
@@ -23,6 +24,8 @@ void core_console_key(char c)
 {
     if (c == CTRL('C') && process_interrupt())
         return;
+    if (c == CTRL('C'))
+        input.interrupted = true;
     if (input.head - input.tail < sizeof(input.keys)) /* else it is lost */
         input.keys[input.head++ % sizeof(input.keys)] = c;
     wake_one(&input.readers);
@@ -49,6 +52,14 @@ static int getkey_until(uint64_t until)
         key = (unsigned char)input.keys[input.tail++ % sizeof(input.keys)];
     arch_irq_restore(on);
     return key;
+}
+
+bool console_interrupted(void)
+{
+    bool on = arch_irq_save(), was = input.interrupted;
+    input.interrupted = false;
+    arch_irq_restore(on);
+    return was;
 }
 
 int console_getkey(void)

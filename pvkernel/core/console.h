@@ -5,6 +5,7 @@
 #ifndef PVKERNEL_CORE_CONSOLE_H
 #define PVKERNEL_CORE_CONSOLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,8 @@ void console_write(const char *text, size_t n);
 int console_getkey(void);
 /* As above, at most `ns`; -1 when none came. */
 int console_getkey_for(uint64_t ns);
+/* Was Ctrl-C typed, with no program to take it, since the last call? */
+bool console_interrupted(void);
 /* A line typed by the user, with its newline and plain editing (backspace, Ctrl-U): its length, at most n.
  * Ctrl-D on an empty line: 0. Or -KE_INTR. */
 long console_read_line(char *line, size_t n);

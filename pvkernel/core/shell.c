@@ -7,6 +7,8 @@
 #include "pvkernel/core/archive.h"
 #include "pvkernel/core/block.h"
 #include "pvkernel/core/console.h"
+#include "pvkernel/core/jobs.h"
+#include "pvkernel/core/kalloc.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/lineedit.h"
 #include "pvkernel/core/script.h"
@@ -70,10 +72,39 @@ static int split(char *line, char **words)
     }
 }
 
+static int run_copy(void *copy)
+{
+    int status = shell_run(copy);
+    kfree(copy);
+    return status;
+}
+
+/* "COMMAND &", if it is one: starts it as a job. */
+static bool run_background(const char *command, int *status)
+{
+    size_t n = str_len(command);
+    while (n && command[n - 1] == ' ')
+        n--;
+    if (n == 0 || command[n - 1] != '&')
+        return false;
+    char *copy = kalloc(n);
+    if (copy)
+        memcpy(copy, command, n - 1), copy[n - 1] = 0;
+    *status = !copy || job_start("job", run_copy, copy);
+    if (*status) {
+        kfree(copy);
+        kprintf("%s: no memory\n", command);
+    }
+    return true;
+}
+
 static int run_one(char *command)
 {
     char *words[SHELL_WORDS + 1] = { NULL };
-    int n = split(command, words);
+    int n, status;
+    if (!str_starts(command, "run ") && run_background(command, &status))
+        return status;
+    n = split(command, words);
     if (n < 0) {
         kprintf("%s: too many words, or a quote is not closed\n", command);
         return 2;

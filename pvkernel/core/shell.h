@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The shell: commands are rows of tables, core's own and the port's. A command gets its words as main does
- * and returns a status, 0 for success, which scripts use.
+ * and returns a status, 0 for success, which scripts use. A command that ends in & runs beside the shell
+ * (jobs.h).
  */
 #ifndef PVKERNEL_CORE_SHELL_H
 #define PVKERNEL_CORE_SHELL_H

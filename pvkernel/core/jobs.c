@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A count of running jobs and the first bad status: all that `wait` needs.
+ */
+#include "pvkernel/core/jobs.h"
+#include "pvkernel/core/console.h"
+#include "pvkernel/core/errno.h"
+#include "pvkernel/core/kalloc.h"
+#include "pvkernel/core/process.h"
+#include "pvkernel/core/thread.h"
+
+#define LOOK_NS 50000000ull /* how soon Ctrl-C is seen */
+
+struct job {
+    int (*run)(void *arg);
+    void *arg;
+};
+
+/* Guarded by interrupts off. */
+static struct {
+    unsigned running;
+    int status;
+    struct waitq ended;
+} jobs = { .ended = { LIST_INIT(jobs.ended.waiters) } };
+
+static void job_main(void *arg)
+{
+    struct job job = *(struct job *)arg;
+    kfree(arg);
+    int status = job.run(job.arg);
+    arch_irq_save();
+    jobs.running--;
+    if (!jobs.status)
+        jobs.status = status;
+    wake_all(&jobs.ended);
+    thread_exit();
+}
+
+int job_start(const char *name, int (*run)(void *arg), void *arg)
+{
+    struct job *job = kalloc(sizeof(*job));
+    if (!job)
+        return -KE_NOMEM;
+    *job = (struct job){ run, arg };
+    bool on = arch_irq_save();
+    struct thread *t = thread_start(name, job_main, job);
+    if (t)
+        jobs.running++;
+    arch_irq_restore(on);
+    if (!t)
+        kfree(job);
+    return t ? 0 : -KE_NOMEM;
+}
+
+int jobs_wait(void)
+{
+    int status;
+    console_interrupted();
+    bool on = arch_irq_save();
+    while (jobs.running && !console_interrupted())
+        wait_until(&jobs.ended, "jobs", arch_time_ns() + LOOK_NS);
+    status = jobs.running ? STATUS_INTERRUPT : jobs.status;
+    jobs.status = 0;
+    arch_irq_restore(on);
+    return status;
+}
