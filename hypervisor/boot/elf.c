@@ -46,6 +46,7 @@ struct elf_note {
 #define PT_NOTE     4
 #define SHT_SYMTAB  2
 #define SHT_NOTE    7
+#define SHF_EXEC    4
 #define MAX_HEADERS 4096 /* of either kind; more is no kernel */
 
 /* What the notes said, before it is put together. */
@@ -199,6 +200,15 @@ static void symbol_table(struct elf_image *e, const struct elf_header *h, const 
     e->strtab_size = strings.size;
 }
 
+static void code_section(struct elf_image *e, const struct elf_section *s)
+{
+    if (!(s->flags & SHF_EXEC) || !s->size || s->addr + s->size < s->addr)
+        return;
+    if (!e->code_end || s->addr < e->code_start)
+        e->code_start = s->addr;
+    e->code_end = MAX(e->code_end, s->addr + s->size);
+}
+
 /* Sections are optional: a table that is damaged is as good as none. */
 static void read_sections(struct elf_image *e, const struct elf_header *h, struct notes *n)
 {
@@ -213,6 +223,7 @@ static void read_sections(struct elf_image *e, const struct elf_header *h, struc
             read_notes(e, n, s.offset, s.size);
         else if (s.type == SHT_SYMTAB)
             symbol_table(e, h, &s);
+        code_section(e, &s);
     }
     for (unsigned int i = 0; i < h->shnum && !n->found; i++)
         if (read_part(e, h->shoff + i * sizeof(s), &s, sizeof(s)) &&

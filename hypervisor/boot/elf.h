@@ -29,6 +29,7 @@ struct elf_image {
     bool unmapped_ramdisk;        /* MOD_START_PFN: mod_start is a pfn, the ramdisk needs no mapping */
     uint64_t symtab, symtab_size; /* offset in the file and bytes; size 0: none */
     uint64_t strtab, strtab_size;
+    uint64_t code_start, code_end; /* of its sections with instructions; 0: not known */
     char guest_os[16];
 };
 

@@ -19,9 +19,10 @@ struct elf_symbol {
     uint64_t value, size;
 };
 
-#define STT_NOTYPE 0
-#define STT_FUNC   2
-#define NAME_MAX   48
+#define SHN_LORESERVE 0xff00 /* absolute values and other special ones */
+#define STT_NOTYPE    0
+#define STT_FUNC      2
+#define NAME_MAX      48
 
 static struct symbols kept[DOMID_MAX_BOOT]; /* by domid; filled at boot, constant after that */
 
@@ -29,9 +30,13 @@ const struct symbols *symbols_keep(uint16_t domid, const struct elf_image *image
 {
     if (domid >= DOMID_MAX_BOOT || !image->symtab_size)
         return NULL;
-    kept[domid] =
-        (struct symbols){ image->file + image->symtab, image->symtab_size / sizeof(struct elf_symbol),
-                          (const char *)image->file + image->strtab, image->strtab_size };
+    kept[domid] = (struct symbols){ .table = image->file + image->symtab,
+                                    .count = image->symtab_size / sizeof(struct elf_symbol),
+                                    .strings = (const char *)image->file + image->strtab,
+                                    .strings_size = image->strtab_size,
+                                    .code_start = image->code_start,
+                                    .code_end = image->code_end,
+                                    .hypercall_page = image->hypercall_page };
     return &kept[domid];
 }
 
@@ -40,7 +45,7 @@ static bool is_code(const struct elf_symbol *sym)
 {
     unsigned int type = sym->info & 15;
 
-    return sym->section && (type == STT_FUNC || type == STT_NOTYPE);
+    return sym->section && sym->section < SHN_LORESERVE && (type == STT_FUNC || type == STT_NOTYPE);
 }
 
 static size_t copy_name(const struct symbols *s, uint32_t at, char *name)
@@ -56,13 +61,20 @@ static size_t copy_name(const struct symbols *s, uint32_t at, char *name)
     return n;
 }
 
+bool symbols_hypercall_page(const struct symbols *s, uint64_t addr)
+{
+    return s && s->hypercall_page != ELF_UNSET && addr - s->hypercall_page < PAGE_SIZE;
+}
+
 void symbols_name(const struct symbols *s, uint64_t addr, char *buf, size_t size)
 {
     struct elf_symbol sym, best = { 0 };
     char name[NAME_MAX + 1];
 
     buf[0] = '\0';
-    for (uint64_t i = 0; s && i < s->count; i++) {
+    if (!s || addr < s->code_start || addr >= s->code_end)
+        return;
+    for (uint64_t i = 0; i < s->count; i++) {
         memcpy(&sym, (const char *)s->table + i * sizeof(sym), sizeof(sym));
         if (is_code(&sym) && sym.value <= addr && sym.value > best.value)
             best = sym;

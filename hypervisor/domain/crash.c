@@ -77,9 +77,12 @@ static void report_hypercalls(const struct vcpu *v)
         const struct history *h = &v->history[i % HISTORY];
         const char *call = h->nr < NR_HYPERCALLS ? hypercall_table[h->nr].name : NULL;
 
-        symbols_name(v->domain->symbols, h->rip, name, sizeof(name));
-        say("    %s(%#llx, %#llx) at %llx %s\n", call ? call : "(no such hypercall)", (ull)h->a1, (ull)h->a2,
-            (ull)h->rip, name);
+        say("    %s(%#llx, %#llx)", call ? call : "(no such hypercall)", (ull)h->a1, (ull)h->a2);
+        if (!symbols_hypercall_page(v->domain->symbols, h->rip)) {
+            symbols_name(v->domain->symbols, h->rip, name, sizeof(name));
+            say(" at %llx %s", (ull)h->rip, name);
+        }
+        say("\n");
     }
 }
 
