@@ -28,10 +28,10 @@
 
 /* What all modules together ask for; counted down while domains are built. */
 struct demand {
-    uint64_t built, frames; /* domains, and their memory */
-    uint64_t named;         /* frames, by mem= */
-    uint64_t unnamed;       /* domains without mem= */
-    bool short_line;        /* the line about the first domain that doesn't fit was printed */
+    uint64_t built, frames, cost; /* domains, their memory, and with Parador's structures for them */
+    uint64_t named;               /* frames, by mem= */
+    uint64_t unnamed;             /* domains without mem= */
+    bool short_line;              /* the line about the first domain that doesn't fit was printed */
 };
 
 static uint64_t to_mb(uint64_t frames)
@@ -241,12 +241,15 @@ static unsigned int build_one(const struct boot_info *bi, unsigned int i, struct
         create(b);
     if (b->p2m_mfns)
         pages_free(b->p2m_mfns, b->p2m_mfns_order);
+    if (b->d) {
+        demand->cost += before - frames_free();
+        b->d->heap_pages = (uint32_t)(before - frames_free() - b->d->tot_pages - b->d->shared_pages);
+    }
     if (b->trouble) {
         refuse_domain(b, demand);
         if (b->d)
             domain_destroy(b->d);
     } else {
-        b->d->frames_cost = before - frames_free();
         demand->built++;
         demand->frames += b->nr_pages;
         tell(b);
@@ -269,8 +272,8 @@ static void start_all(const struct demand *demand)
     console_focus(0);
     console_focus(1); /* where there is one: the newcomer's shell is in a domain without privileges */
     screen_end();
+    frames_without_domains = frames_free() + demand->cost;
     for (unsigned int i = 0; (d = get_domain_by_index(i)); i++) {
-        d->frames_before = frames_free() + d->frames_cost;
         if (!d->dying)
             domain_unpause(d);
         put_domain(d);

@@ -128,7 +128,6 @@ static int __must_check create_parts(struct domain *d, unsigned int nr_vcpus)
 
 struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_vcpus, uint64_t max_pages)
 {
-    uint64_t before = frames_free();
     struct domain *d;
 
     if (domid >= DOMID_MAX_BOOT || nr_vcpus < 1 || nr_vcpus > MAX_VCPUS_PER_DOMAIN)
@@ -143,7 +142,6 @@ struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_v
     lock_init(&d->page_lock, LOCK_PAGE_LIST);
     d->refs = 1;
     d->max_pages = max_pages;
-    d->frames_before = before;
     d->paging = &pv_direct;
     if (create_parts(d, nr_vcpus) || !list_insert(d)) {
         domain_free(d);

@@ -91,10 +91,9 @@ struct domain {
 
     uint64_t store_mfn, console_mfn; /* as built; constant */
     uint32_t store_port, console_port;
-    uint64_t frames_before; /* free frames as if it had never been built, for the report at its end; and
-                               what its building took */
-    uint64_t frames_cost;
-    char line[256]; /* console: the unfinished line; LOCK_CONSOLE */
+    uint32_t heap_pages; /* of Parador's heap, for this domain's structures: who grows one counts it (for the
+                            report at the end); atomic */
+    char line[256];      /* console: the unfinished line; LOCK_CONSOLE */
     uint32_t line_len;
     const struct symbols *symbols; /* of the kernel, for reports; may be NULL (boot/symbols.h) */
 };
@@ -102,6 +101,10 @@ struct domain {
 enum dying { ALIVE, DYING, DEAD };
 
 #define DOMID_MAX_BOOT 256 /* domids are below */
+
+/* Free frames if there were no domains: what the report at a domain's end is measured by. Constant after
+ * boot. */
+extern uint64_t frames_without_domains;
 
 extern struct domain *domain0; /* set once at boot; NULL again when it is gone */
 extern struct domain idle_domain;

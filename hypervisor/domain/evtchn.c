@@ -35,6 +35,7 @@ static int __must_check grow_locked(struct domain *d)
     if (!bucket)
         return -ENOMEM;
     e->buckets[e->nr_ports / EVTCHN_BUCKET] = bucket;
+    __atomic_add_fetch(&d->heap_pages, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&e->nr_ports, e->nr_ports + EVTCHN_BUCKET, __ATOMIC_RELEASE);
     return 0;
 }

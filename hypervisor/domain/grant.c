@@ -37,6 +37,7 @@ static int __must_check grow_locked(struct domain *d)
     t->shared[t->nr_frames] = shared;
     t->active[t->nr_frames] = active;
     t->nr_frames++;
+    __atomic_add_fetch(&d->heap_pages, 1u << ACTIVE_PAGE_ORDER, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -215,8 +216,9 @@ void grant_unpin(struct domain *r, uint32_t ref, uint32_t pin)
 }
 
 /* A page of handles more, all free. */
-static int __must_check more_handles_locked(struct grant_table *t)
+static int __must_check more_handles_locked(struct domain *d)
 {
+    struct grant_table *t = d->grant;
     struct maptrack *page;
     uint32_t first = t->nr_handles;
 
@@ -230,6 +232,7 @@ static int __must_check more_handles_locked(struct grant_table *t)
     t->maptrack[first / MAPTRACK_PER_PAGE] = page;
     t->free_handle = first;
     t->nr_handles += MAPTRACK_PER_PAGE;
+    __atomic_add_fetch(&d->heap_pages, 1, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -239,7 +242,7 @@ uint32_t grant_handle_alloc(struct domain *d)
     uint32_t handle = NO_HANDLE;
 
     lock_take(&t->lock);
-    if (likely(t->free_handle != NO_HANDLE) || !more_handles_locked(t)) {
+    if (likely(t->free_handle != NO_HANDLE) || !more_handles_locked(d)) {
         handle = t->free_handle;
         t->free_handle = grant_handle(t, handle)->ref;
         t->nr_mapped++;

@@ -22,6 +22,8 @@
 
 static void tick(void *arg);
 
+uint64_t frames_without_domains;
+
 static struct {
     struct lock lock; /* LOCK_DOMAIN_LIST: the next two */
     uint32_t ending;  /* domains on their way; read without the lock */
@@ -96,30 +98,32 @@ static const char *end_text(const struct domain *d)
     return d->shutdown_reason < ARRAY_SIZE(reasons) ? reasons[d->shutdown_reason] : "unknown reason";
 }
 
-static void report(const char *name, const char *why, uint64_t before)
+/* Frames that all domains of the list hold now, their own and those of Parador's that serve them. */
+static uint64_t frames_of_domains(void)
 {
-    say("parador: %s ended (%s): free frames %lu before it was built, %lu now\n", name, why, before,
-        frames_free());
+    uint64_t sum = 0;
+    struct domain *d;
+
+    for (unsigned int i = 0; (d = get_domain_by_index(i)); i++) {
+        sum += d->tot_pages + d->shared_pages + d->heap_pages;
+        put_domain(d);
+    }
+    return sum;
+}
+
+/* The two counts are equal, or something was left behind. */
+static void report(const char *name, const char *why)
+{
+    say("parador: %s ended (%s): free frames: %lu before it, %lu after it\n", name, why,
+        frames_without_domains - frames_of_domains(), frames_free());
 #ifdef DEBUG
     say("parador: check: %s\n", check_machine() ? "FAILED" : "ok");
 #endif
 }
 
-/* What an ended domain gave back is free for all others' account too. */
-static void others_gain(uint64_t frames)
-{
-    struct domain *d;
-
-    for (unsigned int i = 0; (d = get_domain_by_index(i)); i++) {
-        d->frames_before += frames;
-        put_domain(d);
-    }
-}
-
 static void finish(struct domain *d)
 {
     const char *why = end_text(d);
-    uint64_t before = d->frames_before, cost = d->frames_cost;
     bool last, crashed, started = d->started;
     char name[NAME_LEN];
 
@@ -128,14 +132,13 @@ static void finish(struct domain *d)
         console_domain_ends(d);
     last = domain_list_remove(d);
     domain_free(d);
-    others_gain(cost);
 
     lock_take(&teardown.lock);
     teardown.ending--;
     crashed = teardown.one_crashed;
     lock_drop(&teardown.lock);
     if (started)
-        report(name, why, before);
+        report(name, why);
     if (last)
         machine_exit(crashed ? 1 : 0);
     tell_domain0();
