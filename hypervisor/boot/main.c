@@ -123,6 +123,7 @@ void boot_main(uint32_t magic, uint64_t info_maddr)
 
     serial_init();
     print_sink = serial_write;
+    descriptors_early();
     say("\n"); /* the firmware leaves the cursor anywhere */
     this_cpu()->cr3 = hv_l4_maddr();
     if (multiboot_parse(magic, info_maddr, &boot_info))

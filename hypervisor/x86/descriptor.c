@@ -48,6 +48,8 @@ struct table_register {
 #define DESC_CODE64_R3 0x00affb000000ffffULL
 #define TYPE_TSS       0x89ULL
 #define TYPE_LDT       0x82ULL
+#define GATE_INTERRUPT 0x8e
+#define GATE_DPL3      0x60
 
 static struct gate idt[256] __attribute__((aligned(4096))); /* constant after boot, the same for all CPUs */
 static uint64_t zero_page[512] __attribute__((aligned(4096)));
@@ -130,7 +132,8 @@ void descriptors_set_entry_stack(struct cpu *c, uint64_t stack)
     ((struct tss *)(percpu_area(c->id) + PERCPU_TSS))->rsp[0] = stack;
 }
 
-static void idt_build(void)
+/* own_stacks: the TSS is there, and with it the stacks that some vectors go to. */
+static void idt_build(uint16_t selector, bool own_stacks)
 {
     static const uint8_t ist[32] = {
         [VEC_DB] = IST_DB, [VEC_NMI] = IST_NMI, [VEC_DF] = IST_DF, [VEC_MC] = IST_MC
@@ -141,13 +144,29 @@ static void idt_build(void)
         bool open = v == VEC_BP || v == VEC_BP + 1; /* int3 and into come straight from ring 3 */
 
         idt[v] = (struct gate){ (uint16_t)to,
-                                HV_CS,
-                                v < 32 ? ist[v] : 0,
-                                (uint8_t)(0x8e | (open ? 0x60 : 0)),
+                                selector,
+                                v < 32 && own_stacks ? ist[v] : 0,
+                                (uint8_t)(GATE_INTERRUPT | (open ? GATE_DPL3 : 0)),
                                 (uint16_t)(to >> 16),
                                 (uint32_t)(to >> 32),
                                 0 };
     }
+}
+
+static void load_idt(void)
+{
+    struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
+    __asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void descriptors_early(void)
+{
+    uint16_t cs;
+
+    __asm__ volatile("mov %%cs, %0" : "=r"(cs));
+    idt_build(cs, false);
+    load_idt();
 }
 
 static void syscall_init(uint64_t area)
@@ -169,7 +188,6 @@ void descriptors_init(struct cpu *c)
     uint64_t area = percpu_area(c->id);
     struct tss *tss = (struct tss *)(area + PERCPU_TSS);
     struct table_register gdtr = { GDT_BYTES - 1, area + PERCPU_GDT_WINDOW };
-    struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
 
     for (uint64_t i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
         set_window(c, PERCPU_GDT_WINDOW + (i << PAGE_SHIFT),
@@ -184,19 +202,19 @@ void descriptors_init(struct cpu *c)
     for (unsigned int i = IST_DF; i <= IST_DB; i++)
         tss->ist[i - 1] = area + IST_TOP(i);
     if (c->id == 0)
-        idt_build();
+        idt_build(HV_CS, true);
+    load_idt();
 
     __asm__ volatile("lgdt %0\n\t"
-                     "lidt %1\n\t"
-                     "ltr %2\n\t"
-                     "lldt %3\n\t"
-                     "push %4\n\t"
+                     "ltr %1\n\t"
+                     "lldt %2\n\t"
+                     "push %3\n\t"
                      "lea 1f(%%rip), %%rax\n\t"
                      "push %%rax\n\t"
                      "lretq\n"
                      "1:"
                      :
-                     : "m"(gdtr), "m"(idtr), "r"((uint16_t)HV_TSS), "r"((uint16_t)0), "i"(HV_CS)
+                     : "m"(gdtr), "r"((uint16_t)HV_TSS), "r"((uint16_t)0), "i"(HV_CS)
                      : "rax", "memory");
     syscall_init(area);
 }

@@ -43,6 +43,9 @@ uint64_t ldt_window(void);
 /* Where SYSCALL and the gates put the guest's registers: &v->regs.es. */
 void descriptors_set_entry_stack(struct cpu *c, uint64_t stack);
 
+/* First thing at boot: an IDT, so that a fault ends in a report; no stacks of their own yet. */
+void descriptors_early(void);
+
 /* Boot of a CPU, on its own stack: GDT, TSS with its IST stacks, IDT, LDT, SYSCALL and SYSENTER registers. */
 void descriptors_init(struct cpu *c);
 #endif
