@@ -13,60 +13,65 @@
 
 #define PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
 
-static struct grant_entry_v1 *entries;
-static unsigned int nr_entries;
+static struct grant_entry_v1
+    *entries; /* address space for PV_GRANT_FRAMES frames; nr_frames of them are mapped */
+static unsigned int nr_frames, max_frames;
 /* The free references are a list: next_free[ref] is the one behind it, 0 ends it. */
 static uint16_t next_free[PV_GRANT_FRAMES * PER_FRAME];
 static uint16_t first_free;
 
-static int map_table(unsigned int frames)
+/* Makes the table `frames` frames long, at most max_frames. 0, or an errno when the hypervisor gives no more.
+ */
+static int grow(unsigned int frames)
 {
     xen_pfn_t list[PV_GRANT_FRAMES];
     struct gnttab_setup_table setup = { .dom = DOMID_SELF, .nr_frames = frames };
     long err;
 
+    if (frames > max_frames)
+        return -ENOSPC;
     set_xen_guest_handle(setup.frame_list, list);
     err = HYPERVISOR_grant_table_op(GNTTABOP_setup_table, &setup, 1);
-    if (err)
-        return (int)err;
-    if (setup.status != GNTST_okay)
-        return -EINVAL;
-    entries = pv_vaddr_reserve(frames);
-    if (!entries)
-        return -ENOMEM;
-    for (unsigned int i = 0; i < frames; i++) {
-        err = pv_map((unsigned long)entries + i * PAGE_SIZE, pv_pte(mfn(list[i]), PTE_KERNEL));
+    if (!err && setup.status != GNTST_okay)
+        err = -ENOSPC;
+    for (; !err && nr_frames < frames; nr_frames++) {
+        unsigned int first = nr_frames * (unsigned int)PER_FRAME;
+
+        err = pv_map((unsigned long)&entries[first], pv_pte(mfn(list[nr_frames]), PTE_KERNEL));
+        for (unsigned int ref = first + (unsigned int)PER_FRAME; !err && ref-- > first;) {
+            if (ref >= PV_GRANT_RESERVED)
+                pv_grant_free((int)ref);
+        }
         if (err)
-            return (int)err;
+            break;
     }
-    nr_entries = frames * (unsigned int)PER_FRAME;
-    return 0;
+    return (int)err;
 }
 
 int pv_grant_init(void)
 {
     struct gnttab_query_size query = { .dom = DOMID_SELF };
-    unsigned int frames;
     int err;
 
-    if (nr_entries)
+    if (nr_frames)
         return 0;
     err = (int)HYPERVISOR_grant_table_op(GNTTABOP_query_size, &query, 1);
     if (err)
         return err;
-    frames = query.status == GNTST_okay ? query.max_nr_frames : 1;
-    err = map_table(frames < PV_GRANT_FRAMES ? frames : PV_GRANT_FRAMES);
-    if (err)
-        return err;
-    for (unsigned int ref = nr_entries - 1; ref >= PV_GRANT_RESERVED; ref--)
-        pv_grant_free((int)ref);
-    return 0;
+    max_frames = query.status == GNTST_okay ? query.max_nr_frames : 1;
+    if (max_frames > PV_GRANT_FRAMES)
+        max_frames = PV_GRANT_FRAMES;
+    if (!entries)
+        entries = pv_vaddr_reserve(PV_GRANT_FRAMES);
+    return entries ? grow(1) : -ENOMEM;
 }
 
 int pv_grant_alloc(void)
 {
     int ref = first_free;
 
+    if (!ref && !grow(nr_frames + 1))
+        ref = first_free;
     if (!ref)
         return -1;
     first_free = next_free[ref];

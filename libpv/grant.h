@@ -2,7 +2,7 @@
  *
  * Grants, version 1: giving other domains the use of one's own frames, and using theirs.
  *
- * The table is mapped by pv_grant_init with as many frames as the hypervisor allows (at most
+ * The table starts with one frame and grows, as references are taken, to what the hypervisor allows (at most
  * PV_GRANT_FRAMES). A reference is an index into it. References 0 to 7 are reserved (0: console, 1:
  * xenstore). Not safe against interruption by itself: callers serialise (events off, or a lock of a threaded
  * kernel). Source: xen/grant_table.h.
@@ -21,7 +21,8 @@
 /* Sets up and maps the table. 0, or a negative errno. Calling it again does nothing. */
 int pv_grant_init(void);
 
-/* Takes a free reference, or -1 when none is left; puts one back that is not in use (flags 0). */
+/* Takes a free reference, or -1 when none is left and the table can't grow; puts one back that is not in use
+ * (flags 0). */
 int pv_grant_alloc(void);
 void pv_grant_free(int ref);
 

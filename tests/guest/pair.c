@@ -66,7 +66,8 @@ void pair_init(void)
     pair.peer = (domid_t)strtoul(word, NULL, 10);
     require(pv_cmdline_option("role", word, sizeof(word)), "the word role=a or role=b");
     pair.is_a = word[0] == 'a';
-    require(!pv_grant_init(), "grants");
+    int err = pv_grant_init();
+    require(!err, "grants: %d", err);
     if (pair.is_a) {
         void *page = test_page();
 

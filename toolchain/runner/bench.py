@@ -61,7 +61,7 @@ def measure(command, rows, system):
 def on_parador(axes, image, wanted):
     found = {}
     plans = {"dom0": [module(image, f"name=d0 mem=128 -- {axes.args}")],
-             "pair": [module(f"{axes.build}/tests/guest/idle0", "name=d0 mem=16"),
+             "pair": [module(f"{axes.build}/tests/guest/idle0", "name=d0 mem=16 --"),
                       module(image, f"name=d1 mem=64 -- peer=2 role=a {axes.args}"),
                       module(image, f"name=d2 mem=64 -- peer=1 role=b {axes.args}")]}
     for role in wanted:

@@ -95,7 +95,7 @@ def host_tests(axes, report):
 def parador_modules(axes, name, role):
     """The boot modules of a test on Parador."""
     image = f"{axes.build}/tests/guest/{name}"
-    idle = module(f"{axes.build}/tests/guest/idle0", f"name=d0 mem={SHARE['idle0']}")
+    idle = module(f"{axes.build}/tests/guest/idle0", f"name=d0 mem={SHARE['idle0']} --")
     if role == "dom0":
         return [module(image, f"name=d0 mem={SHARE[role]} -- {axes.args}")]
     if role == "domU":

@@ -269,6 +269,27 @@ static void refusals(void)
     check(pv_grant_end(ref) && pv_grant_end(bad) && pv_grant_end(others), "given up");
 }
 
+/* More references than one frame of the table holds: it grows. */
+static void growth(void)
+{
+    static int refs[1500];
+    uint64_t *page = test_page();
+    unsigned int bad = 0;
+
+    for (int i = 0; i < 1500; i++) {
+        refs[i] = pv_grant_access(self, pv_virt_to_mfn(page), true);
+        bad += refs[i] < PV_GRANT_RESERVED;
+    }
+    expect_eq(bad, 0);
+    void *window = pv_vaddr_reserve(1);
+    struct gnttab_map_grant_ref m = map(refs[1499], window, GNTMAP_host_map | GNTMAP_readonly);
+    expect_eq(m.status, GNTST_okay);
+    expect_eq(unmap(m.handle, window), GNTST_okay);
+    for (int i = 0; i < 1500; i++)
+        bad += !pv_grant_end(refs[i]);
+    expect_eq(bad, 0);
+}
+
 void test_main(void)
 {
     self = pv_domid();
@@ -280,4 +301,5 @@ void test_main(void)
     replace();
     copies();
     refusals();
+    growth();
 }
