@@ -197,7 +197,7 @@ static int vcpus_to_mask(const struct domain *d, uint64_t bitmap, uint64_t *mask
     return 0;
 }
 
-static int flush_after_update(struct domain *d, uint64_t va, uint64_t flags)
+static __attribute__((noinline)) int flush_after_update(struct domain *d, uint64_t va, uint64_t flags)
 {
     uint64_t where = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK, mask;
     int rc;
@@ -206,13 +206,8 @@ static int flush_after_update(struct domain *d, uint64_t va, uint64_t flags)
     if (flags != UVMF_TLB_FLUSH && flags != UVMF_INVLPG)
         return 0;
     if (where == UVMF_LOCAL) {
-        if (flags == UVMF_INVLPG)
-            invlpg(va);
-        else
-            tlb_flush_local();
-        return 0;
-    }
-    if (where == UVMF_ALL) {
+        mask = tlb_vcpu_mask(d, current->id);
+    } else if (where == UVMF_ALL) {
         mask = tlb_domain_mask(d);
     } else {
         rc = vcpus_to_mask(d, where, &mask);
@@ -230,15 +225,15 @@ long do_update_va_mapping(uint64_t va, uint64_t val, uint64_t flags, uint64_t a4
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
-    uint64_t *entry;
-    int rc;
+    int rc = d->paging->write_va(v, d, va, val);
 
     (void)a4, (void)a5;
-    if (unlikely(!guest_range_ok(va, 1)) || unlikely(!(entry = walk_l1(v, va))))
-        return refuse(-EINVAL, R_NOT_MAPPED, va, 0);
-    rc = d->paging->write_entry(d, d, virt_to_maddr(entry), val, false);
-    if (unlikely(rc) || likely(!flags))
+    if (unlikely(rc) || !flags)
         return rc;
+    if (likely(flags == (UVMF_INVLPG | UVMF_LOCAL))) {
+        invlpg(va);
+        return 0;
+    }
     return flush_after_update(d, va, flags);
 }
 
@@ -246,7 +241,6 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags,
 {
     struct vcpu *v = current;
     struct domain *d = v->domain, *owner = d;
-    uint64_t *entry;
     int rc = 0;
 
     (void)a5;
@@ -254,9 +248,7 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags,
         rc = hypercall_owner(d, (uint16_t)domid, &owner);
     if (rc)
         return rc;
-    entry = guest_range_ok(va, 1) ? walk_l1(v, va) : NULL;
-    rc = entry ? d->paging->write_entry(d, owner, virt_to_maddr(entry), val, false)
-               : refuse(-EINVAL, R_NOT_MAPPED, va, 0);
+    rc = d->paging->write_va(v, owner, va, val);
     if (owner && owner != d)
         put_domain(owner);
     return rc ? rc : flush_after_update(d, va, flags);
@@ -394,7 +386,7 @@ static int ext_one(struct vcpu *v, struct domain *owner, uint64_t at)
 {
     struct mmuext_op op;
 
-    if (unlikely(copy_from_guest_raw(&op, (const void *)at, sizeof(op))))
+    if (unlikely(copy_from_guest(&op, at, sizeof(op))))
         return refuse(-EFAULT, R_BAD_POINTER, at, 0);
     if (unlikely(op.cmd >= ARRAY_SIZE(mmuext_rows)) || unlikely(!mmuext_rows[op.cmd].fn))
         return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, op.cmd);

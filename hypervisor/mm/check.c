@@ -66,7 +66,7 @@ static void hold(struct check *c, mfn_t m, enum frame_type type, uint64_t who)
 
 static void check_leaf(struct check *c, const struct domain *d, uint64_t entry, uint64_t table)
 {
-    if (entry & leaf_forbidden(d))
+    if (leaf_forbidden(d, entry))
         complain(c, "entry %lx of table %lx has forbidden bits", entry, table);
     if (!is_device_frame(entry_mfn(entry)))
         hold(c, entry_mfn(entry), entry & PTE_RW ? FT_WRITABLE : FT_NONE, table);

@@ -76,12 +76,14 @@ int get_table_entry(struct domain *d, enum frame_type level, uint64_t entry)
 {
     if (unlikely(entry & ~PTE_ALLOWED))
         return refuse(-EINVAL, R_ENTRY_FLAGS, entry, entry & ~PTE_ALLOWED);
-    return get_frame_type(d, entry_mfn(entry), level - 1);
+    return likely(get_table_fast(d, entry_mfn(entry), level - 1))
+               ? 0
+               : get_frame_type(d, entry_mfn(entry), level - 1);
 }
 
 void put_table_entry(uint64_t entry)
 {
-    put_frame_type(entry_mfn(entry));
+    put_table_fast(entry_mfn(entry));
 }
 
 uint64_t device_mfn_limit;
@@ -102,8 +104,8 @@ int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry)
     mfn_t m = entry_mfn(entry);
     int rc;
 
-    if (entry & leaf_forbidden(d))
-        return refuse(-EINVAL, R_ENTRY_FLAGS, entry, entry & leaf_forbidden(d));
+    if (leaf_forbidden(d, entry))
+        return refuse(-EINVAL, R_ENTRY_FLAGS, entry, leaf_forbidden(d, entry));
     if (is_device_frame(m)) {
         if (d->privileged && device_frame_allowed(m))
             return 0;
@@ -133,7 +135,6 @@ void put_leaf_slow(uint64_t entry)
 /* Entries [*cursor, 512) of an L1. Not preemptible: 512 entries are one bounded piece of work. */
 static int validate_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
 {
-    const uint64_t forbidden = leaf_forbidden(d);
     const uint32_t id = owner_of(d);
 
     for (uint64_t *p = t + *cursor, *end = t + ENTRIES; p < end; p += 8) {
@@ -146,7 +147,7 @@ static int validate_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
 
             if (!(e & PTE_P))
                 continue;
-            rc = get_leaf(d, d, id, forbidden, e);
+            rc = get_leaf(d, d, id, e);
             if (unlikely(rc)) {
                 *cursor = (unsigned int)(q - t);
                 return rc;

@@ -13,6 +13,7 @@
 #include "domain/refuse.h"
 #include "mm/frame.h"
 #include "mm/layout.h"
+#include "mm/tlb.h"
 
 #define PTE_P            0x001ULL
 #define PTE_RW           0x002ULL
@@ -37,7 +38,19 @@
 #define WRITABLE     ((uint64_t)FT_WRITABLE << FRAME_TYPE_SHIFT)
 
 _Static_assert(FT_WRITABLE == 6, "the largest type in use: get_leaf() compares whole words");
-_Static_assert(PTE_RW << 27 == FRAME_COUNT_ONE, "a writable entry holds a type reference: see leaf_refs()");
+_Static_assert(FRAME_VALIDATED == 1ULL << (FRAME_TYPE_SHIFT - 1), "read together with the type");
+
+#ifdef HOST_TEST
+#define walk_read(val, ptr, label) \
+    do {                           \
+        if (!(ptr))                \
+            goto label;            \
+        (val) = READ_ONCE(*(ptr)); \
+    } while (0)
+#else
+#include "x86/copy.h"
+#define walk_read(val, ptr, label) guest_get_or(val, ptr, label)
+#endif
 
 static inline enum frame_type type_of(uint64_t word)
 {
@@ -60,17 +73,15 @@ static inline bool frame_cas(struct frame *f, uint64_t *old, uint64_t new)
     return __atomic_compare_exchange_n(&f->word, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-/* Bits that d may not set in an L1 entry. */
-static inline uint64_t leaf_forbidden(const struct domain *d)
+/* Bits that d may not set in an L1 entry: of all 64, only those of cacheability ask who it is. */
+_Static_assert((PTE_ALLOWED | PTE_G | PTE_CACHE) == ~0ULL, "the rest is allowed in an L1 entry");
+static inline uint64_t leaf_forbidden(const struct domain *d, uint64_t entry)
 {
-    return ~(d->privileged ? PTE_ALLOWED | PTE_G | PTE_CACHE : PTE_ALLOWED | PTE_G);
+    return unlikely(entry & PTE_CACHE) && !d->privileged ? entry & PTE_CACHE : 0;
 }
 
-/* What an L1 entry holds of its frame: a reference, and a type reference if it is writable. */
-static inline uint64_t leaf_refs(uint64_t entry)
-{
-    return 1 + ((entry & PTE_RW) << 27);
-}
+/* What a writable L1 entry holds of its frame; others hold one reference. */
+#define WRITABLE_REFS (FRAME_COUNT_ONE + 1)
 
 /* The entry as it is written: kernel pages get the user bit, and the bit that remembers it. */
 static inline uint64_t leaf_adjust(uint64_t entry)
@@ -83,24 +94,30 @@ void put_leaf_slow(uint64_t entry) __attribute__((cold));
 
 /*
  * Takes the references of a present L1 entry of a table of d, whose frame shall be owner's (NULL: device
- * memory). 0; -EINVAL flags; -EPERM device memory that d may not map; -EBUSY not owner's, or not usable so.
+ * memory); id: owner's number. 0; -EINVAL flags; -EPERM device memory that d may not map; -EBUSY not owner's,
+ * or not usable so.
  *
  * The frame's owner is read again after the exchange: the frame might have changed hands in between, back to
  * a word of the same value.
  */
 static inline __attribute__((always_inline)) int get_leaf(struct domain *d, struct domain *owner, uint32_t id,
-                                                          uint64_t forbidden, uint64_t entry)
+                                                          uint64_t entry)
 {
     uint64_t m = entry_mfn(entry).v, w, new;
-    struct frame *f;
+    struct frame *f = frame_of(MFN(m));
 
-    if (unlikely(entry & forbidden) || unlikely(m >= max_mfn))
+    if (unlikely(leaf_forbidden(d, entry)) || unlikely(m >= max_mfn) || unlikely(f->owner != id))
         return get_leaf_slow(d, owner, entry);
-    f = frame_of(MFN(m));
     w = READ_ONCE(f->word);
-    new = w + leaf_refs(entry);
-    if (unlikely(f->owner != id) || unlikely((new &FRAME_REF_MASK) < 2) ||
-        unlikely((entry & PTE_RW) && w < WRITABLE) || unlikely(!frame_cas(f, &w, new)))
+    if (entry & PTE_RW) {
+        if (unlikely(w < WRITABLE))
+            return get_leaf_slow(d, owner, entry);
+        new = w + WRITABLE_REFS;
+    } else {
+        new = w + 1;
+    }
+    /* 0: the count is full; 1: the frame had no reference. */
+    if (unlikely(!(new &(FRAME_REF_MASK & ~1ULL))) || unlikely(!frame_cas(f, &w, new)))
         return get_leaf_slow(d, owner, entry);
     if (unlikely(READ_ONCE(f->owner) != id)) {
         put_leaf_slow(entry);
@@ -109,21 +126,61 @@ static inline __attribute__((always_inline)) int get_leaf(struct domain *d, stru
     return 0;
 }
 
-/* Drops them. The last type reference and the last reference go the slow way. */
+/* Drops them. The last reference, and a device's entry, go the slow way. */
 static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
 {
-    uint64_t m = entry_mfn(entry).v, w;
-    struct frame *f;
+    uint64_t m = entry_mfn(entry).v, w, new;
+    struct frame *f = frame_of(MFN(m));
 
     if (likely(m < max_mfn)) {
-        f = frame_of(MFN(m));
         w = READ_ONCE(f->word);
-        if (entry & PTE_RW ? likely((w & FRAME_COUNT_MASK) > FRAME_COUNT_ONE)
-                           : likely((w & FRAME_REF_MASK) > 1))
-            if (likely(frame_cas(f, &w, w - leaf_refs(entry))))
+        if (likely(w & (FRAME_REF_MASK & ~1ULL))) {
+            if (entry & PTE_RW) {
+                new = w - WRITABLE_REFS;
+                if (!(new &FRAME_COUNT_MASK)) /* the last use: TLBs may hold it from now on */
+                    f->aux = tlb_stamp();
+            } else {
+                new = w - 1;
+            }
+            if (likely(frame_cas(f, &w, new)))
                 return;
+        }
     }
     put_leaf_slow(entry);
+}
+
+/*
+ * One use more of a table of d that is in use and validated already. False: it isn't, ask get_frame_type().
+ * `validated` stands next to the type in the word and implies uses.
+ */
+static inline __attribute__((always_inline)) bool get_table_fast(struct domain *d, mfn_t m,
+                                                                 enum frame_type level)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w, new;
+
+    if (unlikely(m.v >= max_mfn) || unlikely(f->owner != owner_of(d)))
+        return false;
+    w = READ_ONCE(f->word);
+    new = w + WRITABLE_REFS;
+    if (unlikely(w >> (FRAME_TYPE_SHIFT - 1) != ((uint64_t)level << 1 | 1)) ||
+        unlikely(!(new &FRAME_REF_MASK)) || unlikely(!frame_cas(f, &w, new)))
+        return false;
+    if (unlikely(READ_ONCE(f->owner) != owner_of(d))) {
+        put_frame_type(m);
+        return false;
+    }
+    return true;
+}
+
+/* One use less of what has others. */
+static inline __attribute__((always_inline)) void put_table_fast(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w = READ_ONCE(f->word);
+
+    if (unlikely((w & FRAME_COUNT_MASK) <= FRAME_COUNT_ONE) || unlikely(!frame_cas(f, &w, w - WRITABLE_REFS)))
+        put_frame_type(m);
 }
 
 /*
@@ -181,27 +238,24 @@ bool ptwrite_fault(struct vcpu *v, uint64_t cr2);
 /* Changes the L1 entry at ptr from exactly `old` to entry. -EAGAIN: it is not `old`. */
 int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entry) __must_check;
 
-/* One step down a walk: the table's frame must still be a table of that level, so that a tree that another
- * vcpu takes apart meanwhile leads nowhere. NULL: nothing there. */
-static inline uint64_t *walk_step(uint64_t entry, enum frame_type level, uint64_t vaddr, unsigned int shift)
+/*
+ * The L1 entry for vaddr (in range) in v's kernel tables, NULL: no L1 there. Each step reads as from guest
+ * memory: another vcpu may take the tables apart meanwhile, and what then stands there may lead anywhere, so
+ * a fault ends the walk. The caller finds out whether the result is an L1 of the domain by table_lock().
+ */
+static inline __attribute__((always_inline)) uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
 {
-    mfn_t m = entry_mfn(entry);
+    uint64_t e, *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
 
-    if (unlikely(!(entry & PTE_P)) || unlikely(m.v >= max_mfn) ||
-        unlikely(type_of(READ_ONCE(frame_of(m)->word)) != level))
-        return NULL;
-    return (uint64_t *)mfn_to_virt(m) + (vaddr >> shift & 511);
-}
-
-/* The L1 entry for vaddr (in range) in v's kernel tables, NULL: no L1 there. */
-static inline uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
-{
-    uint64_t *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
-
-    if (unlikely(!(p = walk_step(READ_ONCE(*p), FT_L3, vaddr, 30))) ||
-        unlikely(!(p = walk_step(READ_ONCE(*p), FT_L2, vaddr, 21))))
-        return NULL;
-    return walk_step(READ_ONCE(*p), FT_L1, vaddr, 12);
+    for (unsigned int shift = 30; shift >= 12; shift -= 9) {
+        walk_read(e, p, fault);
+        if (unlikely(!(e & PTE_P)))
+            return NULL;
+        p = (uint64_t *)maddr_to_virt(e & PTE_ADDR) + (vaddr >> shift & 511);
+    }
+    return p;
+fault:
+    return NULL;
 }
 
 #endif

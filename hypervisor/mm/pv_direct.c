@@ -46,10 +46,10 @@ static inline bool install_leaf(uint64_t *p, uint64_t old, uint64_t entry, enum 
     return store_entry(p, old, leaf_adjust(entry), how);
 }
 
-/* f: a locked L1 of d; unlocks it. */
+/* f: a locked L1 of d; unlocks it. id: owner's number. */
 static inline __attribute__((always_inline)) int update_leaf(struct domain *d, struct domain *owner,
-                                                             struct frame *f, uint64_t *p, uint64_t old,
-                                                             uint64_t entry, enum how how)
+                                                             uint32_t id, struct frame *f, uint64_t *p,
+                                                             uint64_t old, uint64_t entry, enum how how)
 {
     uint64_t drop = old;
     bool stored;
@@ -63,7 +63,7 @@ static inline __attribute__((always_inline)) int update_leaf(struct domain *d, s
         stored = install_leaf(p, old, entry, how);
         drop = 0; /* its references are the new entry's */
     } else {
-        rc = get_leaf(d, owner, owner ? owner_of(owner) : OWNER_NONE, leaf_forbidden(d), entry);
+        rc = get_leaf(d, owner, id, entry);
         stored = likely(!rc) && install_leaf(p, old, entry, how);
         if (unlikely(!stored))
             drop = rc ? 0 : entry;
@@ -75,8 +75,8 @@ static inline __attribute__((always_inline)) int update_leaf(struct domain *d, s
 }
 
 /* f: a locked L2, L3 or L4 of d; unlocks it. */
-static int update_upper(struct domain *d, enum frame_type level, struct frame *f, uint64_t *p, uint64_t entry,
-                        enum how how)
+static __attribute__((noinline)) int update_upper(struct domain *d, enum frame_type level, struct frame *f,
+                                                  uint64_t *p, uint64_t entry, enum how how)
 {
     uint64_t old = READ_ONCE(*p), slot = (uint64_t)p % PAGE_SIZE / 8;
     int rc = 0;
@@ -102,7 +102,7 @@ static int update_upper(struct domain *d, enum frame_type level, struct frame *f
 }
 
 /* An update of what is no table (now): the guest could as well write the word itself. */
-static int update_plain(struct domain *d, mfn_t m, uint64_t *p, uint64_t entry)
+static __attribute__((noinline)) int update_plain(struct domain *d, mfn_t m, uint64_t *p, uint64_t entry)
 {
     int rc = get_frame_type(d, m, FT_WRITABLE);
 
@@ -113,26 +113,52 @@ static int update_plain(struct domain *d, mfn_t m, uint64_t *p, uint64_t entry)
     return 0;
 }
 
+/* All but the plain store of an L1 entry whose frame is d's own, which is what nearly every update is. w: the
+ * word of f when it was locked. */
+static __attribute__((noinline)) int update_other(struct domain *d, struct domain *owner, struct frame *f,
+                                                  uint64_t w, uint64_t *p, uint64_t entry, enum how how)
+{
+    if (type_of(w) == FT_L1)
+        return update_leaf(d, owner, owner ? owner_of(owner) : OWNER_NONE, f, p, READ_ONCE(*p), entry, how);
+    if (owner == d)
+        return update_upper(d, type_of(w), f, p, entry, how);
+    table_unlock(f);
+    return refuse(-EINVAL, R_FRAME_FOREIGN, frame_mfn(f).v, d->domid);
+}
+
 static int pv_write_entry(struct domain *d, struct domain *owner, uint64_t ptr, uint64_t entry,
                           bool preserve_ad)
 {
     mfn_t m = maddr_to_mfn(ptr);
     uint64_t *p = maddr_to_virt(ptr & ~7ULL), w;
-    enum how how = preserve_ad ? HOW_PRESERVE_AD : HOW_STORE;
-    struct frame *f;
+    struct frame *f = frame_of(m);
 
     if (unlikely(m.v >= max_mfn))
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
-    f = frame_of(m);
     if (unlikely(!table_lock(d, f, &w)))
         return update_plain(d, m, p, entry);
-    if (likely(type_of(w) == FT_L1))
-        return update_leaf(d, owner, f, p, READ_ONCE(*p), entry, how);
-    if (owner != d) {
-        table_unlock(f);
-        return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
-    }
-    return update_upper(d, type_of(w), f, p, entry, how);
+    if (unlikely(type_of(w) != FT_L1) || unlikely(owner != d) || unlikely(preserve_ad))
+        return update_other(d, owner, f, w, p, entry, preserve_ad ? HOW_PRESERVE_AD : HOW_STORE);
+    return update_leaf(d, d, owner_of(d), f, p, READ_ONCE(*p), entry, HOW_STORE);
+}
+
+static int pv_write_va(struct vcpu *v, struct domain *owner, uint64_t vaddr, uint64_t entry)
+{
+    struct domain *d = v->domain;
+    uint64_t *p, w;
+    struct frame *f;
+
+    if (unlikely(!guest_range_ok(vaddr, 1)) || unlikely(!(p = walk_l1(v, vaddr))))
+        return refuse(-EINVAL, R_NOT_MAPPED, vaddr, 0);
+    f = frame_of(virt_to_mfn(p));
+    if (unlikely(!table_lock(d, f, &w)))
+        return refuse(-EINVAL, R_NOT_MAPPED, vaddr, 0);
+    if (likely(type_of(w) == FT_L1) && likely(owner == d))
+        return update_leaf(d, d, owner_of(d), f, p, READ_ONCE(*p), entry, HOW_STORE);
+    if (type_of(w) == FT_L1)
+        return update_other(d, owner, f, w, p, entry, HOW_STORE);
+    table_unlock(f);
+    return refuse(-EINVAL, R_NOT_MAPPED, vaddr, 0);
 }
 
 int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entry)
@@ -146,19 +172,18 @@ int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entr
         table_unlock(f);
         return -EAGAIN;
     }
-    return update_leaf(d, d, f, maddr_to_virt(ptr), old, entry, HOW_EXCHANGE);
+    return update_leaf(d, d, owner_of(d), f, maddr_to_virt(ptr), old, entry, HOW_EXCHANGE);
 }
 
 static int pv_set_root(struct vcpu *v, mfn_t m, bool user)
 {
     uint64_t *root = user ? &v->arch.cr3_user : &v->arch.cr3_kernel;
     uint64_t old = *root, maddr = mfn_to_maddr(m);
-    bool loaded = v == current && v->kernel_mode != user;
-    int rc;
 
-    if (old != maddr) {
-        if (m.v || !user) {
-            rc = get_frame_type(v->domain, m, FT_L4);
+    if (likely(old != maddr)) {
+        if (likely(m.v) || !user) {
+            int rc = likely(get_table_fast(v->domain, m, FT_L4)) ? 0 : get_frame_type(v->domain, m, FT_L4);
+
             if (unlikely(rc))
                 return rc;
         }
@@ -166,10 +191,10 @@ static int pv_set_root(struct vcpu *v, mfn_t m, bool user)
     }
     if (!user && unlikely(v->arch.ldt_entries))
         ldt_drop(v);
-    if (loaded)
+    if (v->kernel_mode != user && v == current)
         tlb_load_root(maddr);
-    if (old != maddr && old)
-        put_frame_type(maddr_to_mfn(old));
+    if (likely(old != maddr) && likely(old))
+        put_table_fast(maddr_to_mfn(old));
     return 0;
 }
 
@@ -195,6 +220,7 @@ static void pv_flush(struct domain *d, uint64_t vaddr)
 const struct paging_ops pv_direct = {
     .set_root = pv_set_root,
     .write_entry = pv_write_entry,
+    .write_va = pv_write_va,
     .fault = pv_fault,
     .flush = pv_flush,
 };
