@@ -7,6 +7,7 @@
  * and ICH9) and its isa-debug-exit device end the process; on a machine that has neither we halt.
  */
 #include "boot/exit.h"
+#include "domain/console.h"
 #include "domain/domain.h"
 #include "lib/print.h"
 #include "x86/cpu.h"
@@ -32,6 +33,7 @@ void machine_exit(int status)
         status = TROUBLE;
     else if (exit_status == 0 && status == 1)
         status = 0; /* domain 0 knew of the crash and still was content */
+    console_hold(); /* nothing comes behind the last line */
     say("parador: exit %d\n", status);
     outw(PM1A_CNT, S5_SLEEP);
     outb(DEBUG_EXIT, (uint8_t)status);

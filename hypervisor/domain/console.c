@@ -27,6 +27,7 @@ static struct {
     bool marks;           /* lines bear their domain's name */
     bool owner_line;      /* the cursor stands in the owner's unfinished line */
     bool own_line;        /* the cursor stands in an unfinished line of Parador's */
+    uint32_t held;        /* console_hold() without console_release() yet */
     bool key_next;        /* Ctrl-T was pressed: the next one is a debug key */
     uint32_t in_prod, in_cons;
     char in[INPUT_SIZE];
@@ -58,7 +59,7 @@ static void show_owner_locked(void)
 {
     struct domain *d = console.owner;
 
-    if (!d || !d->line_len || console.owner_line || console.own_line)
+    if (!d || !d->line_len || console.owner_line || console.own_line || console.held)
         return;
     mark_locked(d);
     serial_write(d->line, d->line_len);
@@ -132,6 +133,21 @@ void console_own(const char *buf, size_t n)
     lock_drop(&console.lock);
 }
 
+void console_hold(void)
+{
+    lock_take(&console.lock);
+    console.held++;
+    lock_drop(&console.lock);
+}
+
+void console_release(void)
+{
+    lock_take(&console.lock);
+    console.held--;
+    show_owner_locked();
+    lock_drop(&console.lock);
+}
+
 size_t console_read(struct domain *d, char *buf, size_t n)
 {
     size_t got = 0;
@@ -163,7 +179,9 @@ void console_input(void)
 
         console.key_next = !key && c == KEY_CTRL_T;
         if (key && c != KEY_CTRL_T) {
+            console_hold();
             keys_pressed((char)c);
+            console_release();
         } else if (!console.key_next) {
             input_char((char)c);
             any = true;

@@ -23,6 +23,11 @@ void console_input(void);
  * standing below. */
 void console_own(const char *buf, size_t n);
 
+/* Around a text of several lines of Parador's: the keyboard owner's line is shown again behind it, not
+ * between its lines. Nests. */
+void console_hold(void);
+void console_release(void);
+
 /* A domain began (its lines are marked from the second one on); it ended: its last line is shown and the
  * keyboard goes to the next. */
 void console_domain_begins(struct domain *d);

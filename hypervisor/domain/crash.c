@@ -9,6 +9,7 @@
  */
 #include "domain/crash.h"
 #include "boot/symbols.h"
+#include "domain/console.h"
 #include "domain/domain.h"
 #include <xen/sched.h>
 #include "hypercall/hypercall.h" /* names */
@@ -121,7 +122,9 @@ void domain_crash(struct domain *d, const char *why, ...)
     va_start(args, why);
     vsnprintf(text, sizeof(text), why, args);
     va_end(args);
+    console_hold();
     report(d, text);
+    console_release();
     d->crashed = true;
     domain_shutdown(d, SHUTDOWN_crash);
 }

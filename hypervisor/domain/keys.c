@@ -116,7 +116,7 @@ static void show_why(struct domain *d)
 
 static void key_why(void)
 {
-    say("last refusals:\n");
+    say("The last refusal of each vcpu that had one:\n");
     each_domain(show_why);
 }
 
