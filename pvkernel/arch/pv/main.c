@@ -31,6 +31,36 @@ static bool is_driver(void)
     return pv_is_dom0();
 }
 
+/* The words that we know: role=driver|guest, debug=0 (freed pages are not filled with junk), and two of the
+ * runner's, domains=N and script, which are for the reader only. The first word is a label where the loader
+ * left it there. */
+static void read_command_line(void)
+{
+    static const char *const known[] = { "role", "debug", "domains", "script" };
+    const char *p = pv_cmdline();
+    bool first = true;
+    while (*p) {
+        char word[40];
+        size_t n = 0, name = 0;
+        for (; *p && *p != ' '; p++)
+            if (n + 1 < sizeof(word))
+                word[n++] = *p;
+        word[n] = 0;
+        while (word[name] && word[name] != '=')
+            name++;
+        bool ok = n == 0 || (first && !word[name]);
+        for (unsigned i = 0; i < sizeof(known) / sizeof(*known); i++)
+            ok |= str_len(known[i]) == name && str_starts(word, known[i]);
+        if (!ok)
+            kprintf("pvkernel: unknown word on the command line: %s (role= and debug= are known)\n", word);
+        first = false;
+        while (*p == ' ')
+            p++;
+    }
+    char value[4];
+    page_junk = !(pv_cmdline_option("debug", value, sizeof(value)) && str_equal(value, "0"));
+}
+
 /* The first screen: what we are, what we have, what to try. */
 static void greet(bool driver)
 {
@@ -58,6 +88,7 @@ static void hint(bool driver)
 
 static void kernel_main(void *arg)
 {
+    read_command_line();
     bool driver = is_driver();
     (void)arg;
     greet(driver);
