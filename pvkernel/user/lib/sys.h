@@ -14,6 +14,11 @@ int main(int argc, char **argv);
 /* Up to 4 arguments; see core/syscall.h. Negative results are errors. */
 long syscall(long number, ...);
 
+void *memcpy(void *restrict to, const void *restrict from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+void *memset(void *to, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
 /* Collects text and writes it by one system call at a newline, or when 128 characters are there. */
 void print(const char *text);
 void print_number(unsigned long n);
