@@ -182,7 +182,7 @@ void bounce_syscall32(struct vcpu *v)
     struct target t = { v->arch.syscall32.eip, v->arch.syscall32.cs, v->arch.syscall32.masks_events,
                         "32-bit system call callback" };
 
-    if (!t.rip || v->kernel_mode)
+    if (!t.rip)
         no_callback(v);
     else
         deliver(v, &t, NULL, 0);
@@ -193,7 +193,7 @@ void bounce_sysenter(struct vcpu *v)
     struct target t = { v->arch.sysenter.eip, v->arch.sysenter.cs, v->arch.sysenter.masks_events,
                         "sysenter callback" };
 
-    if (!t.rip || v->kernel_mode)
+    if (!t.rip)
         bounce_exception(v, VEC_GP, 0);
     else
         deliver(v, &t, NULL, 0);

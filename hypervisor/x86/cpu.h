@@ -16,6 +16,7 @@ struct cpu_features {
     bool xsave;
     bool smep;
     bool gb_pages;
+    bool sysenter;              /* SYSENTER works in long mode */
     uint32_t xsave_size;        /* bytes that all of xcr0_mask need; at most a page */
     uint64_t xcr0_mask;         /* XCR0 bits that guests may have */
     uint64_t cr4;               /* what CR4 holds, always */

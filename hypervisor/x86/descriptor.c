@@ -178,7 +178,8 @@ static void syscall_init(uint64_t area)
     wrmsr(MSR_CSTAR, area + PERCPU_STUB + (uint64_t)(stub_cstar - stub));
     wrmsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM |
                           RFLAGS_AC | 0xd5);
-    wrmsr(MSR_SYSENTER_CS, HV_CS);
+    /* Only Intel's processors have SYSENTER in long mode; elsewhere a CS of 0 makes it #GP, as on Xen. */
+    wrmsr(MSR_SYSENTER_CS, cpu_features.sysenter ? HV_CS : 0);
     wrmsr(MSR_SYSENTER_EIP, area + PERCPU_STUB + (uint64_t)(stub_sysenter - stub));
     wrmsr(MSR_SYSENTER_ESP, area + PERCPU_STACKS + STACKS_SIZE - sizeof(struct cpu));
 }

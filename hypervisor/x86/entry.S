@@ -100,6 +100,7 @@ stub_sysenter: /* RIP and RSP of the guest are lost; only IF was cleared */
     push $FLAT_RING3_SS64
     push $0
     pushfq
+    orl $0x200, (%rsp) /* IF, as it was in ring 3 */
     push $FLAT_RING3_CS64
     push $0
     push $0

@@ -64,6 +64,8 @@ void cpu_features_init(void)
             machine_exit(2);
         }
     }
+    cpuid(0, 0, r);
+    cpu_features.sysenter = r[EBX] == 0x756e6547; /* "Genu" of GenuineIntel */
     cpuid(0x80000008, 0, r);
     cpu_features.phys_bits = r[EAX] & 0xff;
     cpu_features.gb_pages = has(0x80000001, EDX, 26);
