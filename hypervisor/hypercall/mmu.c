@@ -47,40 +47,34 @@ int hypercall_owner(struct domain *caller, uint32_t domid, struct domain **owner
     return 0;
 }
 
-/* A batch: where it stands. */
+/*
+ * The end of a batch, or of this part of it. given: the count as the guest gave it; left: requests not done,
+ * the next one at `at`; rc: of the request that stopped it, -ERESTART, or 0. Off the short path: a batch that
+ * ran to its end, wants no `done` and left no work behind needs none of this.
+ */
 struct batch {
-    uint64_t at, left; /* guest address of the next request, number of requests */
-    uint64_t done_ptr; /* guest address of the 32-bit counter, 0: none */
-    uint32_t done;     /* carried out by earlier parts */
+    uint64_t at, left, given, done_ptr, foreigndom;
+    unsigned int nr;
 };
 
-static int batch_begin(struct batch *b, uint64_t at, uint64_t count, uint64_t done_ptr, uint64_t size)
+static __attribute__((noinline)) long batch_end(const struct batch *b, long rc)
 {
-    b->at = at;
-    b->left = (uint32_t)count;
-    b->done_ptr = done_ptr;
-    b->done = 0;
-    if (unlikely(count & MMU_UPDATE_PREEMPTED)) {
-        b->left &= ~(uint64_t)MMU_UPDATE_PREEMPTED;
-        if (done_ptr && copy_from_guest(&b->done, done_ptr, sizeof(b->done)))
-            return refuse(-EFAULT, R_BAD_POINTER, done_ptr, 0);
+    uint64_t count = b->given & ~(uint64_t)MMU_UPDATE_PREEMPTED;
+    uint32_t done = 0;
+
+    if (b->done_ptr) {
+        if ((b->given & MMU_UPDATE_PREEMPTED) && copy_from_guest(&done, b->done_ptr, sizeof(done)))
+            return refuse(-EFAULT, R_BAD_POINTER, b->done_ptr, 0);
+        done += (uint32_t)(count - b->left);
+        if (copy_to_guest(b->done_ptr, &done, sizeof(done)) && !rc)
+            return refuse(-EFAULT, R_BAD_POINTER, b->done_ptr, 0);
     }
-    return likely(guest_range_ok(at, b->left * size)) ? 0 : refuse(-EFAULT, R_BAD_POINTER, at, 0);
-}
+    if (!rc && current->domain->undo_list)
+        rc = paging_finish(current->domain);
+    if (rc == -ERESTART) {
+        const uint64_t args[] = { b->at, b->left | MMU_UPDATE_PREEMPTED, b->done_ptr, b->foreigndom };
 
-/* rc: of the request that stopped the batch, 0 at its end. done: requests carried out in this part. */
-static long batch_end(const struct batch *b, unsigned int nr, uint64_t done, uint64_t foreigndom, long rc)
-{
-    uint32_t total = b->done + (uint32_t)done;
-
-    if (b->done_ptr && copy_to_guest(b->done_ptr, &total, sizeof(total)) && !rc)
-        return refuse(-EFAULT, R_BAD_POINTER, b->done_ptr, 0);
-    if (unlikely(!rc && current->domain->undo_list) && paging_finish(current->domain))
-        rc = -ERESTART;
-    if (unlikely(rc == -ERESTART)) {
-        const uint64_t args[] = { b->at, b->left | MMU_UPDATE_PREEMPTED, b->done_ptr, foreigndom };
-
-        return hypercall_restart(nr, ARRAY_SIZE(args), args);
+        return hypercall_restart(b->nr, ARRAY_SIZE(args), args);
     }
     return rc;
 }
@@ -114,71 +108,89 @@ static int update_one(struct domain *d, struct domain *pt, struct domain *owner,
     }
 }
 
-/* The requests [b->at, + b->left). Returns the number done; *rc of the one that stopped it. */
-static uint64_t update_batch(struct batch *b, struct domain *d, struct domain *pt, struct domain *owner,
-                             long *rc)
+/* Does the requests at *at, *left of them; both say then where it stands. The result is that of the request
+ * that stopped it, or -ERESTART, or 0. */
+static inline __attribute__((always_inline)) long update_batch(uint64_t *at, uint64_t *left, struct domain *d,
+                                                               struct domain *pt, struct domain *owner)
 {
-    uint64_t count = b->left, ptr, val;
+    for (; *left; --*left, *at += sizeof(struct mmu_update)) {
+        uint64_t ptr, val;
+        int rc;
 
-    *rc = 0;
-    for (; b->left; b->left--, b->at += sizeof(struct mmu_update)) {
-        int r;
-
-        if (unlikely(get_guest_u64_nocheck(&ptr, b->at)) ||
-            unlikely(get_guest_u64_nocheck(&val, b->at + 8))) {
-            *rc = refuse(-EFAULT, R_BAD_POINTER, b->at, 0);
-            break;
-        }
+        if (unlikely(get_guest_u64_nocheck(&ptr, *at)) || unlikely(get_guest_u64_nocheck(&val, *at + 8)))
+            return refuse(-EFAULT, R_BAD_POINTER, *at, 0);
         if (likely(!(ptr & 7)))
-            r = pt->paging->write_entry(pt, owner, ptr, val, false);
+            rc = pt->paging->write_entry(pt, owner, ptr, val, false);
         else
-            r = update_one(d, pt, owner, ptr, val);
-        if (likely(!r) && likely(b->left & 15))
+            rc = update_one(d, pt, owner, ptr, val);
+        if (likely(!rc) && likely(*left & 15))
             continue;
-        if (unlikely(r < 0)) {
-            *rc = r;
-            break;
-        }
+        if (unlikely(rc < 0))
+            return rc;
         /* Something long was done, or sixteen short ones. */
-        if (b->left > 1 && (preempt_pending() || (pt->undo_list && paging_finish(pt)))) {
-            b->left--;
-            b->at += sizeof(struct mmu_update);
-            *rc = -ERESTART;
-            break;
+        if (*left > 1 && (preempt_pending() || (pt->undo_list && paging_finish(pt)))) {
+            --*left;
+            *at += sizeof(struct mmu_update);
+            return -ERESTART;
         }
     }
-    return count - b->left;
+    return 0;
+}
+
+/* The domain whose tables change stands in the upper half of foreigndom, plus 1; 0: the caller. */
+static int table_owner(struct domain *d, uint64_t foreigndom, struct domain **pt)
+{
+    uint32_t domid = ((uint32_t)foreigndom >> 16) - 1;
+    int rc = 0;
+
+    *pt = d;
+    if ((uint32_t)foreigndom >> 16 && domid != d->domid)
+        rc = hypercall_owner(d, domid, pt);
+    if (*pt)
+        return rc;
+    *pt = d;
+    return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);
+}
+
+/* What is not the caller's own affair alone. */
+static __attribute__((noinline)) long update_foreign(struct batch *b)
+{
+    struct domain *d = current->domain, *pt, *owner = d;
+    long rc = table_owner(d, b->foreigndom, &pt);
+
+    if (!rc && (b->foreigndom & 0xffff) != DOMID_SELF)
+        rc = hypercall_owner(d, b->foreigndom & 0xffff, &owner);
+    if (!rc && pt->undo_list)
+        rc = paging_finish(pt);
+    if (!rc)
+        rc = update_batch(&b->at, &b->left, d, pt, owner);
+    if (pt != d)
+        put_domain(pt);
+    if (owner != d && owner)
+        put_domain(owner);
+    return batch_end(b, rc);
 }
 
 long do_mmu_update(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t a5)
 {
-    struct domain *d = current->domain, *pt = d, *owner = d;
+    struct domain *d = current->domain;
+    uint64_t at = reqs, left = count & (MMU_UPDATE_PREEMPTED - 1);
     struct batch b;
-    uint64_t done = 0;
-    long rc = batch_begin(&b, reqs, count, pdone, sizeof(struct mmu_update));
+    long rc = 0;
 
     (void)a5;
-    if (unlikely(rc))
-        return rc;
-    if (unlikely(foreigndom != DOMID_SELF)) {
-        uint32_t pt_domid = (uint32_t)foreigndom >> 16;
-
-        if (pt_domid && pt_domid - 1 != d->domid)
-            rc = hypercall_owner(d, pt_domid - 1, &pt);
-        if (!rc && !pt)
-            rc = refuse(-ESRCH, R_NO_SUCH_DOMAIN, pt_domid - 1, 0), pt = d;
-        if (!rc && (foreigndom & 0xffff) != DOMID_SELF)
-            rc = hypercall_owner(d, foreigndom & 0xffff, &owner);
+    if (unlikely(!guest_range_ok(reqs, left * sizeof(struct mmu_update))))
+        return refuse(-EFAULT, R_BAD_POINTER, reqs, left);
+    if (likely(foreigndom == DOMID_SELF)) {
+        if (unlikely(d->undo_list))
+            rc = paging_finish(d);
+        if (likely(!rc))
+            rc = update_batch(&at, &left, d, d, d);
+        if (likely(!rc) && likely(!pdone) && likely(!d->undo_list))
+            return 0;
     }
-    if (likely(!rc) && unlikely(pt->undo_list))
-        rc = paging_finish(pt);
-    if (likely(!rc))
-        done = update_batch(&b, d, pt, owner, &rc);
-    if (unlikely(pt != d))
-        put_domain(pt);
-    if (unlikely(owner != d) && owner)
-        put_domain(owner);
-    return batch_end(&b, __HYPERVISOR_mmu_update, done, foreigndom, rc);
+    b = (struct batch){ at, left, (uint32_t)count, pdone, foreigndom, __HYPERVISOR_mmu_update };
+    return likely(foreigndom == DOMID_SELF) ? batch_end(&b, rc) : update_foreign(&b);
 }
 
 /* ---- update_va_mapping ---- */
@@ -256,81 +268,93 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags,
 
 /* ---- mmuext_op ---- */
 
-typedef int mmuext_fn(struct vcpu *v, struct domain *owner, const struct mmuext_op *op);
+/* Each returns 0, 1 (done, and it may have been long work), or a negative errno. */
+typedef int mmuext_fn(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2);
 
-static int ext_pin(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_pin(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)v;
+    (void)v, (void)arg2;
     if (!owner)
-        return refuse(-EINVAL, R_BAD_MFN, op->arg1.mfn, 0);
-    return pin_table(owner, MFN(op->arg1.mfn), FT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
+        return refuse(-EINVAL, R_BAD_MFN, arg1, 0);
+    return pin_table(owner, MFN(arg1), FT_L1 + (cmd - MMUEXT_PIN_L1_TABLE)) ?: 1;
 }
 
-static int ext_unpin(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_unpin(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)v;
+    (void)v, (void)cmd, (void)arg2;
     if (!owner)
-        return refuse(-EINVAL, R_BAD_MFN, op->arg1.mfn, 0);
-    return unpin_table(owner, MFN(op->arg1.mfn));
+        return refuse(-EINVAL, R_BAD_MFN, arg1, 0);
+    return unpin_table(owner, MFN(arg1)) ?: 1;
 }
 
-static int ext_root(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_root(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
-    return owner->paging->set_root(v, MFN(op->arg1.mfn), op->cmd == MMUEXT_NEW_USER_BASEPTR);
+    (void)arg2;
+    return owner->paging->set_root(v, MFN(arg1), cmd == MMUEXT_NEW_USER_BASEPTR);
 }
 
-static int ext_flush(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_flush_local(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1,
+                           uint64_t arg2)
+{
+    (void)v, (void)owner, (void)cmd, (void)arg1, (void)arg2;
+    tlb_flush_local();
+    return 0;
+}
+
+static int ext_flush(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
     uint64_t mask;
 
-    (void)v;
-    switch (op->cmd) {
-    case MMUEXT_TLB_FLUSH_LOCAL:
-        tlb_flush_local();
-        return 0;
-    case MMUEXT_TLB_FLUSH_ALL:
+    (void)v, (void)arg1;
+    if (cmd == MMUEXT_TLB_FLUSH_ALL) {
         owner->paging->flush(owner, ~0ULL);
         return 0;
-    default:
-        if (vcpus_to_mask(owner, (uint64_t)op->arg2.vcpumask.p, &mask))
-            return refuse(-EINVAL, R_BAD_POINTER, (uint64_t)op->arg2.vcpumask.p, 0);
-        tlb_flush_mask(mask);
-        return 0;
     }
+    if (vcpus_to_mask(owner, arg2, &mask))
+        return refuse(-EINVAL, R_BAD_POINTER, arg2, 0);
+    tlb_flush_mask(mask);
+    return 0;
 }
 
-static int ext_invlpg(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_invlpg_local(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1,
+                            uint64_t arg2)
 {
-    uint64_t va = op->arg1.linear_addr, mask;
+    (void)v, (void)owner, (void)cmd, (void)arg2;
+    if (likely(guest_range_ok(arg1, 1))) /* elsewhere is nothing of the guest's */
+        invlpg(arg1);
+    return 0;
+}
+
+static int ext_invlpg(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+{
+    uint64_t va = arg1, mask;
 
     (void)v;
-    if (op->cmd == MMUEXT_INVLPG_MULTI && vcpus_to_mask(owner, (uint64_t)op->arg2.vcpumask.p, &mask))
-        return refuse(-EINVAL, R_BAD_POINTER, (uint64_t)op->arg2.vcpumask.p, 0);
-    if (!guest_range_ok(va, 1)) /* nothing of the guest's is there */
+    if (cmd == MMUEXT_INVLPG_MULTI && vcpus_to_mask(owner, arg2, &mask))
+        return refuse(-EINVAL, R_BAD_POINTER, arg2, 0);
+    if (!guest_range_ok(va, 1))
         return 0;
-    if (op->cmd == MMUEXT_INVLPG_LOCAL)
-        invlpg(va);
-    else if (op->cmd == MMUEXT_INVLPG_ALL)
+    if (cmd == MMUEXT_INVLPG_ALL)
         owner->paging->flush(owner, va);
     else
         tlb_flush_page_mask(va, mask);
     return 0;
 }
 
-static int ext_cache(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_cache(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)owner, (void)op;
+    (void)owner, (void)cmd, (void)arg1, (void)arg2;
     if (!v->domain->privileged)
         return refuse(-EACCES, R_NO_CACHE_CONTROL, 0, 0);
     __asm__ volatile("wbinvd" ::: "memory");
     return 0;
 }
 
-static int ext_ldt(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_ldt(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
-    uint64_t entries = op->arg2.nr_ents, base = entries ? op->arg1.linear_addr : 0;
+    uint64_t entries = (uint32_t)arg2, base = entries ? arg1 : 0;
 
-    (void)owner;
+    (void)owner, (void)cmd;
     if (base % PAGE_SIZE || entries > LDT_MAX_ENTRIES || !guest_range_ok(base, entries * 8))
         return refuse(-EINVAL, R_LDT_PLACE, base, entries);
     ldt_set(v, base, (unsigned int)entries);
@@ -338,10 +362,10 @@ static int ext_ldt(struct vcpu *v, struct domain *owner, const struct mmuext_op 
     return 0;
 }
 
-static int ext_page(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_page(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
-    mfn_t to = MFN(op->arg1.mfn), from = MFN(op->arg2.src_mfn);
-    bool copy = op->cmd == MMUEXT_COPY_PAGE;
+    mfn_t to = MFN(arg1), from = MFN(arg2);
+    bool copy = cmd == MMUEXT_COPY_PAGE;
     int rc;
 
     (void)v;
@@ -360,69 +384,114 @@ static int ext_page(struct vcpu *v, struct domain *owner, const struct mmuext_op
     return rc;
 }
 
-static int ext_super(struct vcpu *v, struct domain *owner, const struct mmuext_op *op)
+static int ext_super(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)v, (void)owner;
-    return refuse(-EOPNOTSUPP, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, op->cmd);
+    (void)v, (void)owner, (void)arg1, (void)arg2;
+    return refuse(-EOPNOTSUPP, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, cmd);
 }
 
 static const struct {
     mmuext_fn *fn;
     bool own_only; /* for the caller's own tables: a foreign domain is -EPERM */
 } mmuext_rows[] = {
-    [MMUEXT_PIN_L1_TABLE] = { ext_pin, false },     [MMUEXT_PIN_L2_TABLE] = { ext_pin, false },
-    [MMUEXT_PIN_L3_TABLE] = { ext_pin, false },     [MMUEXT_PIN_L4_TABLE] = { ext_pin, false },
-    [MMUEXT_UNPIN_TABLE] = { ext_unpin, false },    [MMUEXT_NEW_BASEPTR] = { ext_root, true },
-    [MMUEXT_TLB_FLUSH_LOCAL] = { ext_flush, true }, [MMUEXT_INVLPG_LOCAL] = { ext_invlpg, true },
-    [MMUEXT_TLB_FLUSH_MULTI] = { ext_flush, true }, [MMUEXT_INVLPG_MULTI] = { ext_invlpg, true },
-    [MMUEXT_TLB_FLUSH_ALL] = { ext_flush, true },   [MMUEXT_INVLPG_ALL] = { ext_invlpg, true },
-    [MMUEXT_FLUSH_CACHE] = { ext_cache, true },     [MMUEXT_SET_LDT] = { ext_ldt, true },
-    [MMUEXT_NEW_USER_BASEPTR] = { ext_root, true }, [MMUEXT_CLEAR_PAGE] = { ext_page, false },
-    [MMUEXT_COPY_PAGE] = { ext_page, false },       [MMUEXT_FLUSH_CACHE_GLOBAL] = { ext_cache, true },
-    [MMUEXT_MARK_SUPER] = { ext_super, false },     [MMUEXT_UNMARK_SUPER] = { ext_super, false },
+    [MMUEXT_PIN_L1_TABLE] = { ext_pin, false },
+    [MMUEXT_PIN_L2_TABLE] = { ext_pin, false },
+    [MMUEXT_PIN_L3_TABLE] = { ext_pin, false },
+    [MMUEXT_PIN_L4_TABLE] = { ext_pin, false },
+    [MMUEXT_UNPIN_TABLE] = { ext_unpin, false },
+    [MMUEXT_NEW_BASEPTR] = { ext_root, true },
+    [MMUEXT_TLB_FLUSH_LOCAL] = { ext_flush_local, true },
+    [MMUEXT_INVLPG_LOCAL] = { ext_invlpg_local, true },
+    [MMUEXT_TLB_FLUSH_MULTI] = { ext_flush, true },
+    [MMUEXT_INVLPG_MULTI] = { ext_invlpg, true },
+    [MMUEXT_TLB_FLUSH_ALL] = { ext_flush, true },
+    [MMUEXT_INVLPG_ALL] = { ext_invlpg, true },
+    [MMUEXT_FLUSH_CACHE] = { ext_cache, true },
+    [MMUEXT_SET_LDT] = { ext_ldt, true },
+    [MMUEXT_NEW_USER_BASEPTR] = { ext_root, true },
+    [MMUEXT_CLEAR_PAGE] = { ext_page, false },
+    [MMUEXT_COPY_PAGE] = { ext_page, false },
+    [MMUEXT_FLUSH_CACHE_GLOBAL] = { ext_cache, true },
+    [MMUEXT_MARK_SUPER] = { ext_super, false },
+    [MMUEXT_UNMARK_SUPER] = { ext_super, false },
 };
 
-static int ext_one(struct vcpu *v, struct domain *owner, uint64_t at)
-{
-    struct mmuext_op op;
+_Static_assert(sizeof(struct mmuext_op) == 24 && offsetof(struct mmuext_op, arg1) == 8 &&
+                   offsetof(struct mmuext_op, arg2) == 16,
+               "three words: read as such");
 
-    if (unlikely(copy_from_guest(&op, at, sizeof(op))))
+/* at: in range. */
+static inline __attribute__((always_inline)) int ext_one(struct vcpu *v, struct domain *owner, uint64_t at)
+{
+    uint64_t cmd, arg1, arg2;
+
+    if (unlikely(get_guest_u64_nocheck(&cmd, at)) || unlikely(get_guest_u64_nocheck(&arg1, at + 8)) ||
+        unlikely(get_guest_u64_nocheck(&arg2, at + 16)))
         return refuse(-EFAULT, R_BAD_POINTER, at, 0);
-    if (unlikely(op.cmd >= ARRAY_SIZE(mmuext_rows)) || unlikely(!mmuext_rows[op.cmd].fn))
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, op.cmd);
-    if (unlikely(owner != v->domain) && mmuext_rows[op.cmd].own_only)
-        return refuse(-EPERM, R_NOT_OWN_CALL, owner ? owner->domid : DOMID_IO, op.cmd);
-    return mmuext_rows[op.cmd].fn(v, owner, &op);
+    cmd = (uint32_t)cmd;
+    if (unlikely(cmd >= ARRAY_SIZE(mmuext_rows)) || unlikely(!mmuext_rows[cmd].fn))
+        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, cmd);
+    if (unlikely(owner != v->domain) && mmuext_rows[cmd].own_only)
+        return refuse(-EPERM, R_NOT_OWN_CALL, owner ? owner->domid : DOMID_IO, cmd);
+    return mmuext_rows[cmd].fn(v, owner, (unsigned int)cmd, arg1, arg2);
+}
+
+/* As update_batch(). */
+static inline __attribute__((always_inline)) long ext_batch(uint64_t *at, uint64_t *left, struct vcpu *v,
+                                                            struct domain *owner)
+{
+    while (*left) {
+        int rc = ext_one(v, owner, *at);
+
+        if (unlikely(rc < 0))
+            return rc;
+        --*left;
+        *at += sizeof(struct mmuext_op);
+        if (unlikely(owner && owner->undo_list) && paging_finish(owner))
+            return -ERESTART;
+        if (rc && *left && preempt_pending())
+            return -ERESTART;
+    }
+    return 0;
+}
+
+static __attribute__((noinline)) long ext_foreign(struct batch *b)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain, *owner;
+    long rc = hypercall_owner(d, (uint16_t)b->foreigndom, &owner);
+
+    if (rc)
+        return batch_end(b, rc);
+    if (owner && owner->undo_list)
+        rc = paging_finish(owner);
+    if (!rc)
+        rc = ext_batch(&b->at, &b->left, v, owner);
+    if (owner)
+        put_domain(owner);
+    return batch_end(b, rc);
 }
 
 long do_mmuext_op(uint64_t uops, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t a5)
 {
     struct vcpu *v = current;
-    struct domain *d = v->domain, *owner = d;
+    struct domain *d = v->domain;
+    uint64_t at = uops, left = count & (MMU_UPDATE_PREEMPTED - 1);
+    bool own = (uint16_t)foreigndom == DOMID_SELF;
     struct batch b;
-    uint64_t total;
-    long rc = batch_begin(&b, uops, count, pdone, sizeof(struct mmuext_op));
+    long rc = 0;
 
     (void)a5;
-    if (unlikely(rc))
-        return rc;
-    total = b.left;
-    if (unlikely((uint16_t)foreigndom != DOMID_SELF))
-        rc = hypercall_owner(d, (uint16_t)foreigndom, &owner);
-    while (likely(!rc) && b.left) {
-        if (unlikely(owner && owner->undo_list) && paging_finish(owner)) {
-            rc = -ERESTART;
-            break;
-        }
-        rc = ext_one(v, owner, b.at);
-        if (unlikely(rc))
-            break;
-        b.left--;
-        b.at += sizeof(struct mmuext_op);
-        if (b.left && preempt_pending())
-            rc = -ERESTART;
+    if (unlikely(!guest_range_ok(uops, left * sizeof(struct mmuext_op))))
+        return refuse(-EFAULT, R_BAD_POINTER, uops, left);
+    if (likely(own)) {
+        if (unlikely(d->undo_list))
+            rc = paging_finish(d);
+        if (likely(!rc))
+            rc = ext_batch(&at, &left, v, d);
+        if (likely(!rc) && likely(!pdone))
+            return 0;
     }
-    if (unlikely(owner != d) && owner)
-        put_domain(owner);
-    return batch_end(&b, __HYPERVISOR_mmuext_op, total - b.left, foreigndom, rc);
+    b = (struct batch){ at, left, (uint32_t)count, pdone, foreigndom, __HYPERVISOR_mmuext_op };
+    return own ? batch_end(&b, rc) : ext_foreign(&b);
 }

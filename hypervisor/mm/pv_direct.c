@@ -175,7 +175,7 @@ int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entr
     return update_leaf(d, d, owner_of(d), f, maddr_to_virt(ptr), old, entry, HOW_EXCHANGE);
 }
 
-static int pv_set_root(struct vcpu *v, mfn_t m, bool user)
+static inline __attribute__((always_inline)) int set_root(struct vcpu *v, mfn_t m, bool user)
 {
     uint64_t *root = user ? &v->arch.cr3_user : &v->arch.cr3_kernel;
     uint64_t old = *root, maddr = mfn_to_maddr(m);
@@ -188,14 +188,21 @@ static int pv_set_root(struct vcpu *v, mfn_t m, bool user)
                 return rc;
         }
         *root = maddr;
+    } else {
+        old = 0; /* nothing to drop */
     }
     if (!user && unlikely(v->arch.ldt_entries))
         ldt_drop(v);
     if (v->kernel_mode != user && v == current)
         tlb_load_root(maddr);
-    if (likely(old != maddr) && likely(old))
+    if (likely(old))
         put_table_fast(maddr_to_mfn(old));
     return 0;
+}
+
+static int pv_set_root(struct vcpu *v, mfn_t m, bool user)
+{
+    return user ? set_root(v, m, true) : set_root(v, m, false);
 }
 
 static bool pv_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
