@@ -27,11 +27,11 @@
 /* Plumbing: pointers, numbers, privileges. */
 #define RULES_GENERAL(X)                                                                                               \
     X(NONE, "nothing was refused", "")                                                                                 \
-    X(BAD_POINTER, "guest pointer {a} is not the guest's own memory, or not mapped", "hostile_pointers")               \
-    X(NO_SUCH_OP, "{call} has no sub-operation {b:d}", "hostile_numbers")                                              \
-    X(NOT_PRIVILEGED, "only domain 0 may do that ({call}, sub-operation {b:d})", "hostile_numbers")                    \
-    X(NO_SUCH_DOMAIN, "there is no domain {a:d}", "hostile_numbers")                                                   \
-    X(RESERVED_BITS, "a field that must be zero holds {a}", "hostile_numbers")
+    X(BAD_POINTER, "guest pointer {a} is not the guest's own memory, or not mapped", "bad_pointers")                   \
+    X(NO_SUCH_OP, "{call} has no sub-operation {b:d}", "calls")                                                        \
+    X(NOT_PRIVILEGED, "only domain 0 may do that ({call}, sub-operation {b:d})", "calls")                              \
+    X(NO_SUCH_DOMAIN, "there is no domain {a:d}", "calls")                                                             \
+    X(RESERVED_BITS, "a field that must be zero holds {a}", "calls")
 
 /* Frames, page types, page tables: mm/. */
 #define RULES_MM(X)                                                                                                    \
@@ -131,12 +131,12 @@
 
 /* Versions, assists, devices, Parador's own calls. */
 #define RULES_CALLS(X)                                                                                                 \
-    X(NO_SUCH_ASSIST, "there is no vm_assist type {a:d}", "calls")                                                     \
-    X(NO_SUCH_SUBMAP, "feature submap {a:d} does not exist, only submap 0 does", "calls")                              \
+    X(NO_SUCH_ASSIST, "there is no vm_assist type {a:d}", "version")                                                   \
+    X(NO_SUCH_SUBMAP, "feature submap {a:d} does not exist, only submap 0 does", "version")                            \
     X(NO_BUILD_ID, "Parador has no build id", "calls")                                                                 \
     X(NOT_NULL, "this sub-operation takes no argument, not {a}", "calls")                                              \
-    X(IOPL_RANGE, "{a:d} is not a privilege level", "calls")                                                           \
-    X(IOBITMAP, "an I/O bitmap at {a} for {b:d} ports: beyond 65536 ports, or not the guest's memory", "calls")        \
+    X(IOPL_RANGE, "{a:d} is not a privilege level", "privileged")                                                      \
+    X(IOBITMAP, "an I/O bitmap at {a} for {b:d} ports: beyond 65536 ports, or not the guest's memory", "privileged")   \
     X(NO_DEVICE, "physdev_op {a:d} asks for an interrupt or device that Parador does not have", "calls")               \
     X(INTERFACE_VERSION, "interface version {a} of the caller is not {b}", "calls")                                    \
     X(EXIT_STATUS, "exit status {a} is not in 0 to 255", "calls")                                                      \
