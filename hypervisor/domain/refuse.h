@@ -122,12 +122,12 @@
 
 /* Descriptors, callbacks, registers, exceptions. */
 #define RULES_CPU(X)                                                                                                   \
-    X(NON_CANONICAL, "address {a} is not canonical", "hostile_registers")                                              \
-    X(NO_SUCH_CALLBACK, "there is no callback of type {a:d}", "hostile_registers")                                     \
-    X(CALLBACK_STAYS, "the callback of type {a:d} can be replaced, not taken back", "hostile_registers")               \
-    X(SEGMENT_BASE, "segment {a:d} (SEGBASE_*) cannot have the base {b}", "hostile_registers")                         \
-    X(DEBUG_REGISTER, "debug register {a:d} does not exist or cannot hold {b}", "hostile_registers")                   \
-    X(MULTICALL_NESTED, "a multicall (its entry at {a}) cannot hold another", "hostile_numbers")
+    X(NON_CANONICAL, "address {a} is not canonical", "callbacks")                                                      \
+    X(NO_SUCH_CALLBACK, "there is no callback of type {a:d}", "callbacks")                                             \
+    X(CALLBACK_STAYS, "the callback of type {a:d} can be replaced, not taken back", "callbacks")                       \
+    X(SEGMENT_BASE, "segment {a:d} (SEGBASE_*) cannot have the base {b}", "segments")                                  \
+    X(DEBUG_REGISTER, "debug register {a:d} does not exist or cannot hold {b}", "debugreg")                            \
+    X(MULTICALL_NESTED, "a multicall (its entry at {a}) cannot hold another", "multicall")
 
 /* Versions, assists, devices, Parador's own calls. */
 #define RULES_CALLS(X)                                                                                                 \

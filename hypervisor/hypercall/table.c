@@ -116,5 +116,6 @@ bool preempt_pending(void)
     const struct vcpu *v = current;
 
     cpu_window();
-    return cpu_work_pending() || (v && v->info && v->info->evtchn_upcall_pending && !v->info->evtchn_upcall_mask);
+    return cpu_work_pending() ||
+           (v && v->info && v->info->evtchn_upcall_pending && !v->info->evtchn_upcall_mask);
 }

@@ -16,7 +16,8 @@
 #ifdef HOST_TEST
 #include <errno.h>
 #else
-/* -fvisibility=hidden is for definitions only; this makes declared functions local too, so that nothing needs a GOT. */
+/* -fvisibility=hidden is for definitions only; this makes declared functions local too, so that nothing needs
+ * a GOT. */
 #pragma GCC visibility push(hidden)
 enum {
 #define XEN_ERRNO(name, value) name = value,
