@@ -19,8 +19,11 @@
 #include "x86/copy.h"
 #include "x86/cpu.h"
 #include "x86/msr.h"
+#include "x86/pte.h"
+#include "x86/trap.h"
 
 #define FLAT_KERNEL_CODE 0xe033
+#define FORCED_PREFIX    5 /* bytes of it */
 #define VECTOR_DB        1
 #define VECTOR_UD        6
 #define VECTOR_GP        13
@@ -224,6 +227,26 @@ static __attribute__((noinline)) bool software_interrupt(struct vcpu *v, uint32_
     return true;
 }
 
+/* Only n bytes of an instruction could be read and it has more: the fetch of the next is the guest's page
+ * fault. */
+static __attribute__((noinline)) bool fetch_fault(struct vcpu *v, size_t n)
+{
+    uint64_t at = v->regs.rip + n;
+
+    bounce_page_fault(v, at, PF_INSN | PF_USER | (guest_walk(v, at, NULL) & PTE_P ? PF_PRESENT : 0));
+    return true;
+}
+
+/* Whether code[0 .. n) is the beginning of a longer instruction that we emulate. */
+static __attribute__((noinline)) bool is_cut(const struct vcpu *v, const uint8_t *code, size_t n)
+{
+    uint8_t whole[INSN_MAX + 1] = { 0 };
+    struct priv_insn p;
+
+    memcpy(whole, code, n);
+    return n && decode_privileged(whole, INSN_MAX, &v->regs, &p) && p.length > n;
+}
+
 bool emulate_gp(struct vcpu *v, uint32_t error_code)
 {
     uint8_t code[INSN_MAX + 1] __attribute__((aligned(8)));
@@ -236,7 +259,7 @@ bool emulate_gp(struct vcpu *v, uint32_t error_code)
     n = emulate_fetch(v, code);
     if (unlikely(!decode_privileged(code, n, &v->regs, &p)) || p.op >= ARRAY_SIZE(ops) || !ops[p.op].fn ||
         (!v->kernel_mode && !ops[p.op].user))
-        return false;
+        return n < INSN_MAX && is_cut(v, code, n) && fetch_fault(v, n);
     rc = ops[p.op].fn(v, &p);
     if (likely(rc == EMULATED))
         step_over(v, p.length);
@@ -248,9 +271,12 @@ bool emulate_ud(struct vcpu *v)
 {
     static const uint8_t forced_cpuid[] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
     uint8_t code[INSN_MAX + 1] __attribute__((aligned(8)));
+    size_t n = emulate_fetch(v, code);
 
-    if (emulate_fetch(v, code) < sizeof(forced_cpuid) || memcmp(code, forced_cpuid, sizeof(forced_cpuid)))
+    if (memcmp(code, forced_cpuid, MIN(n, sizeof(forced_cpuid))))
         return false;
+    if (n < sizeof(forced_cpuid))
+        return n >= FORCED_PREFIX && fetch_fault(v, n);
     emulate_cpuid(v);
     step_over(v, sizeof(forced_cpuid));
     return true;

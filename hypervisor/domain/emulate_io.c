@@ -8,8 +8,12 @@
  * for it to count down from ff gives up at once.
  */
 #include "domain/emulate_ops.h"
+#include "domain/bounce.h"
+#include "mm/paging.h"
 #include "x86/copy.h"
 #include "x86/cpu.h"
+#include "x86/pte.h"
+#include "x86/trap.h"
 
 #define PIT_CHANNEL2 0x42
 #define STRING_PIECE 256 /* units of a rep ins or outs at one go, then interrupts have their turn */
@@ -113,7 +117,23 @@ static bool move_unit(const struct vcpu *v, const struct priv_insn *p, uint64_t 
     return !copy_to_guest(at, &val, p->size);
 }
 
-/* ins and outs, with and without rep. Memory that can't be reached is a #GP here; kernels don't do that. */
+/* The memory at `at` can't be reached: the guest's page fault at the first such byte, or #GP where no guest
+ * has memory. */
+static __attribute__((noinline)) int memory_fault(struct vcpu *v, const struct priv_insn *p, uint64_t at)
+{
+    uint64_t entry = guest_walk(v, at, NULL), writes = p->op == PRIV_INS;
+
+    if (!guest_range_ok(at, p->size))
+        return EMULATE_FAULT;
+    if (entry & PTE_P && (!writes || entry & PTE_RW)) {
+        at = (at | (PAGE_SIZE - 1)) + 1;
+        entry = guest_walk(v, at, NULL);
+    }
+    bounce_page_fault(v, at, PF_USER | (entry & PTE_P ? PF_PRESENT : 0) | (writes ? PF_WRITE : 0));
+    return EMULATE_AGAIN;
+}
+
+/* ins and outs, with and without rep. */
 int emulate_string_io(struct vcpu *v, const struct priv_insn *p)
 {
     uint64_t *index = p->op == PRIV_OUTS ? &v->regs.rsi : &v->regs.rdi, left = p->rep ? v->regs.rcx : 1;
@@ -122,7 +142,7 @@ int emulate_string_io(struct vcpu *v, const struct priv_insn *p)
         return EMULATE_FAULT;
     for (unsigned int i = 0; i < STRING_PIECE && left; i++) {
         if (!move_unit(v, p, *index))
-            return EMULATE_FAULT;
+            return memory_fault(v, p, *index);
         *index += v->regs.rflags & EFLAGS_DF ? -(uint64_t)p->size : p->size;
         left--;
         if (p->rep)

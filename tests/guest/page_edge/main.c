@@ -41,8 +41,8 @@ static void over_the_edge(const char *what, const char *bytes, size_t n)
                                          :
                                          : "r"(start), "a"(0), "c"(0xc0000080), "d"(0x80)
                                          : "rbx", "rsi", "rdi", "memory", "cc"));
-    check(vector == PF && test_trap.cr2 == (unsigned long)code + PAGE_SIZE &&
-              test_trap.regs.rip == (unsigned long)start,
+    check(vector == PF && (test_trap.error & ~0x10UL) == 0 &&
+              test_trap.cr2 == (unsigned long)code + PAGE_SIZE && test_trap.regs.rip == (unsigned long)start,
           "%s, cut: vector %ld error %lx rip %lx cr2 %lx", what, vector, test_trap.error, test_trap.regs.rip,
           test_trap.cr2);
 }
@@ -102,8 +102,10 @@ static void string_io(void)
                                          : "D"(data + PAGE_SIZE - 4), "c"(8), "d"(0x80)
                                          : "memory"));
 
-    check(vector == PF && test_trap.cr2 == (unsigned long)data + PAGE_SIZE, "rep insb: vector %ld cr2 %lx",
-          vector, test_trap.cr2);
+    check(vector == PF && test_trap.error == 2 && test_trap.cr2 == (unsigned long)data + PAGE_SIZE,
+          "rep insb: vector %ld error %lx cr2 %lx", vector, test_trap.error, test_trap.cr2);
+    expect_eq(test_trap.regs.rcx, 4);
+    expect_eq(test_trap.regs.rdi, (unsigned long)data + PAGE_SIZE);
     expect_fault(GP, 0, __asm__ volatile("rep insb" : : "D"(1UL << 47), "c"(1), "d"(0x80) : "memory"));
     expect_fault(PF, 2, __asm__ volatile("rep insb" : : "D"(NOWHERE), "c"(1), "d"(0x80) : "memory"));
 }
