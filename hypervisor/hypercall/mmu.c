@@ -343,9 +343,9 @@ static int ext_invlpg(struct vcpu *v, struct domain *owner, unsigned int cmd, ui
 
 static int ext_cache(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)owner, (void)cmd, (void)arg1, (void)arg2;
+    (void)owner, (void)arg1, (void)arg2;
     if (!v->domain->privileged)
-        return refuse(-EACCES, R_NO_CACHE_CONTROL, 0, 0);
+        return refuse(cmd == MMUEXT_FLUSH_CACHE ? -EACCES : -EINVAL, R_NO_CACHE_CONTROL, 0, 0); /* as Xen */
     __asm__ volatile("wbinvd" ::: "memory");
     return 0;
 }
