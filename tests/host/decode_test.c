@@ -112,9 +112,9 @@ static void same(const char *text, const struct state *s, const struct cpu_user_
 
     cr_assert_eq(s->rax, r->rax, "%s: rax %lx, not %lx", text, r->rax, s->rax);
     cr_assert_eq(s->rcx, r->rcx, "%s: rcx %lx, not %lx", text, r->rcx, s->rcx);
-    cr_assert_eq(s->rdx, r->rdx, "%s: rdx", "%s", text);
-    cr_assert_eq(s->rbx, r->rbx, "%s: rbx", "%s", text);
-    cr_assert_eq(s->r8, r->r8, "%s: r8", "%s", text);
+    cr_assert_eq(s->rdx, r->rdx, "%s: rdx", text);
+    cr_assert_eq(s->rbx, r->rbx, "%s: rbx", text);
+    cr_assert_eq(s->r8, r->r8, "%s: r8", text);
     cr_assert_eq(s->flags & flags, r->rflags & flags, "%s: flags %lx, not %lx", text, r->rflags & flags,
                  s->flags & flags);
 }
