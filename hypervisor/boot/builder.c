@@ -195,14 +195,12 @@ static void create(struct build *b)
 static void tell(const struct build *b)
 {
     const char *name = b->options.name;
-    char ramdisk[48] = "no ramdisk";
 
     if (b->domid > 1)
         return;
-    if (b->ramdisk)
-        snprintf(ramdisk, sizeof(ramdisk), "ramdisk of %s KB", COMMAS(DIV_ROUND_UP(b->ramdisk_size, 1024)));
-    screen_act("boot/builder.c", "Built %s: %s MB; kernel of %s KB, %s", name, COMMAS(to_mb(b->nr_pages)),
-               COMMAS((b->image.end - b->image.start) >> 10), ramdisk);
+    screen_act("boot/builder.c", "Built %s: %s MB; kernel of %s KB, ramdisk of %s KB", name,
+               COMMAS(to_mb(b->nr_pages)), COMMAS((b->image.end - b->image.start) >> 10),
+               COMMAS(b->ramdisk_size >> 10));
     screen_act("mm/page_type.c", "Checked %s's page tables: %s tables, %s entries, %s %s", name,
                COMMAS(b->at.nr_tables + b->at.p2m_tables), COMMAS(b->entries), COMMAS(b->ticks),
                screen_unit());

@@ -16,40 +16,13 @@
 struct domain *domain0;
 struct domain idle_domain = { .domid = DOMID_IDLE, .name = "idle", .max_pages = 0 };
 
-static struct {
-    struct lock lock; /* LOCK_DOMAIN_LIST: all fields */
-    struct domain *by_id[DOMID_MAX_BOOT];
-} domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST) };
-
-static void ref(struct domain *d)
-{
-    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
-}
-
-void put_domain(struct domain *d)
-{
-    __atomic_fetch_sub(&d->refs, 1, __ATOMIC_RELEASE);
-}
-
-struct domain *get_domain(uint16_t domid)
-{
-    struct domain *d = NULL;
-
-    if (domid >= DOMID_MAX_BOOT)
-        return NULL;
-    lock_take(&domains.lock);
-    d = domains.by_id[domid];
-    if (d)
-        ref(d);
-    lock_drop(&domains.lock);
-    return d;
-}
+struct domain_list domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST) };
 
 struct domain *get_domain_for(struct domain *caller, uint16_t domid)
 {
     if (domid != DOMID_SELF)
         return get_domain(domid);
-    ref(caller);
+    domain_ref(caller);
     return caller;
 }
 
@@ -62,7 +35,7 @@ struct domain *get_domain_by_index(unsigned int idx)
         if (domains.by_id[id] && idx-- == 0)
             d = domains.by_id[id];
     if (d)
-        ref(d);
+        domain_ref(d);
     lock_drop(&domains.lock);
     return d;
 }

@@ -109,9 +109,36 @@ extern uint64_t frames_without_domains;
 extern struct domain *domain0; /* set once at boot; NULL again when it is gone */
 extern struct domain idle_domain;
 
-/* Living and dying domains by number, under an RCU-less reference: put_domain() when done. NULL: none. */
-struct domain *get_domain(uint16_t domid) __must_check;
-void put_domain(struct domain *d);
+extern struct domain_list {
+    struct lock lock; /* LOCK_DOMAIN_LIST: all fields */
+    struct domain *by_id[DOMID_MAX_BOOT];
+} domains;
+
+static inline void domain_ref(struct domain *d)
+{
+    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+}
+
+static inline void put_domain(struct domain *d)
+{
+    __atomic_fetch_sub(&d->refs, 1, __ATOMIC_RELEASE);
+}
+
+/* Living and dying domains by number, with a reference: put_domain() when done. NULL: none. */
+static inline struct domain *__must_check get_domain(uint16_t domid)
+{
+    struct domain *d;
+
+    if (unlikely(domid >= DOMID_MAX_BOOT))
+        return NULL;
+    lock_take(&domains.lock);
+    d = domains.by_id[domid];
+    if (likely(d))
+        domain_ref(d);
+    lock_drop(&domains.lock);
+    return d;
+}
+
 /* DOMID_SELF is the caller's; no privilege is checked here. */
 struct domain *get_domain_for(struct domain *caller, uint16_t domid) __must_check;
 /* The idx-th in order of domid, with a reference. */

@@ -285,7 +285,7 @@ int evtchn_close(struct domain *d, uint32_t port)
         }
         r = done ? NULL : chn->remote;
         if (r)
-            __atomic_fetch_add(&r->refs, 1, __ATOMIC_RELAXED); /* alive: it would have closed this port */
+            domain_ref(r); /* alive: it would have closed this port */
         lock_drop(&d->evtchn.lock);
         if (!r)
             continue;

@@ -32,13 +32,10 @@ void grant_size(struct domain *d, uint32_t *nr_frames, uint32_t *max_frames);
 
 /* Sub-operations, for the running vcpu v (or its domain d). GNTST_okay or a negative GNTST_*; the status
  * field is left to the caller, other results are filled in. */
-struct unmap {
-    uint64_t host_addr, dev_bus_addr; /* 0: that kind stays */
-    uint64_t new_addr;                /* 0: nothing comes in its place */
-    uint32_t handle;
-};
 int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op) __must_check;
-int grant_unmap(struct vcpu *v, const struct unmap *u) __must_check;
+/* An address of 0: that kind of mapping stays; new_addr 0: nothing comes in its place. */
+int grant_unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr,
+                uint32_t handle) __must_check;
 int grant_copy(struct domain *d, const struct gnttab_copy *op) __must_check;
 int grant_transfer(struct domain *d, const struct gnttab_transfer *op) __must_check;
 int grant_swap(struct domain *d, uint32_t a, uint32_t b) __must_check;

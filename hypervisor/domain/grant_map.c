@@ -7,52 +7,44 @@
  * way back: entry, flush, reference, pin. The handle says what there is to unmap, so the caller's word is not
  * taken for anything but where.
  */
-#include "domain/grant_table.h"
+#include "domain/grant_pin.h"
 #include "mm/paging.h"
 
-#define ENTRY_FLAGS 0x8000000000000061ULL /* NX, D, A, P */
-#define ENTRY_RW    0x2ULL
-#define ENTRY_US    0x4ULL
-#define ENTRY_AVAIL 9  /* the lowest of the three bits that are free for the guest */
-#define AVAIL_LOW   7U /* flags 16..18 come there, 19.. into the entry's bits 52.. */
-#define AVAIL_HIGH  52
+#define AVAIL_LOW 7U /* flags from _GNTMAP_guest_avail0 on: the entry's bits that are free for the guest */
 
 /* The L1 entry for a mapping with these flags. */
 static uint64_t entry_for(mfn_t mfn, uint32_t flags)
 {
-    uint64_t entry = mfn_to_maddr(mfn) | ENTRY_FLAGS;
+    uint64_t entry = mfn_to_maddr(mfn) | PTE_NX | PTE_D | PTE_A | PTE_P;
 
     if (!(flags & GNTMAP_readonly))
-        entry |= ENTRY_RW;
-    if (flags & GNTMAP_application_map)
-        entry |= ENTRY_US;
-    return entry | (uint64_t)(flags >> _GNTMAP_guest_avail0 & AVAIL_LOW) << ENTRY_AVAIL;
+        entry |= PTE_RW;
+    if (unlikely(flags & GNTMAP_application_map))
+        entry |= PTE_US;
+    return entry | (uint64_t)(flags >> _GNTMAP_guest_avail0 & AVAIL_LOW) << PTE_AVAIL_SHIFT;
 }
 
-static uint32_t host_pin(uint32_t flags)
+/* A second kind beside the host map, for who gives the frame to a device: rare, so out of line. */
+static __attribute__((cold, noinline)) int map_device(struct vcpu *v, struct domain *r,
+                                                      const struct gnttab_map_grant_ref *op, mfn_t *mfn)
 {
-    return flags & GNTMAP_readonly ? PIN_HOST_RO : PIN_HOST_RW;
+    return grant_pin(r, v->domain->domid, op->ref, op->flags & GNTMAP_readonly ? PIN_DEV_RO : PIN_DEV_RW,
+                     mfn);
 }
 
-static uint32_t device_pin(uint32_t flags)
+static __attribute__((cold, noinline)) void unmap_device(struct domain *r, uint32_t ref, uint32_t flags,
+                                                         mfn_t mfn)
 {
-    return flags & GNTMAP_readonly ? PIN_DEV_RO : PIN_DEV_RW;
+    uint32_t pin = flags & GNTMAP_readonly ? PIN_DEV_RO : PIN_DEV_RW;
+
+    grant_put_frame(mfn, pin);
+    grant_unpin(r, ref, pin);
 }
 
-static int map_device(struct vcpu *v, struct domain *r, const struct gnttab_map_grant_ref *op, mfn_t *mfn)
+/* pin: PIN_HOST_RO or PIN_HOST_RW, a constant. */
+grant_inline int map_host(struct vcpu *v, struct domain *r, const struct gnttab_map_grant_ref *op,
+                          uint32_t pin, mfn_t *mfn)
 {
-    return grant_pin(r, v->domain->domid, op->ref, device_pin(op->flags), mfn);
-}
-
-static void unmap_device(struct domain *r, uint32_t ref, uint32_t flags, mfn_t mfn)
-{
-    grant_put_frame(mfn, device_pin(flags));
-    grant_unpin(r, ref, device_pin(flags));
-}
-
-static int map_host(struct vcpu *v, struct domain *r, const struct gnttab_map_grant_ref *op, mfn_t *mfn)
-{
-    uint32_t pin = host_pin(op->flags);
     int rc = grant_pin(r, v->domain->domid, op->ref, pin, mfn);
 
     if (unlikely(rc))
@@ -76,7 +68,8 @@ static int map_kinds(struct vcpu *v, struct domain *r, const struct gnttab_map_g
             return rc;
     }
     if (op->flags & GNTMAP_host_map) {
-        rc = map_host(v, r, op, mfn);
+        rc = op->flags & GNTMAP_readonly ? map_host(v, r, op, PIN_HOST_RO, mfn)
+                                         : map_host(v, r, op, PIN_HOST_RW, mfn);
         if (unlikely(rc)) {
             if (op->flags & GNTMAP_device_map)
                 unmap_device(r, op->ref, op->flags, *mfn);
@@ -86,10 +79,24 @@ static int map_kinds(struct vcpu *v, struct domain *r, const struct gnttab_map_g
     return GNTST_okay;
 }
 
+/* The end of what was claimed of a handle; left: kinds that stay after all. It is free when nothing is left,
+ * by others who end another kind either. */
+static inline void settle(struct grant_table *t, uint32_t handle, uint32_t claimed, uint32_t left)
+{
+    struct maptrack *map = grant_handle(t, handle);
+
+    lock_take(&t->lock);
+    map->flags = (uint16_t)((map->flags & ~(claimed << MAP_ENDING_SHIFT)) | left);
+    if (likely(!(map->flags & (MAP_KINDS | MAP_KINDS << MAP_ENDING_SHIFT))))
+        grant_handle_free_locked(t, handle);
+    lock_drop(&t->lock);
+}
+
 int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
 {
-    struct domain *d = v->domain, *r;
+    struct grant_table *t = v->domain->grant;
     struct maptrack *map;
+    struct domain *r;
     uint32_t handle;
     mfn_t mfn;
     int rc;
@@ -99,15 +106,16 @@ int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
     r = get_domain(op->dom);
     if (unlikely(!r))
         return refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, op->dom, 0);
-    handle = grant_handle_alloc(d);
+    handle = grant_handle_alloc(v->domain);
     if (unlikely(handle == NO_HANDLE)) {
         rc = refuse(GNTST_no_space, R_GRANT_NO_HANDLES, MAPTRACK_PAGES * MAPTRACK_PER_PAGE, 0);
     } else if (unlikely(rc = map_kinds(v, r, op, &mfn))) {
-        grant_handle_free(d, handle);
+        settle(t, handle, 0, 0);
     } else {
-        map = grant_handle(d->grant, handle);
+        map = grant_handle(t, handle);
         map->ref = op->ref;
         map->domid = op->dom;
+        map->mfn = mfn.v;
         __atomic_store_n(&map->flags, (uint16_t)op->flags, __ATOMIC_RELEASE); /* now it can be unmapped */
         op->dev_bus_addr = mfn_to_maddr(mfn);
         op->handle = handle;
@@ -118,9 +126,8 @@ int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
 
 /* Takes the kinds out of the handle that the caller wants to end, so that nobody else ends them too. *map:
  * the handle as it was. The kinds that were there. */
-static uint32_t claim(struct domain *d, uint32_t handle, uint32_t kinds, struct maptrack *map)
+static inline uint32_t claim(struct grant_table *t, uint32_t handle, uint32_t kinds, struct maptrack *map)
 {
-    struct grant_table *t = d->grant;
     struct maptrack *live;
 
     if (unlikely(handle >= READ_ONCE(t->nr_handles)))
@@ -129,78 +136,66 @@ static uint32_t claim(struct domain *d, uint32_t handle, uint32_t kinds, struct 
     live = grant_handle(t, handle);
     *map = *live;
     kinds &= live->flags;
-    live->flags &= (uint16_t)~kinds;
+    live->flags = (uint16_t)((live->flags & ~kinds) | kinds << MAP_ENDING_SHIFT);
     lock_drop(&t->lock);
     return kinds;
 }
 
-/* The end of an unmap: the handle is free when no kind is left. restore: kinds that could not be ended. */
-static void settle(struct domain *d, uint32_t handle, uint32_t restore)
+static inline int unmap_host(struct vcpu *v, struct domain *r, uint64_t host_addr, uint64_t new_addr,
+                             const struct maptrack *map)
 {
-    struct grant_table *t = d->grant;
-    bool unused;
-
-    lock_take(&t->lock);
-    grant_handle(t, handle)->flags |= (uint16_t)restore;
-    unused = !(grant_handle(t, handle)->flags & MAP_KINDS);
-    lock_drop(&t->lock);
-    if (unused)
-        grant_handle_free(d, handle);
-}
-
-static int unmap_host(struct vcpu *v, struct domain *r, const struct unmap *u, const struct maptrack *map,
-                      mfn_t mfn)
-{
+    mfn_t mfn = MFN(map->mfn);
     uint64_t entry = entry_for(mfn, map->flags);
     bool by_pte = map->flags & GNTMAP_contains_pte;
     struct domain *d = v->domain;
     int rc;
 
-    if (unlikely(u->new_addr)) {
+    if (unlikely(new_addr)) {
         if (by_pte)
-            return refuse(GNTST_general_error, R_GRANT_REPLACE_PTE, u->host_addr, 0);
-        rc = paging_replace_grant(v, u->host_addr, entry, u->new_addr);
+            return refuse(GNTST_general_error, R_GRANT_REPLACE_PTE, host_addr, 0);
+        rc = paging_replace_grant(v, host_addr, entry, new_addr);
         if (!rc)
-            d->paging->flush(d, u->new_addr);
+            d->paging->flush(d, new_addr);
     } else {
-        rc = paging_unmap_grant(v, u->host_addr, entry, by_pte);
+        rc = paging_unmap_grant(v, host_addr, entry, by_pte);
     }
     if (unlikely(rc))
         return rc;
-    d->paging->flush(d, by_pte ? ~0ULL : u->host_addr);
-    grant_put_frame(mfn, host_pin(map->flags));
-    grant_unpin(r, map->ref, host_pin(map->flags));
+    d->paging->flush(d, by_pte ? ~0ULL : host_addr);
+    if (map->flags & GNTMAP_readonly) {
+        grant_put_frame(mfn, PIN_HOST_RO);
+        grant_unpin(r, map->ref, PIN_HOST_RO);
+    } else {
+        grant_put_frame(mfn, PIN_HOST_RW);
+        grant_unpin(r, map->ref, PIN_HOST_RW);
+    }
     return GNTST_okay;
 }
 
-int grant_unmap(struct vcpu *v, const struct unmap *u)
+int grant_unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr, uint32_t handle)
 {
-    uint32_t kinds = (u->host_addr ? GNTMAP_host_map : 0U) | (u->dev_bus_addr ? GNTMAP_device_map : 0U);
-    struct domain *d = v->domain, *r;
+    uint32_t kinds = (host_addr ? GNTMAP_host_map : 0U) | (dev_bus_addr ? GNTMAP_device_map : 0U);
+    uint32_t left;
+    struct grant_table *t = v->domain->grant;
     struct maptrack map = { 0 };
     int rc = GNTST_okay;
-    mfn_t mfn;
+    struct domain *r;
 
-    kinds = claim(d, u->handle, kinds, &map);
+    left = kinds = claim(t, handle, kinds, &map);
     if (unlikely(!(map.flags & MAP_KINDS)))
-        return refuse(GNTST_bad_handle, R_GRANT_BAD_HANDLE, u->handle, 0);
-    r = get_domain(map.domid);
-    if (unlikely(!r)) /* can't be: it waits for our pin */
-        return refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, map.domid, 0);
-    mfn = MFN(READ_ONCE(grant_active(r->grant, map.ref)->mfn)); /* stays while our pin does */
-
-    if (unlikely(u->dev_bus_addr && u->dev_bus_addr != mfn_to_maddr(mfn)))
-        rc = refuse(GNTST_bad_dev_addr, R_GRANT_BAD_DEVICE_ADDRESS, u->dev_bus_addr, mfn.v);
-    if (!rc && (kinds & GNTMAP_host_map)) {
-        rc = unmap_host(v, r, u, &map, mfn);
+        return refuse(GNTST_bad_handle, R_GRANT_BAD_HANDLE, handle, 0);
+    r = domains.by_id[map.domid]; /* it stays, and its table does, while our pin is there */
+    if (unlikely(dev_bus_addr && dev_bus_addr != map.mfn << PAGE_SHIFT))
+        rc = refuse(GNTST_bad_dev_addr, R_GRANT_BAD_DEVICE_ADDRESS, dev_bus_addr, map.mfn);
+    if (likely(!rc && (kinds & GNTMAP_host_map))) {
+        rc = unmap_host(v, r, host_addr, new_addr, &map);
         if (!rc)
-            kinds &= ~(uint32_t)GNTMAP_host_map;
+            left &= ~(uint32_t)GNTMAP_host_map;
     }
     if (!rc && unlikely(kinds & GNTMAP_device_map)) {
-        unmap_device(r, map.ref, map.flags, mfn);
-        kinds &= ~(uint32_t)GNTMAP_device_map;
+        unmap_device(r, map.ref, map.flags, MFN(map.mfn));
+        left &= ~(uint32_t)GNTMAP_device_map;
     }
-    put_domain(r);
-    settle(d, u->handle, kinds);
+    settle(t, handle, kinds, left);
     return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside the grant code: a domain's table, and the two steps that everything is made of, pin and unpin.
+ * Inside the grant code: a domain's table. What is done with its entries: grant_pin.h.
  *
  * As granter a domain has entries: what its guest wrote (shared, changed by the guest at any time) and what
  * is in use now (active). As user of others' grants it has mappings, named by handles.
@@ -19,8 +19,8 @@
 #define GRANT_FRAMES_MAX  64
 #define GRANTS_PER_FRAME  (PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define ACTIVE_PAGE_ORDER 1
-#define MAPTRACK_PAGES    128
-#define MAPTRACK_PER_PAGE 512
+#define MAPTRACK_PAGES    256
+#define MAPTRACK_PER_PAGE 256
 #define NO_HANDLE         (~0U)
 
 #define PIN_HOST_RO       0x00000001U
@@ -42,14 +42,17 @@ struct maptrack {
     uint32_t ref;   /* free: the next free handle */
     uint16_t domid; /* the granter */
     uint16_t flags; /* GNTMAP_*; host_map and device_map say what is left; neither: not in use */
+    uint64_t mfn;
 };
 
-#define MAP_KINDS (GNTMAP_host_map | GNTMAP_device_map)
+#define MAP_KINDS        ((uint32_t)(GNTMAP_host_map | GNTMAP_device_map))
+#define MAP_ENDING_SHIFT 8 /* the same bits, this much higher: a vcpu is about to end that kind */
 
 struct grant_table {
-    struct lock lock;   /* LOCK_GRANT: all fields but shared entries' contents */
-    uint32_t nr_frames; /* only grows while the domain lives */
-    uint32_t nr_active; /* entries with pins */
+    struct lock lock;    /* LOCK_GRANT: all fields but shared entries' contents */
+    uint32_t nr_frames;  /* only grows while the domain lives */
+    uint32_t nr_entries; /* in them */
+    uint32_t nr_active;  /* entries with pins */
     struct grant_entry_v1 *shared[GRANT_FRAMES_MAX];
     struct grant_active *active[GRANT_FRAMES_MAX];
     uint32_t nr_handles; /* that exist, a multiple of MAPTRACK_PER_PAGE */
@@ -58,11 +61,6 @@ struct grant_table {
     uint32_t relinquish_at;
     struct maptrack *maptrack[MAPTRACK_PAGES];
 };
-
-static inline uint32_t grant_nr_entries(const struct grant_table *t)
-{
-    return t->nr_frames * (uint32_t)GRANTS_PER_FRAME;
-}
 
 static inline struct grant_entry_v1 *grant_shared(const struct grant_table *t, uint32_t ref)
 {
@@ -79,20 +77,34 @@ static inline struct maptrack *grant_handle(const struct grant_table *t, uint32_
     return &t->maptrack[handle / MAPTRACK_PER_PAGE][handle % MAPTRACK_PER_PAGE];
 }
 
-/*
- * Begins a use of r's grant `ref` by domain `user`: checks the entry, counts `pin` (one of PIN_*), and takes
- * a reference to the frame (a writable one for a writing pin). GNTST_okay and *mfn, or a negative GNTST_*.
- */
-int grant_pin(struct domain *r, uint16_t user, uint32_t ref, uint32_t pin, mfn_t *mfn) __must_check;
-/* Ends it; the frame's reference is the caller's to drop. */
-void grant_unpin(struct domain *r, uint32_t ref, uint32_t pin);
-/* Drops a reference that grant_pin took. */
-void grant_put_frame(mfn_t mfn, uint32_t pin);
-/* References as grant_pin takes them, for another pin of the same frame. 0 or negative GNTST_*. */
-int grant_get_frame(struct domain *r, mfn_t mfn, uint32_t pin) __must_check;
+/* A page of handles more, all free; the lock is held. 0, -ENOSPC or -ENOMEM. */
+int grant_more_handles(struct domain *d) __must_check __attribute__((cold));
 
-/* A handle whose mapping is still empty, or NO_HANDLE; and back. */
-uint32_t grant_handle_alloc(struct domain *d) __must_check;
-void grant_handle_free(struct domain *d, uint32_t handle);
+/* A handle whose mapping is still empty, or NO_HANDLE. */
+static inline uint32_t __must_check grant_handle_alloc(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+    uint32_t handle = NO_HANDLE;
+
+    lock_take(&t->lock);
+    if (likely(t->free_handle != NO_HANDLE) || !grant_more_handles(d)) {
+        handle = t->free_handle;
+        t->free_handle = grant_handle(t, handle)->ref;
+        t->nr_mapped++;
+    }
+    lock_drop(&t->lock);
+    return handle;
+}
+
+/* Back; the lock is held. */
+static inline void grant_handle_free_locked(struct grant_table *t, uint32_t handle)
+{
+    struct maptrack *map = grant_handle(t, handle);
+
+    map->flags = 0;
+    map->ref = t->free_handle;
+    t->free_handle = handle;
+    t->nr_mapped--;
+}
 
 #endif

@@ -23,7 +23,7 @@ static int transfer_locked(struct domain *d, struct domain *to, uint32_t ref, mf
     struct grant_entry_v1 *entry;
     int rc;
 
-    if (ref >= grant_nr_entries(to->grant))
+    if (ref >= to->grant->nr_entries)
         return refuse(GNTST_general_error, R_GRANT_REF_RANGE, ref, to->domid);
     if (to->dying)
         return refuse(GNTST_general_error, R_GRANT_DYING, ref, to->domid);

@@ -2,8 +2,8 @@
  *
  * grant_table_op: arrays of sub-operations, a status each.
  *
- * Structures are copied in and out by words of 8 bytes, in only as many and out only from where the results
- * begin. Between two entries the batch may stop and go on later. Source: xen/grant_table.h.
+ * Structures are copied in whole and out from where the results begin. Between two entries the batch may stop
+ * and go on later. Source: xen/grant_table.h.
  */
 #include "domain/grant.h"
 #include "domain/domain.h"
@@ -24,17 +24,15 @@ static void op_map(struct vcpu *v, void *arg)
 static void op_unmap(struct vcpu *v, void *arg)
 {
     struct gnttab_unmap_grant_ref *op = arg;
-    struct unmap u = { op->host_addr, op->dev_bus_addr, 0, op->handle };
 
-    op->status = (int16_t)grant_unmap(v, &u);
+    op->status = (int16_t)grant_unmap(v, op->host_addr, op->dev_bus_addr, 0, op->handle);
 }
 
 static void op_unmap_and_replace(struct vcpu *v, void *arg)
 {
     struct gnttab_unmap_and_replace *op = arg;
-    struct unmap u = { op->host_addr, 0, op->new_addr, op->handle };
 
-    op->status = (int16_t)grant_unmap(v, &u);
+    op->status = (int16_t)grant_unmap(v, op->host_addr, 0, op->new_addr, op->handle);
 }
 
 static void op_transfer(struct vcpu *v, void *arg)
@@ -98,56 +96,48 @@ static void op_swap(struct vcpu *v, void *arg)
     op->status = (int16_t)grant_swap(v->domain, op->ref_a, op->ref_b);
 }
 
-/* Sub-operations on arrays: words in, the first word that goes back. */
-static const struct batch_op {
-    uint8_t words, out;
-    bool single; /* an array of one only */
-    void (*fn)(struct vcpu *v, void *op);
-} batch_ops[] = {
-#define WORDS(type)            sizeof(struct type) / 8
-#define FIRST_OUT(type, field) offsetof(struct type, field) / 8
-    [GNTTABOP_map_grant_ref] = { WORDS(gnttab_map_grant_ref), FIRST_OUT(gnttab_map_grant_ref, status), false,
-                                 op_map },
-    [GNTTABOP_unmap_grant_ref] = { WORDS(gnttab_unmap_grant_ref), FIRST_OUT(gnttab_unmap_grant_ref, status),
-                                   false, op_unmap },
-    [GNTTABOP_unmap_and_replace] = { WORDS(gnttab_unmap_and_replace),
-                                     FIRST_OUT(gnttab_unmap_and_replace, status), false,
-                                     op_unmap_and_replace },
-    [GNTTABOP_transfer] = { WORDS(gnttab_transfer), FIRST_OUT(gnttab_transfer, status), false, op_transfer },
-    [GNTTABOP_copy] = { WORDS(gnttab_copy), FIRST_OUT(gnttab_copy, status), false, op_copy },
-    [GNTTABOP_query_size] = { WORDS(gnttab_query_size), 0, true, op_query_size },
-    [GNTTABOP_get_status_frames] = { WORDS(gnttab_get_status_frames), 0, true, op_get_status_frames },
-};
-
 static __attribute__((cold)) long bad_pointer(uint64_t guest)
 {
     return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
 }
 
-static long run_batch(unsigned int cmd, const struct batch_op *b, uint64_t guest, uint32_t count)
+static __attribute__((cold)) long go_on_later(unsigned int cmd, uint64_t guest, uint32_t count)
 {
-    struct vcpu *v = current;
-    uint64_t op[OP_WORDS_MAX], size = b->words * 8ULL;
+    uint64_t args[3] = { cmd, guest, count };
 
-    if (unlikely(b->single && count != 1))
-        return refuse(-EINVAL, R_GRANT_ONE_ONLY, count, cmd);
-    if (unlikely(!guest_range_ok(guest, count * size)))
-        return bad_pointer(guest);
+    return hypercall_restart(__HYPERVISOR_grant_table_op, 3, args);
+}
+
+/* An array of structures of `size` bytes, of which those from `out` on go back. Inlined for each of its
+ * users, so that the copies are a few moves. */
+static inline __attribute__((always_inline)) long run_batch(unsigned int cmd, uint64_t guest, uint32_t count,
+                                                            size_t size, size_t out,
+                                                            void (*fn)(struct vcpu *v, void *op))
+{
+    uint64_t op[OP_WORDS_MAX];
+
     for (uint32_t i = 0; i < count; i++, guest += size) {
-        if (i && unlikely(preempt_pending())) {
-            uint64_t args[3] = { cmd, guest, count - i };
-
-            return hypercall_restart(__HYPERVISOR_grant_table_op, 3, args);
-        }
-        for (unsigned int w = 0; w < b->words; w++)
-            if (unlikely(get_guest_u64_nocheck(&op[w], guest + w * 8)))
-                return bad_pointer(guest);
-        b->fn(v, op);
-        for (unsigned int w = b->out; w < b->words; w++)
-            if (unlikely(put_guest_u64_nocheck(op[w], guest + w * 8)))
-                return bad_pointer(guest);
+        if (i && unlikely(preempt_pending()))
+            return go_on_later(cmd, guest, count - i);
+        if (unlikely(copy_from_guest(op, guest, size)))
+            return bad_pointer(guest);
+        fn(current, op);
+        if (unlikely(copy_to_guest(guest + out, (char *)op + out, size - out)))
+            return bad_pointer(guest);
     }
     return 0;
+}
+
+#define BATCH(cmd, type, first_out, fn) \
+    run_batch(cmd, guest, count, sizeof(struct type), offsetof(struct type, first_out) & ~7UL, fn)
+
+/* One structure, not an array. */
+static long run_single(unsigned int cmd, uint64_t guest, uint32_t count, size_t size,
+                       void (*fn)(struct vcpu *v, void *op))
+{
+    if (count != 1)
+        return refuse(-EINVAL, R_GRANT_ONE_ONLY, count, cmd);
+    return run_batch(cmd, guest, 1, size, 0, fn);
 }
 
 static long setup_table(uint64_t guest, uint32_t count)
@@ -204,26 +194,6 @@ static long get_version(uint64_t guest)
     return copy_to_guest(guest, &op, sizeof(op)) ? bad_pointer(guest) : 0;
 }
 
-/* An array of pairs; 12 bytes each, so not among the batches of words. */
-static long swap_refs(uint64_t guest, uint32_t count)
-{
-    struct gnttab_swap_grant_ref op;
-
-    for (uint32_t i = 0; i < count; i++, guest += sizeof(op)) {
-        if (i && preempt_pending()) {
-            uint64_t args[3] = { GNTTABOP_swap_grant_ref, guest, count - i };
-
-            return hypercall_restart(__HYPERVISOR_grant_table_op, 3, args);
-        }
-        if (copy_from_guest(&op, guest, sizeof(op)))
-            return bad_pointer(guest);
-        op_swap(current, &op);
-        if (copy_to_guest(guest, &op, sizeof(op)))
-            return bad_pointer(guest);
-    }
-    return 0;
-}
-
 /* One of cache_flush's: the frame of the caller's (or one that it maps), within the page. Processors here see
  * the same memory as devices, so there is nothing to do but to check. */
 static long flush_one(const struct gnttab_cache_flush *op)
@@ -251,11 +221,8 @@ static long cache_flush(uint64_t guest, uint32_t count)
     long rc = 0;
 
     for (uint32_t i = 0; !rc && i < count; i++, guest += sizeof(op)) {
-        if (i && preempt_pending()) {
-            uint64_t args[3] = { GNTTABOP_cache_flush, guest, count - i };
-
-            return hypercall_restart(__HYPERVISOR_grant_table_op, 3, args);
-        }
+        if (i && preempt_pending())
+            return go_on_later(GNTTABOP_cache_flush, guest, count - i);
         if (copy_from_guest(&op, guest, sizeof(op)))
             return bad_pointer(guest);
         rc = flush_one(&op);
@@ -266,28 +233,57 @@ static long cache_flush(uint64_t guest, uint32_t count)
 static __attribute__((noinline)) long other_op(unsigned int cmd, uint64_t guest, uint32_t count)
 {
     switch (cmd) {
+    case GNTTABOP_unmap_and_replace:
+        return BATCH(cmd, gnttab_unmap_and_replace, status, op_unmap_and_replace);
+    case GNTTABOP_transfer:
+        return BATCH(cmd, gnttab_transfer, status, op_transfer);
+    case GNTTABOP_swap_grant_ref:
+        return BATCH(cmd, gnttab_swap_grant_ref, status, op_swap);
+    case GNTTABOP_cache_flush:
+        return cache_flush(guest, count);
     case GNTTABOP_setup_table:
         return setup_table(guest, count);
+    case GNTTABOP_query_size:
+        return run_single(cmd, guest, count, sizeof(struct gnttab_query_size), op_query_size);
+    case GNTTABOP_get_status_frames:
+        return run_single(cmd, guest, count, sizeof(struct gnttab_get_status_frames), op_get_status_frames);
     case GNTTABOP_set_version:
         return set_version(guest);
     case GNTTABOP_get_version:
         return get_version(guest);
-    case GNTTABOP_swap_grant_ref:
-        return swap_refs(guest, count);
-    case GNTTABOP_cache_flush:
-        return cache_flush(guest, count);
     default:
         return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
     }
 }
 
-long do_grant_table_op(uint64_t cmd, uint64_t guest, uint64_t count, uint64_t a4, uint64_t a5)
+static long map_batch(uint64_t guest, uint32_t count)
 {
+    return BATCH(GNTTABOP_map_grant_ref, gnttab_map_grant_ref, status, op_map);
+}
+
+static long unmap_batch(uint64_t guest, uint32_t count)
+{
+    return BATCH(GNTTABOP_unmap_grant_ref, gnttab_unmap_grant_ref, status, op_unmap);
+}
+
+static long copy_batch(uint64_t guest, uint32_t count)
+{
+    return BATCH(GNTTABOP_copy, gnttab_copy, status, op_copy);
+}
+
+/* The three that a driver makes at every request come first. */
+long do_grant_table_op(uint64_t op, uint64_t guest, uint64_t nr, uint64_t a4, uint64_t a5)
+{
+    uint32_t cmd = (uint32_t)op, count = (uint32_t)nr;
+
     (void)a4, (void)a5;
-    cmd = (uint32_t)cmd;
     if (unlikely((int32_t)count < 0))
-        return refuse(-EINVAL, R_GRANT_COUNT, (uint32_t)count, cmd);
-    if (likely(cmd < ARRAY_SIZE(batch_ops) && batch_ops[cmd].fn))
-        return run_batch((unsigned int)cmd, &batch_ops[cmd], guest, (uint32_t)count);
-    return other_op((unsigned int)cmd, guest, (uint32_t)count);
+        return refuse(-EINVAL, R_GRANT_COUNT, count, cmd);
+    if (cmd == GNTTABOP_map_grant_ref)
+        return map_batch(guest, count);
+    if (cmd == GNTTABOP_unmap_grant_ref)
+        return unmap_batch(guest, count);
+    if (cmd == GNTTABOP_copy)
+        return copy_batch(guest, count);
+    return other_op(cmd, guest, count);
 }

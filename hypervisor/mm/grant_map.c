@@ -12,19 +12,20 @@
 #include <xen/grant_table.h>
 
 /* The L1 entry at addr, its table locked. NULL: there is none of v's domain. */
-static uint64_t *lock_entry(struct vcpu *v, uint64_t addr, bool by_pte, struct frame **table)
+static inline __attribute__((always_inline)) uint64_t *lock_entry(struct vcpu *v, uint64_t addr, bool by_pte,
+                                                                  struct frame **table)
 {
     uint64_t *p, w;
     mfn_t m;
 
-    if (by_pte) {
+    if (unlikely(by_pte)) {
         m = maddr_to_mfn(addr);
         if (addr % 8 || m.v >= max_mfn)
             return NULL;
         p = maddr_to_virt(addr);
     } else {
         p = guest_range_ok(addr, 1) ? walk_l1(v, addr) : NULL;
-        if (!p)
+        if (unlikely(!p))
             return NULL;
         m = virt_to_mfn(p);
     }
@@ -57,12 +58,13 @@ int paging_map_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte)
     struct frame *table;
     uint64_t *p = lock_entry(v, addr, by_pte, &table), old;
 
-    if (!p)
+    if (unlikely(!p))
         return gone(addr);
     old = __atomic_exchange_n(p, leaf_adjust(entry), __ATOMIC_SEQ_CST);
     table_unlock(table);
-    if (old & PTE_P)
-        put_leaf(old);
+    if (likely(!(old & PTE_P)))
+        return GNTST_okay;
+    put_leaf(old);
     return GNTST_okay;
 }
 
@@ -72,7 +74,7 @@ int paging_unmap_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pt
     uint64_t *p = lock_entry(v, addr, by_pte, &table);
     bool same;
 
-    if (!p)
+    if (unlikely(!p))
         return gone(addr);
     same = same_mapping(*p, entry);
     if (same)

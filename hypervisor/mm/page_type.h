@@ -22,6 +22,7 @@
 #define PTE_A            0x020ULL
 #define PTE_D            0x040ULL
 #define PTE_G            0x100ULL /* in an L1 entry; means nothing while CR4.PGE is off */
+#define PTE_AVAIL_SHIFT  9
 #define PTE_AVAIL        0xe00ULL
 #define PTE_ADDR         0x000ffffffffff000ULL
 #define PTE_AVAIL_HIGH   (0x7ffULL << 52)
@@ -247,6 +248,7 @@ static inline __attribute__((always_inline)) uint64_t *walk_l1(const struct vcpu
 {
     uint64_t e, *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
 
+#pragma GCC unroll 3
     for (unsigned int shift = 30; shift >= 12; shift -= 9) {
         walk_read(e, p, fault);
         if (unlikely(!(e & PTE_P)))

@@ -216,20 +216,12 @@ static bool pv_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
     return false;
 }
 
-static void pv_flush(struct domain *d, uint64_t vaddr)
-{
-    if (vaddr == ~0ULL)
-        tlb_flush_mask(tlb_domain_mask(d));
-    else
-        tlb_flush_page_mask(vaddr, tlb_domain_mask(d));
-}
-
 const struct paging_ops pv_direct = {
     .set_root = pv_set_root,
     .write_entry = pv_write_entry,
     .write_va = pv_write_va,
     .fault = pv_fault,
-    .flush = pv_flush,
+    .flush = tlb_flush_domain,
 };
 
 int paging_init_vcpu_root(struct vcpu *v, mfn_t l4)

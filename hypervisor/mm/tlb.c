@@ -70,3 +70,11 @@ uint64_t tlb_domain_mask(const struct domain *d)
     (void)d;
     return this_cpu_bit();
 }
+
+void tlb_flush_domain(struct domain *d, uint64_t vaddr)
+{
+    if (unlikely(vaddr == ~0ULL))
+        tlb_flush_mask(tlb_domain_mask(d));
+    else
+        tlb_flush_page_mask(vaddr, tlb_domain_mask(d));
+}

@@ -46,6 +46,10 @@ void tlb_flush_page_mask(uint64_t vaddr, uint64_t mask);
 uint64_t tlb_domain_mask(const struct domain *d);
 uint64_t tlb_vcpu_mask(const struct domain *d, unsigned int vcpu);
 
+/* paging_ops.flush of pv_direct: the page of vaddr or, with ~0, everything, on the CPUs that d's translations
+ * may be on. */
+void tlb_flush_domain(struct domain *d, uint64_t vaddr);
+
 /* CR3 := maddr on this CPU, counted as the full flush that it is. */
 void tlb_load_root(uint64_t maddr);
 
