@@ -12,7 +12,7 @@ host-tests: $(addprefix $(B)/host/,$(HOST_TESTS))
 bench-guest: $(if $(BENCH_SRC),$(B)/bench)
 .PHONY: guest-tests host-tests bench-guest
 
-$(B)/bench: $(call pvobjs,$(BENCH_SRC)) $(B)/libpv.a toolchain/guest.lds
+$(B)/bench: $(call pvobjs,$(BENCH_SRC) $(wildcard tests/guest/*.c tests/guest/*.S)) $(B)/libpv.a toolchain/guest.lds
 	$(call say,LD)
 	$(link-guest)
 

@@ -15,7 +15,8 @@
 
 /* Runs fn(arg) warm-up times, then n times (n <= BENCH_MAX_N), and prints the row. `per` divides each sample:
  * how many entries one call of fn handles. */
-#define BENCH_MAX_N 512
+#define BENCH_MAX_N   512
+#define BENCH_WARM_UP 4
 void bench_row(const char *name, uint64_t (*fn)(uint64_t arg), uint64_t arg, unsigned int n,
                unsigned int per);
 
@@ -46,5 +47,6 @@ void bench_user(void);   /* user.c: a user program's system calls and faults */
 void bench_tables(void); /* tables.c: page-table updates */
 void bench_pins(void);   /* pins.c: pinning, switching, flushing */
 void bench_events(void); /* events.c: event channels and grants */
+void bench_pair(void);   /* pair.c: events and rings between two domains (role pair) */
 
 #endif

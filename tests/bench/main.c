@@ -9,8 +9,10 @@
 #include "libpv/shutdown.h"
 #include "libpv/start.h"
 #include "libpv/string.h"
+#include "tests/guest/pair.h"
 
-#define WARM_UP 4
+TEST("bench");
+ROLE(dom0, pair);
 
 uint64_t bench_overhead;
 static uint64_t samples[BENCH_MAX_N];
@@ -44,7 +46,7 @@ void bench_row(const char *name, uint64_t (*fn)(uint64_t arg), uint64_t arg, uns
 {
     if (strncmp(name, only, strlen(only)))
         return;
-    for (unsigned int i = 0; i < WARM_UP; i++)
+    for (unsigned int i = 0; i < BENCH_WARM_UP; i++)
         fn(arg);
     for (unsigned int i = 0; i < n; i++)
         samples[i] = fn(arg) - bench_overhead;
@@ -70,19 +72,13 @@ static uint64_t nops(uint64_t arg)
     return TIMED(__asm__ volatile(".rept 1000; nop; .endr"));
 }
 
-void main(struct start_info *si)
+static void single(void)
 {
-    uint64_t at_start = pv_boot_tsc;
     struct parador_machine_info machine;
 
-    (void)si;
-    on = HYPERVISOR_parador(PARADOR_machine_info, &machine) ? "xen" : "parador";
-    pv_cmdline_option("rows", only, sizeof(only));
-    for (unsigned int i = 0; i < WARM_UP; i++)
-        bench_overhead = nothing(0);
     bench_row("nops_1000", nops, 0, 100, 1);
-    bench_figure("reset_to_guest", "insn", at_start);
-    if (on[0] == 'p')
+    bench_figure("reset_to_guest", "insn", pv_boot_tsc);
+    if (!HYPERVISOR_parador(PARADOR_machine_info, &machine))
         bench_figure("hypervisor_memory", "bytes", machine.hypervisor_frames * 4096);
     bench_calls();
     bench_traps();
@@ -90,5 +86,21 @@ void main(struct start_info *si)
     bench_pins();
     bench_events();
     bench_user();
-    pv_printf("bench: done\n");
+}
+
+void test_main(void)
+{
+    char word[8];
+
+    on = test_on_parador() ? "parador" : "xen";
+    pv_cmdline_option("rows", only, sizeof(only));
+    for (unsigned int i = 0; i < BENCH_WARM_UP; i++)
+        bench_overhead = nothing(0);
+    if (!pv_cmdline_option("peer", word, sizeof(word))) {
+        single();
+        return;
+    }
+    only[0] = 0; /* both sides run all rows */
+    pair_init();
+    bench_pair();
 }
