@@ -26,7 +26,7 @@ KNOWN = {
     "GDB": "for gdb and rewind: commands to run instead of a dialogue, separated by ;",
     "ACCEL": "tcg (default) or kvm",
     "TEST": "only tests whose name contains this (several: separated by commas)",
-    "DEBUG": "1: the debug build of Parador, with assertions and the invariant checker",
+    "DEBUG": "1: the debug build of Parador, with assertions and the invariant checker; for test 0: the release build",
     "APPEND": "further words for Parador's (or Xen's) command line",
     "ARGS": "further words for the guests' command lines",
     "CC": "the compiler: gcc (default) or clang",
@@ -70,7 +70,7 @@ class Axes:
         self.record = self.text("RECORD")
         self.accel = self.choice("ACCEL", "tcg", "kvm")
         self.tests = [t for t in re.split(r"[,\s]+", self.text("TEST")) if t]
-        self.debug = self.choice("DEBUG", "0", "1") == "1"
+        self.debug = self.choice("DEBUG", *("10" if command == "test" else "01")) == "1"
         self.append = self.text("APPEND")
         self.args = self.text("ARGS")
         self.clang = "clang" in self.text("CC")

@@ -17,6 +17,7 @@ from .axes import Trouble
 from .machine import Guard, Machine, arguments, module, to_stdout
 
 NO_STATUS = 3
+READY = "PARADOR_READY"  # in the environment: everything is built, as runner/endtoend.py knows
 MEM = 256
 MIB = 1 << 20
 SPARE = 12  # MB that are Parador's and the firmware's
@@ -91,10 +92,14 @@ def shares(machine, domains, disk):
     return driver, max(LEAST, min(MOST, left // others)) if others else 0
 
 
+def parador_image(axes):
+    return f"{axes.build}/parador-debug" if axes.debug else f"{axes.build}/parador"
+
+
 def parador_command(axes, folder, extra=()):
     """QEMU's command line for Parador with its domains."""
     machine = axes.mem or MEM
-    image = f"{axes.build}/parador-debug" if axes.debug else f"{axes.build}/parador"
+    image = parador_image(axes)
     kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
     if folder.kept:
         image, kernel = folder.link("parador", image), kernel if axes.guest else folder.link("pvkernel", kernel)
@@ -129,10 +134,12 @@ def parador_watcher():
 
 
 def prepare(axes, system):
-    """Packages and build products for a run on `system`."""
+    """Packages and build products for a run on `system`; nothing to do where our own tests have seen to both."""
+    if axes.text(READY):
+        return
     packages.ensure(packages.needs(axes, [system]))
     kernel = [] if axes.guest else [f"{axes.build}/pvkernel", "user"]
-    hypervisor = [] if system == "xen" else [f"{axes.build}/parador-debug" if axes.debug else f"{axes.build}/parador"]
+    hypervisor = [] if system == "xen" else [parador_image(axes)]
     build.make(axes, *kernel, *hypervisor, *([f"{axes.build}/parador.syms"] if hypervisor else []))
 
 
@@ -149,7 +156,7 @@ def main(axes):
     if axes.record:
         return replay.record(axes)
     with Folder(axes) as folder:
-        return converse(axes, parador_command(axes, folder, debug.stub(axes)), parador_watcher(), grace=20.0)
+        return converse(axes, parador_command(axes, folder, debug.stub(folder.path)), parador_watcher(), grace=20.0)
 
 
 def converse(axes, command, watcher, grace, show=to_stdout):

@@ -57,8 +57,6 @@ def main(axes):
             command = json.load(f)
     except (OSError, ValueError):
         raise Trouble(f"RECORD={folder}: no recording (there is no {RUN} in it)") from None
-    os.makedirs(f"{axes.build}/run", exist_ok=True)
-    if os.path.exists(debug.socket(axes)):
-        os.remove(debug.socket(axes))
-    command = command[:1] + options(folder, "replay") + ["-gdb", f"unix:{debug.socket(axes)},server=on,wait=off", "-S"] + command[1:]
-    return debug.beside(axes, command, f"{axes.build}/run/console.log", f"{folder}/parador.syms", f"{folder}/guest.syms")
+    with boot.Folder(axes) as work:
+        command = command[:1] + options(folder, "replay") + [*debug.stub(work.path), "-S"] + command[1:]
+        return debug.beside(axes, work.path, command, f"{folder}/parador.syms", f"{folder}/guest.syms")
