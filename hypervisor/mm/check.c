@@ -148,7 +148,7 @@ static void check_grants(struct check *c, const struct domain *d)
 {
     const struct grant_table *t = d->grant;
 
-    for (uint32_t ref = 0; t && ref < grant_nr_entries(t); ref++) {
+    for (uint32_t ref = 0; t && ref < t->nr_entries; ref++) {
         const struct grant_active *a = grant_active(t, ref);
 
         for (uint32_t n = a->pins / PIN_DEV_RO & 0x7f; n; n--)
