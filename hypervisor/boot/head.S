@@ -94,7 +94,7 @@ no_long_mode:
 4:  hlt
     jmp 4b
 no_long_mode_text:
-    .asciz "parador: this processor has no long mode or no NX bit; Parador needs both\r\nparador: exit 2\r\n"
+    .asciz "\r\nparador: this processor has no long mode or no NX bit; Parador needs both\r\nparador: exit 2\r\n"
 
     .code64
 head64: /* still at the low address */

@@ -99,12 +99,13 @@ void gdt_load(const struct vcpu *v)
     struct cpu *c = this_cpu();
     uint64_t pages = DIV_ROUND_UP(v->arch.gdt_entries, PAGE_SIZE / 8);
 
-    for (uint64_t i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
+    for (uint64_t i = 0; i < MAX(pages, c->gdt_pages); i++) {
         uint64_t maddr = i < pages ? v->arch.gdt_mfns[i] << PAGE_SHIFT : (uint64_t)zero_page - IMAGE_VIRT;
 
         set_window(c, PERCPU_GDT_WINDOW + (i << PAGE_SHIFT),
                    maddr | PTE_P | PTE_NX | (i < pages ? PTE_RW : 0));
     }
+    c->gdt_pages = pages;
 }
 
 void ldt_load(const struct vcpu *v)
@@ -112,6 +113,8 @@ void ldt_load(const struct vcpu *v)
     struct cpu *c = this_cpu();
     uint16_t selector = 0;
 
+    if (!v->arch.ldt_entries && !c->ldt_loaded)
+        return;
     for (uint64_t i = 0; i < WINDOW_PAGES; i++) {
         uint64_t mfn = v->arch.ldt_entries ? v->arch.ldt_mfns[i] : 0;
 
@@ -123,6 +126,7 @@ void ldt_load(const struct vcpu *v)
                         TYPE_LDT);
         selector = HV_LDTR;
     }
+    c->ldt_loaded = selector != 0;
     __asm__ volatile("lldt %0" : : "r"(selector));
 }
 

@@ -64,6 +64,8 @@ struct cpu {
     bool lock_pairing;     /* debug: between the two locks of lock_pair() */
     bool breakpoints;      /* DR7 has some on */
     uint32_t depth;        /* nested reports of bugs: the second one only stops the machine */
+    uint64_t gdt_pages;    /* pages of the GDT window that show a vcpu's frames */
+    bool ldt_loaded;       /* the LDT window shows some, LDTR is not null */
     uint64_t *window;      /* L1 table of the area, by the direct map */
     uint32_t fault_vector; /* of the ring-0 fault that went to a fixup last, for trap_exit_fault() */
     uint32_t fault_error;

@@ -36,6 +36,13 @@
         bad_;                                                \
     })
 
+/* Ring 0 may load Parador's own descriptors, and SYSRET would leave them to the guest: with RPL 3 it may not.
+ */
+static uint16_t ring3(uint64_t sel)
+{
+    return (uint16_t)(sel & ~3ULL ? sel | 3 : sel);
+}
+
 static void save_segments(struct vcpu *v)
 {
     struct cpu_user_regs *r = &v->regs;
@@ -53,10 +60,10 @@ static bool load_segments(struct vcpu *v)
     const struct cpu_user_regs *r = &v->regs;
     bool bad = false;
 
-    bad |= load_selector("ds", r->ds);
-    bad |= load_selector("es", r->es);
-    bad |= load_selector("fs", r->fs);
-    bad |= load_selector("gs", r->gs); /* sets a base, therefore before them */
+    bad |= load_selector("ds", ring3(r->ds));
+    bad |= load_selector("es", ring3(r->es));
+    bad |= load_selector("fs", ring3(r->fs));
+    bad |= load_selector("gs", ring3(r->gs)); /* sets a base, therefore before them */
     write_fs_base(v->arch.fs_base);
     write_gs_base(v->kernel_mode ? v->arch.gs_base_kernel : v->arch.gs_base_user);
     write_gs_other(v->kernel_mode ? v->arch.gs_base_user : v->arch.gs_base_kernel);
@@ -139,7 +146,7 @@ int set_segment_base(struct vcpu *v, unsigned int which, uint64_t base)
         return 0;
     case SEGBASE_GS_USER_SEL: /* its base becomes the user's; the kernel's stays */
         __asm__ volatile("swapgs");
-        (void)load_selector("gs", (uint16_t)base);
+        (void)load_selector("gs", ring3((uint16_t)base));
         __asm__ volatile("swapgs");
         return 0;
     default:
