@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See fake_domains.h. One CPU; each test brings the parts of hypervisor/domain that it tests.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lib/print.h"
+#include "tests/host/fake_domains.h"
+#include "x86/cpu.h"
+
+struct domain_list domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST) };
+struct domain *domain0;
+struct domain idle_domain;
+enum rule fake_rule;
+unsigned int fake_pages, fake_page_budget;
+unsigned int fake_wakes[FAKE_DOMAINS][FAKE_VCPUS];
+uint64_t fake_now, fake_apic;
+unsigned int fake_apic_sets;
+
+static struct cpu cpu;
+
+struct cpu *this_cpu(void)
+{
+    return &cpu;
+}
+
+void *page_alloc(void)
+{
+    void *page;
+
+    if (!fake_page_budget)
+        return NULL;
+    fake_page_budget--;
+    fake_pages++;
+    page = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+    memset(page, 0, PAGE_SIZE);
+    return page;
+}
+
+void page_free(void *page)
+{
+    fake_pages--;
+    free(page);
+}
+
+void fake_domains_begin(void)
+{
+    memset(fake_wakes, 0, sizeof(fake_wakes));
+    memset(&cpu, 0, sizeof(cpu));
+    fake_rule = R_NONE;
+    fake_pages = 0;
+    fake_page_budget = ~0U;
+    fake_now = 0;
+    fake_apic = ~0ULL;
+    fake_apic_sets = 0;
+    for (uint16_t id = 0; id < FAKE_DOMAINS; id++) {
+        struct domain *d = calloc(1, sizeof(*d));
+
+        d->domid = id;
+        d->privileged = id == 0;
+        d->refs = 1;
+        d->max_vcpus = FAKE_VCPUS;
+        d->shared = calloc(1, PAGE_SIZE);
+        lock_init(&d->lock, LOCK_DOMAIN);
+        for (unsigned int i = 0; i < FAKE_VCPUS; i++) {
+            struct vcpu *v = calloc(1, sizeof(*v));
+
+            v->domain = d;
+            v->id = i;
+            v->kernel_mode = true;
+            v->info = &d->shared->vcpu_info[i];
+            v->info_mfn = INVALID_MFN.v;
+            d->vcpu[i] = v;
+        }
+        domains.by_id[id] = d;
+    }
+    domain0 = domains.by_id[0];
+}
+
+void fake_domains_end(void)
+{
+    for (unsigned int id = 0; id < FAKE_DOMAINS; id++) {
+        struct domain *d = domains.by_id[id];
+
+        for (unsigned int i = 0; i < FAKE_VCPUS; i++)
+            free(d->vcpu[i]);
+        free(d->shared);
+        free(d);
+        domains.by_id[id] = NULL;
+    }
+    if (fake_pages)
+        abort();
+}
+
+int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
+{
+    (void)a, (void)b;
+    fake_rule = rule;
+    return error;
+}
+
+void bug(const char *file, int line, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fprintf(stderr, "BUG at %s:%d: ", file, line);
+    vfprintf(stderr, fmt, args);
+    fprintf(stderr, "\n");
+    va_end(args);
+    abort();
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+    (void)level, (void)fmt;
+}
+
+void cpu_relax(void)
+{
+    abort(); /* one CPU: a lock that is taken stays so for ever */
+}
+
+uint64_t now_ns(void)
+{
+    return fake_now;
+}
+
+void apic_timer_set(uint64_t deadline_ns)
+{
+    fake_apic = deadline_ns;
+    fake_apic_sets++;
+}

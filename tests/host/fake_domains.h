@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Domains without a machine, for host tests of hypervisor/domain: vcpus with their vcpu_info, a clock and a
+ * local APIC timer that the test moves, and a record of who was woken and what was refused.
+ */
+#ifndef TESTS_HOST_FAKE_DOMAINS_H
+#define TESTS_HOST_FAKE_DOMAINS_H
+
+#include "domain/domain.h"
+
+#define FAKE_DOMAINS 4
+#define FAKE_VCPUS   2
+
+/* Begins anew: domains 0 to 3 (0 privileged) of two vcpus each, time 0, nothing armed. */
+void fake_domains_begin(void);
+/* Ends them; aborts if a page of Parador's was not given back. */
+void fake_domains_end(void);
+
+extern enum rule fake_rule;                               /* the last refusal's */
+extern unsigned int fake_pages;                           /* of Parador's heap, in use */
+extern unsigned int fake_page_budget;                     /* pages that page_alloc() still gives */
+extern unsigned int fake_wakes[FAKE_DOMAINS][FAKE_VCPUS]; /* calls of vcpu_wake() (tests without sched.c) */
+
+extern uint64_t fake_now;           /* system time, ns */
+extern uint64_t fake_apic;          /* what the APIC timer is set for, ~0: off */
+extern unsigned int fake_apic_sets; /* how often it was set */
+
+#endif
