@@ -29,6 +29,10 @@ extern struct cpu_features cpu_features;
 /* Boot: reads CPUID; a line and machine_exit(2) when something that Parador needs is missing. */
 void cpu_features_init(void);
 
+#ifdef HOST_TEST
+void cpu_window(void); /* the fake machine of the host tests */
+void cpu_halt(void);
+#else
 /* Lets interrupts in for a moment. Only where nothing is half-done: between the steps of boot, in schedule().
  */
 static inline void cpu_window(void)
@@ -42,6 +46,7 @@ static inline void cpu_halt(void)
 {
     __asm__ volatile("sti; hlt; cli" ::: "memory");
 }
+#endif
 
 /* Serves this_cpu()->work but WORK_SCHEDULE: timers (timer_run), console input. x86/work.c */
 void cpu_serve_work(void);

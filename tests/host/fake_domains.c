@@ -8,6 +8,7 @@
 #include <string.h>
 #include "lib/print.h"
 #include "tests/host/fake_domains.h"
+#include "x86/copy.h"
 #include "x86/cpu.h"
 
 struct domain_list domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST) };
@@ -18,6 +19,8 @@ unsigned int fake_pages, fake_page_budget;
 unsigned int fake_wakes[FAKE_DOMAINS][FAKE_VCPUS];
 uint64_t fake_now, fake_apic;
 unsigned int fake_apic_sets;
+unsigned int fake_switches, fake_halts;
+bool (*fake_teardown)(void);
 
 static struct cpu cpu;
 
@@ -55,6 +58,8 @@ void fake_domains_begin(void)
     fake_now = 0;
     fake_apic = ~0ULL;
     fake_apic_sets = 0;
+    fake_switches = fake_halts = 0;
+    fake_teardown = NULL;
     for (uint16_t id = 0; id < FAKE_DOMAINS; id++) {
         struct domain *d = calloc(1, sizeof(*d));
 
@@ -132,4 +137,42 @@ void apic_timer_set(uint64_t deadline_ns)
 {
     fake_apic = deadline_ns;
     fake_apic_sets++;
+}
+
+void switch_vcpu(struct vcpu *prev, struct vcpu *next)
+{
+    (void)prev;
+    cpu.vcpu = next;
+    fake_switches++;
+}
+
+void cpu_window(void)
+{
+}
+
+void cpu_halt(void)
+{
+    if (fake_apic == ~0ULL)
+        abort();
+    fake_now = MAX(fake_now, fake_apic);
+    fake_apic = ~0ULL;
+    fake_halts++;
+    cpu_set_work(&cpu, WORK_TIMER);
+}
+
+bool domain_teardown_step(void)
+{
+    return fake_teardown && fake_teardown();
+}
+
+size_t copy_to_guest_raw(void *guest, const void *src, size_t n)
+{
+    memcpy(guest, src, n);
+    return 0;
+}
+
+size_t copy_from_guest_raw(void *dst, const void *guest, size_t n)
+{
+    memcpy(dst, guest, n);
+    return 0;
 }

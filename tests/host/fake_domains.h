@@ -21,6 +21,11 @@ extern unsigned int fake_pages;                           /* of Parador's heap, 
 extern unsigned int fake_page_budget;                     /* pages that page_alloc() still gives */
 extern unsigned int fake_wakes[FAKE_DOMAINS][FAKE_VCPUS]; /* calls of vcpu_wake() (tests without sched.c) */
 
+/* With sched.c: what a switch loads, and the idle loop. cpu_halt() lets time pass until the APIC timer fires;
+ * if it is off, it aborts (nobody would ever wake). */
+extern unsigned int fake_switches, fake_halts;
+extern bool (*fake_teardown)(void); /* domain_teardown_step(); NULL: nothing to do */
+
 extern uint64_t fake_now;           /* system time, ns */
 extern uint64_t fake_apic;          /* what the APIC timer is set for, ~0: off */
 extern unsigned int fake_apic_sets; /* how often it was set */
