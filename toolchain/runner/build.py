@@ -10,13 +10,25 @@ from .axes import Trouble
 PASSED = ("B", "CC", "CROSS", "HOSTCC", "XENHDRS", "V", "CI")
 
 
-def make(axes, *targets, keep_going=False):
-    """Builds the targets (nothing where none is named). A failed build has already said why on stderr."""
-    if not targets:
-        return
+def command(axes, *words):
+    """A make with the build's settings, and its environment."""
     given = [f"{name}={axes.environment[name]}" for name in PASSED if axes.environment.get(name)]
     environment = {k: v for k, v in axes.environment.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    command = ["make", "-s", f"-j{os.cpu_count() or 1}", *(["-k"] if keep_going else []), *given, *targets]
+    return {"args": ["make", "-s", *given, *words], "env": environment, "check": False}
+
+
+def try_to_make(axes, *targets):
+    """Builds as many of the targets as it can; whether that were all. A failed build has said why on stderr."""
     sys.stdout.flush()
-    if subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode:
+    return subprocess.run(**command(axes, f"-j{os.cpu_count() or 1}", "-k", *targets), stdout=sys.stderr).returncode == 0
+
+
+def builds(axes, target):
+    """Whether one target can be built; without a word."""
+    return subprocess.run(**command(axes, target), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def make(axes, *targets):
+    """Builds the targets (nothing where none is named)."""
+    if targets and not try_to_make(axes, *targets):
         raise Trouble("the build failed (its messages stand above)")

@@ -41,8 +41,8 @@ def each(function, items):
 
 def flags(axes, name):
     """A variable of the Makefile, as words."""
-    given = [f"{n}={axes.environment[n]}" for n in build.PASSED if axes.environment.get(n)]
-    return shlex.split(run(["make", "-s", *given, f"print-{name}"]).stdout)
+    made = subprocess.run(**build.command(axes, f"print-{name}"), stdout=subprocess.PIPE, text=True)
+    return shlex.split(made.stdout)
 
 
 def all_flags(axes):
