@@ -53,8 +53,9 @@ static void put_string(struct out *o, const struct spec *sp, const char *s)
 static void put_number(struct out *o, const struct spec *sp, uint64_t val, unsigned int base, bool negative,
                        bool upper)
 {
+    bool hex = sp->alt && base == 16 && val;
     char digits[24];
-    long n = 0, prefix = (negative ? 1 : 0) + (sp->alt && base == 16 ? 2 : 0), zeros;
+    long n = 0, prefix = (negative ? 1 : 0) + (hex ? 2 : 0), zeros;
 
     for (; val; val /= base)
         digits[n++] = (upper ? "0123456789ABCDEF" : "0123456789abcdef")[val % base];
@@ -65,7 +66,7 @@ static void put_number(struct out *o, const struct spec *sp, uint64_t val, unsig
     fill(o, ' ', sp->left ? 0 : sp->width - prefix - zeros - n);
     if (negative)
         put(o, '-');
-    if (sp->alt && base == 16) {
+    if (hex) {
         put(o, '0');
         put(o, upper ? 'X' : 'x');
     }
