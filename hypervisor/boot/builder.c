@@ -51,8 +51,9 @@ static void refuse_domain(const struct build *b, struct demand *demand)
         say("parador: %s is not started: %s\n", b->options.name, b->trouble);
     } else if (!demand->short_line) {
         demand->short_line = true;
-        say("parador: %s is not started: %llu MB asked for, %llu MB are free\n", b->options.name,
-            (unsigned long long)to_mb(b->nr_pages + OVERHEAD), (unsigned long long)to_mb(frames_free()));
+        say("parador: %s is not started: not enough memory: %llu MB asked for, %llu MB free\n",
+            b->options.name, (unsigned long long)to_mb(b->nr_pages + OVERHEAD),
+            (unsigned long long)to_mb(frames_free()));
     }
 }
 
@@ -122,6 +123,8 @@ static void lay_out(struct build *b, struct demand *demand)
     else
         demand->unnamed--;
     b->trouble = elf_parse(b->kernel, b->kernel_size, &b->image);
+    if (!b->trouble && b->nr_pages > frames_total())
+        b->trouble = TOO_LITTLE;
     if (b->trouble)
         return;
     b->trouble = layout_domain(&b->image, b->ramdisk_size, !b->domid, b->nr_pages, &b->at);

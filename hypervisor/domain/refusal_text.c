@@ -37,6 +37,10 @@ static void frame_text(const struct refusal *r, char *buf, size_t size)
     unsigned int type = uses ? (unsigned int)(r->frame_word >> FRAME_TYPE_SHIFT) : FT_NONE;
     char owner[24];
 
+    if (r->frame_owner == OWNER_SECRET) {
+        snprintf(buf, size, "frame %#llx is not this domain's", (unsigned long long)r->a);
+        return;
+    }
     owner_text(r->frame_owner, owner, sizeof(owner));
     snprintf(buf, size, "frame %#llx is %s of %s%s%s", (unsigned long long)r->a, types[type], owner,
              r->frame_word & FRAME_PINNED ? ", pinned" : "",

@@ -163,6 +163,9 @@ struct refusal {
 /* Remembers the refusal in the current vcpu and returns `error` (a negative errno). Cold on purpose. */
 int refuse(int error, enum rule rule, uint64_t a, uint64_t b) __attribute__((cold));
 
+/* frame_owner when the reader may not know whose frame it is (PARADOR_why of an ordinary domain). */
+#define OWNER_SECRET 0xfffffffdu
+
 /* The sentence for r, at most size bytes with the final zero. */
 void refusal_text(const struct refusal *r, char *buf, size_t size);
 

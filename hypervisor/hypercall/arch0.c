@@ -86,6 +86,8 @@ static long why(struct vcpu *v, void *arg)
     if (d != v->domain)
         of = d->vcpu[0];
     r = of->refusal;
+    if (!v->domain->privileged && r.frame_owner != owner_of(d))
+        r.frame_owner = OWNER_SECRET; /* what others' frames are is not for everybody */
     put_domain(d);
     memset(w, 0, sizeof(*w));
     w->domid = domid;

@@ -76,6 +76,8 @@ Test(refuse, frames)
     r.frame_word = 0;
     r.frame_owner = OWNER_HV;
     cr_assert(strstr(text(r), "an ordinary page of Parador"), "%s", text(r));
+    r.frame_owner = OWNER_SECRET;
+    cr_assert(strstr(text(r), "frame 0x1a3 is not this domain's"), "%s", text(r));
 }
 
 Test(refuse, small_buffers)
