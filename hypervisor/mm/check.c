@@ -17,7 +17,7 @@
 #include "mm/owner.h"
 #include "mm/page_type.h"
 
-#ifdef DEBUG
+#if defined(DEBUG) || defined(HOST_TEST)
 
 #define LINES_MAX 10
 #define CURSOR    0x3ffu

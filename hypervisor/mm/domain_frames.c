@@ -121,14 +121,17 @@ mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
 bool domain_frame_release(struct domain *d, mfn_t m)
 {
     struct frame *f = frame_of(m);
-    uint64_t w = READ_ONCE(f->word);
+    uint64_t w;
+    bool was;
 
+    if (!get_frame(d, m)) /* and keeps it d's meanwhile */
+        return false;
+    w = READ_ONCE(f->word);
     do {
-        if (!(w & FRAME_ALLOCATED) || !(w & FRAME_REF_MASK) || f->owner != owner_of(d))
-            return false;
-    } while (!frame_cas(f, &w, w & ~FRAME_ALLOCATED));
+        was = w & FRAME_ALLOCATED;
+    } while (was && !frame_cas(f, &w, (w & ~FRAME_ALLOCATED) - 1));
     put_frame(m);
-    return true;
+    return was;
 }
 
 void frame_unreferenced(mfn_t m)
@@ -179,13 +182,19 @@ bool shared_page_idle(const void *page)
 bool domain_frame_steal(struct domain *d, mfn_t m)
 {
     struct frame *f = frame_of(m);
-    uint64_t w = READ_ONCE(f->word);
+    uint64_t w;
 
-    do {
-        if ((w & ~TYPE_BITS) != (FRAME_ALLOCATED | 1) || f->owner != owner_of(d) || f->prev == SHARED)
-            return false;
-    } while (!frame_cas(f, &w, 0));
-    /* No reference: nobody can get one, the frame is ours. It still says d until it is off d's list. */
+    if (m.v >= max_mfn)
+        return false;
+    w = READ_ONCE(f->word);
+    if ((w & ~TYPE_BITS) != (FRAME_ALLOCATED | 1) || f->owner != owner_of(d) || f->prev == SHARED ||
+        !frame_cas(f, &w, 0))
+        return false;
+    /* No reference: nobody can get one, the frame is ours. Unless it changed hands before that. */
+    if (READ_ONCE(f->owner) != owner_of(d)) {
+        __atomic_store_n(&f->word, w, __ATOMIC_RELEASE);
+        return false;
+    }
     lock_take(&d->page_lock);
     unlist(d, m);
     d->tot_pages--;

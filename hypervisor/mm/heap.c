@@ -258,6 +258,14 @@ void page_free(void *page)
     pages_free(page, 0);
 }
 
+#ifdef HOST_TEST
+void heap_reset(void)
+{
+    memset(&heap, 0, sizeof(heap));
+    lock_init(&heap.lock, LOCK_HEAP);
+}
+#endif
+
 uint64_t heap_check(void)
 {
     uint64_t listed = 0, found = 0;

@@ -21,6 +21,10 @@ mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero) __must_check;
 /* Back on the lists. The frames have no reference any more. */
 void heap_free(mfn_t m, unsigned int order);
 
+#ifdef HOST_TEST
+void heap_reset(void); /* as before boot */
+#endif
+
 /* Debug: checks the lists against the table; the number of free frames found, ~0: broken (said why). */
 uint64_t heap_check(void);
 

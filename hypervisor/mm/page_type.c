@@ -250,16 +250,21 @@ static void become_partial(struct frame *f, uint32_t aux)
 
 /*
  * Drops the references of entries [0, cursor) of a locked table with one use, then that use and its
- * reference: the one path on which a table's last use goes. -ERESTART: it is partial now.
+ * reference: the one path on which a table's last use goes. -ERESTART: it is partial now, and on undo_list
+ * before others can see that it is; the caller need not wait for the rest.
  */
 static int undo(mfn_t m, unsigned int cursor)
 {
     struct frame *f = frame_of(m);
+    struct domain *d = frame_domain(f);
     enum frame_type type = type_of(f->word);
     uint64_t *t = mfn_to_virt(m);
     int rc = type == FT_L1 ? undo_l1(t, &cursor) : undo_upper(type, t, &cursor);
 
     if (rc) {
+        lock_take(&d->page_lock);
+        frame_list_move(d, m, &d->undo_list);
+        lock_drop(&d->page_lock);
         become_partial(f, cursor | CURSOR_UNDO);
         return rc;
     }
@@ -267,20 +272,6 @@ static int undo(mfn_t m, unsigned int cursor)
     change_word(f, FRAME_LOCKED, 0, FRAME_COUNT_ONE);
     put_frame(m);
     return 0;
-}
-
-/* An undo that its caller does not wait for: what is left is paging_finish()'s. -ERESTART: something is. */
-static int undo_or_defer(mfn_t m, unsigned int cursor)
-{
-    struct domain *d = frame_domain(frame_of(m));
-    int rc = undo(m, cursor);
-
-    if (rc) {
-        lock_take(&d->page_lock);
-        frame_list_move(d, m, &d->undo_list);
-        lock_drop(&d->page_lock);
-    }
-    return rc;
 }
 
 /* A locked frame with its first use: checks the entries from the cursor on. */
@@ -296,7 +287,7 @@ static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned in
     else if (rc == -ERESTART)
         become_partial(f, cursor);
     else
-        undo_or_defer(m, cursor);
+        (void)undo(m, cursor);
     return rc;
 }
 
@@ -348,21 +339,25 @@ static int first_use(struct domain *d, mfn_t m, uint64_t w, enum frame_type type
     return 0;
 }
 
-/* Goes on with a partial table. -EAGAIN: it has no use any more, look again. */
-static int resume(struct domain *d, mfn_t m, uint64_t w)
+/* Goes on with the undo of a locked table that stopped. 0 or -ERESTART. */
+static int resume_undo(struct domain *d, mfn_t m, unsigned int cursor)
 {
-    struct frame *f = frame_of(m);
-    uint32_t aux;
-
-    if (!frame_cas(f, &w, (w & ~FRAME_PARTIAL) | FRAME_LOCKED))
-        return -EAGAIN;
-    aux = f->aux;
-    if (!(aux & CURSOR_UNDO))
-        return validate(d, m, type_of(w), aux & CURSOR);
     lock_take(&d->page_lock);
     frame_list_move(d, m, &d->page_list);
     lock_drop(&d->page_lock);
-    return undo_or_defer(m, aux & CURSOR) ? -ERESTART : -EAGAIN;
+    return undo(m, cursor);
+}
+
+/* Goes on with a partial table, for who wants to use it. -EAGAIN: it has no use any more, look again. */
+static int resume(struct domain *d, mfn_t m, uint64_t w)
+{
+    struct frame *f = frame_of(m);
+
+    if (!frame_cas(f, &w, (w & ~FRAME_PARTIAL) | FRAME_LOCKED))
+        return -EAGAIN;
+    if (!(f->aux & CURSOR_UNDO))
+        return validate(d, m, type_of(w), f->aux & CURSOR);
+    return resume_undo(d, m, f->aux & CURSOR) ?: -EAGAIN;
 }
 
 static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type)
@@ -421,7 +416,7 @@ static void put_table(mfn_t m, uint64_t w)
     if (!frame_cas(f, &w, (w & ~FRAME_VALIDATED) | FRAME_LOCKED))
         put_frame_type(m);
     else
-        undo_or_defer(m, ENTRIES);
+        (void)undo(m, ENTRIES);
 }
 
 void put_frame_type(mfn_t m)
@@ -491,10 +486,16 @@ int unpin_table(struct domain *d, mfn_t m)
 int paging_finish(struct domain *d)
 {
     while (READ_ONCE(d->undo_list)) {
-        mfn_t m = MFN(d->undo_list);
-        uint64_t w = READ_ONCE(frame_of(m)->word);
+        mfn_t m = MFN(READ_ONCE(d->undo_list));
+        struct frame *f = frame_of(m);
+        uint64_t w = READ_ONCE(f->word);
 
-        if ((w & FRAME_PARTIAL) && resume(d, m, w) == -ERESTART)
+        /* Another CPU may have it in hand, or be done with it. */
+        if (!(w & FRAME_PARTIAL) || !frame_cas(f, &w, (w & ~FRAME_PARTIAL) | FRAME_LOCKED))
+            cpu_relax();
+        else if (!(f->aux & CURSOR_UNDO))
+            become_partial(f, f->aux);
+        else if (resume_undo(d, m, f->aux & CURSOR))
             return -ERESTART;
     }
     return 0;
@@ -513,5 +514,5 @@ int abandon_table(mfn_t m)
     if (!(w & FRAME_PARTIAL) || (f->aux & CURSOR_UNDO))
         return 0; /* a stopped undo is on undo_list */
     change_word(f, FRAME_PARTIAL, FRAME_LOCKED, 0);
-    return undo_or_defer(m, f->aux & CURSOR);
+    return undo(m, f->aux & CURSOR);
 }

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See fake_hv.h. Threads of a test are CPUs; each has a vcpu of its own domain as `current`.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "hypercall/hypercall.h"
+#include "lib/print.h"
+#include "mm/descriptor.h"
+#include "mm/heap.h"
+#include "mm/ldt.h"
+#include "mm/paging.h"
+#include "mm/tlb.h"
+#include "tests/host/fake_hv.h"
+#include "x86/percpu.h"
+
+#define MAX_DOMAINS 8
+
+struct frame *frame_table;
+uint64_t *m2p_table;
+uint64_t max_mfn, frame_chunks[64];
+uint32_t tlb_clock;
+struct domain *domain0;
+unsigned long fake_preempt_every;
+unsigned int fake_preempted, fake_flushes, fake_domains_nr;
+uint32_t fake_cpu_flushed;
+enum rule fake_rule;
+
+static unsigned char *memory;
+static struct domain *domains[MAX_DOMAINS];
+static __thread unsigned long preempt_calls;
+static __thread struct cpu cpu;
+
+/* ---- The machine ---- */
+
+void *maddr_to_virt(uint64_t maddr)
+{
+    return memory + maddr;
+}
+
+uint64_t virt_to_maddr(const void *p)
+{
+    return (uint64_t)((const unsigned char *)p - memory);
+}
+
+void fake_machine(void)
+{
+    for (unsigned int i = 0; i < fake_domains_nr; i++) {
+        free(domains[i]->vcpu[0]);
+        free(domains[i]);
+    }
+    fake_domains_nr = 0;
+    if (memory)
+        munmap(memory, FAKE_MAX_MFN * PAGE_SIZE);
+    free(frame_table);
+    free(m2p_table);
+    memory = mmap(NULL, FAKE_MAX_MFN * PAGE_SIZE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    frame_table = calloc(FAKE_MAX_MFN, sizeof(*frame_table));
+    m2p_table = calloc(FAKE_MAX_MFN, 8);
+    max_mfn = FAKE_MAX_MFN;
+    device_mfn_limit = 1UL << 28;
+    memset(frame_chunks, 0, sizeof(frame_chunks));
+    frame_chunks[0] = 1 | 1 << 3;
+    tlb_clock = fake_cpu_flushed = 1;
+    fake_preempt_every = ~0UL;
+    fake_preempted = fake_flushes = 0;
+    preempt_calls = 0;
+    fake_rule = R_NONE;
+    heap_reset();
+    for (uint64_t m = 0; m < 0x10; m++) {
+        frame_of(MFN(m))->owner = OWNER_HV;
+        frame_of(MFN(m))->word = FRAME_ALLOCATED | 1;
+    }
+    for (uint64_t m = 0x3ff0; m < 0x4000; m++)
+        frame_of(MFN(m))->owner = OWNER_IO;
+    heap_add(0x10, 0x1000, false);
+    heap_add(0x3000, 0x3ff0, false);
+}
+
+/* ---- Domains ---- */
+
+struct domain *fake_domain(uint16_t domid, uint64_t max_pages)
+{
+    struct domain *d = calloc(1, sizeof(*d));
+    struct vcpu *v = calloc(1, sizeof(*v));
+
+    d->domid = domid;
+    d->privileged = domid == 0;
+    d->max_pages = max_pages;
+    d->max_vcpus = 1;
+    d->paging = &pv_direct;
+    d->vcpu[0] = v;
+    lock_init(&d->page_lock, LOCK_PAGE_LIST);
+    v->domain = d;
+    v->kernel_mode = true;
+    v->info_mfn = INVALID_MFN.v;
+    domains[fake_domains_nr++] = d;
+    return d;
+}
+
+bool fake_domain_end(struct domain *d)
+{
+    d->dying = DYING;
+    while (paging_relinquish(d))
+        ;
+    while (domain_frames_relinquish(d))
+        ;
+    return !d->tot_pages;
+}
+
+mfn_t fake_frame(struct domain *d)
+{
+    mfn_t m = domain_frames_alloc(d, 0);
+
+    if (m.v == INVALID_MFN.v)
+        abort();
+    return m;
+}
+
+uint64_t *fake_words(mfn_t m)
+{
+    return mfn_to_virt(m);
+}
+
+struct domain *get_domain_by_index(unsigned int idx)
+{
+    return idx < fake_domains_nr ? domains[idx] : NULL;
+}
+
+void put_domain(struct domain *d)
+{
+    (void)d;
+}
+
+/* ---- What mm/ asks of others ---- */
+
+int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
+{
+    (void)a, (void)b;
+    fake_rule = rule;
+    return error;
+}
+
+void bug(const char *file, int line, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fprintf(stderr, "BUG at %s:%d: ", file, line);
+    vfprintf(stderr, fmt, args);
+    fprintf(stderr, "\n");
+    va_end(args);
+    abort();
+}
+
+enum log_level log_level = LOG_WARN;
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+    va_list args;
+
+    (void)level;
+    if (!getenv("FAKE_HV_PRINTS"))
+        return;
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+}
+
+void cpu_relax(void)
+{
+    sched_yield();
+}
+
+struct cpu *this_cpu(void)
+{
+    return &cpu;
+}
+
+bool preempt_pending(void)
+{
+    if (fake_preempt_every == ~0UL || ++preempt_calls <= fake_preempt_every)
+        return false;
+    preempt_calls = 0;
+    __atomic_add_fetch(&fake_preempted, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+void fake_flush(void)
+{
+    fake_cpu_flushed = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+}
+
+void tlb_filter_flush(uint32_t stamp)
+{
+    if (!tlb_stale(fake_cpu_flushed, stamp))
+        return;
+    fake_flushes++;
+    fake_flush();
+}
+
+void tlb_load_root(uint64_t maddr)
+{
+    this_cpu()->cr3 = maddr;
+    fake_flush();
+}
+
+void tlb_leave_root(uint64_t maddr)
+{
+    (void)maddr;
+}
+
+void tlb_flush_mask(uint64_t mask)
+{
+    (void)mask;
+    fake_flush();
+}
+
+void tlb_flush_page_mask(uint64_t vaddr, uint64_t mask)
+{
+    (void)vaddr, (void)mask;
+}
+
+uint64_t tlb_domain_mask(const struct domain *d)
+{
+    (void)d;
+    return 1;
+}
+
+void hv_fill_l4(uint64_t *l4)
+{
+    for (unsigned int i = HV_FIRST_SLOT; i <= HV_LAST_SLOT; i++)
+        l4[i] = 0xfeed000;
+}
+
+void ldt_drop(struct vcpu *v)
+{
+    (void)v;
+}
+
+void ldt_set(struct vcpu *v, uint64_t base, unsigned int entries)
+{
+    (void)v, (void)base, (void)entries;
+}
+
+bool ldt_fault(struct vcpu *v, uint64_t cr2)
+{
+    (void)v, (void)cr2;
+    return false;
+}
+
+bool ptwrite_fault(struct vcpu *v, uint64_t cr2)
+{
+    (void)v, (void)cr2;
+    return false;
+}
+
+void gdt_release(struct vcpu *v)
+{
+    for (unsigned int i = 0; i < DIV_ROUND_UP(v->arch.gdt_entries, 512u); i++)
+        put_frame_type(MFN(v->arch.gdt_mfns[i]));
+    v->arch.gdt_entries = 0;
+}
