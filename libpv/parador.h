@@ -4,9 +4,10 @@
  *
  *     long arch_0(unsigned int op, void *arg)
  *
- * Stock Xen answers -ENOSYS, so a guest may try them anywhere. Structures have fixed sizes and no pointers
- * but where a comment says so. This header is shared by hypervisor and guests, like the headers of Xen's
- * public ABI.
+ * On stock Xen this number is its machine-check call, which gives -EFAULT or -EPERM for what we pass
+ * (measured on 4.17), so a guest may try PARADOR_machine_info anywhere: 0 means Parador. Structures have
+ * fixed sizes and no pointers but where a comment says so. This header is shared by hypervisor and guests,
+ * like the headers of Xen's public ABI.
  */
 #ifndef LIBPV_PARADOR_H
 #define LIBPV_PARADOR_H
