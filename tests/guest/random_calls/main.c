@@ -6,7 +6,10 @@
  * the line `hash` is of all results so far, and the words from=N to=M print the calls of steps N to M with
  * theirs.
  *
- *     seed=1 steps=20000 from=0 to=0
+ *     seed=1 steps=20000 from=0 to=0 balloon=1
+ *
+ * With balloon=0 no frame changes hands; else what old entries in a page refer to depends on the hypervisor's
+ * allocator.
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"
@@ -21,6 +24,7 @@ ROLE(dom0, domU);
 
 static uint64_t state;
 static unsigned long step, steps = 20000, from, to;
+static bool no_balloon;
 static uint32_t hash = 2166136261U;
 
 static uint64_t *page[PAGES];
@@ -38,6 +42,18 @@ static unsigned int random(unsigned int n)
     return (unsigned int)(state >> 33) % n;
 }
 
+/* Parador's own words for a refusal, where they are new. */
+static void why(void)
+{
+    static uint32_t count;
+    struct parador_why w = { .domid = DOMID_SELF };
+
+    if (HYPERVISOR_parador(PARADOR_why, &w) || w.count == count)
+        return;
+    count = w.count;
+    pv_printf("    why: %s\n", w.text);
+}
+
 /* One call's result, into the hash and, where wanted, onto the console. */
 static void result(long r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void result(long r, const char *fmt, ...)
@@ -51,6 +67,7 @@ static void result(long r, const char *fmt, ...)
         pv_vprintf(fmt, args);
         va_end(args);
         pv_printf(" = %ld\n", r);
+        why();
     }
 }
 
@@ -216,8 +233,11 @@ static void balloon(void)
     unsigned int i = random(PAGES);
     xen_pfn_t frame = pv_virt_to_mfn(page[i]).v;
     struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
-    long err = pv_map((unsigned long)page[i], 0), n;
+    long err, n;
 
+    if (no_balloon)
+        return;
+    err = pv_map((unsigned long)page[i], 0);
     result(err, "unmap page %u", i);
     if (err)
         return;
@@ -267,6 +287,28 @@ static void (*const calls[])(void) = { protect,    protect, pin,         pin,   
                                        map,        touch,   content,     user_root, descriptors, grant_map,
                                        grant_copy, balloon, refill,      refill,    flush };
 
+/* What is in the pages at the end, entries as page numbers and flags. */
+static void show(void)
+{
+    static const unsigned char slots[] = { 0, 1, 2, 5, 8 };
+
+    for (unsigned int i = 0; i < PAGES; i++) {
+        pv_printf("page %u %lx %s:", i, pv_virt_to_mfn(page[i]).v,
+                  gone[i]                                     ? "gone"
+                  : *pv_walk((unsigned long)page[i]) & PTE_RW ? "rw"
+                                                              : "ro");
+        for (unsigned int k = 0; !gone[i] && k < sizeof(slots); k++) {
+            uint64_t e = page[i][slots[k]];
+            unsigned int j = 0;
+
+            while (j < PAGES && pv_pte_mfn(e).v != pv_virt_to_mfn(page[j]).v)
+                j++;
+            pv_printf(" [%u] %u %lx", slots[k], j, e & (PTE_NX | 0xfff));
+        }
+        pv_printf("\n");
+    }
+}
+
 static unsigned long word(const char *name, unsigned long def)
 {
     char text[24];
@@ -280,6 +322,7 @@ void test_main(void)
     steps = word("steps", steps);
     from = word("from", 0);
     to = word("to", 0);
+    no_balloon = !word("balloon", 1);
     require(!pv_grant_init(), "grants");
     HYPERVISOR_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
     for (unsigned int i = 0; i < PAGES; i++) {
@@ -294,6 +337,8 @@ void test_main(void)
         if (step % (steps / 10 + 1) == 0)
             pv_printf("step %lu hash %08x\n", step, hash);
     }
+    if (to)
+        show();
     pv_printf("seed done, hash %08x\n", hash);
     check(step == steps, "%lu steps", step);
 }
