@@ -32,7 +32,7 @@ uint32_t fake_cpu_flushed;
 enum rule fake_rule;
 
 static unsigned char *memory;
-static struct domain *domains[MAX_DOMAINS];
+struct domain_list domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST) };
 static __thread unsigned long preempt_calls;
 static __thread struct cpu cpu;
 
@@ -50,9 +50,11 @@ uint64_t virt_to_maddr(const void *p)
 
 void fake_machine(void)
 {
-    for (unsigned int i = 0; i < fake_domains_nr; i++) {
-        free(domains[i]->vcpu[0]);
-        free(domains[i]);
+    for (unsigned int i = 0; i < MAX_DOMAINS; i++) {
+        if (domains.by_id[i])
+            free(domains.by_id[i]->vcpu[0]);
+        free(domains.by_id[i]);
+        domains.by_id[i] = NULL;
     }
     fake_domains_nr = 0;
     if (memory)
@@ -100,7 +102,10 @@ struct domain *fake_domain(uint16_t domid, uint64_t max_pages)
     v->domain = d;
     v->kernel_mode = true;
     v->info_mfn = INVALID_MFN.v;
-    domains[fake_domains_nr++] = d;
+    if (domid >= MAX_DOMAINS || domains.by_id[domid])
+        abort();
+    domains.by_id[domid] = d;
+    fake_domains_nr++;
     return d;
 }
 
@@ -130,12 +135,13 @@ uint64_t *fake_words(mfn_t m)
 
 struct domain *get_domain_by_index(unsigned int idx)
 {
-    return idx < fake_domains_nr ? domains[idx] : NULL;
-}
-
-void put_domain(struct domain *d)
-{
-    (void)d;
+    for (unsigned int i = 0; i < MAX_DOMAINS; i++) {
+        if (domains.by_id[i] && idx-- == 0) {
+            domain_ref(domains.by_id[i]);
+            return domains.by_id[i];
+        }
+    }
+    return NULL;
 }
 
 /* ---- What mm/ asks of others ---- */
@@ -231,6 +237,12 @@ uint64_t tlb_domain_mask(const struct domain *d)
 {
     (void)d;
     return 1;
+}
+
+void tlb_flush_domain(struct domain *d, uint64_t vaddr)
+{
+    (void)d, (void)vaddr;
+    fake_flush();
 }
 
 void hv_fill_l4(uint64_t *l4)
