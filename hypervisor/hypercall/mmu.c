@@ -390,6 +390,12 @@ static int ext_super(struct vcpu *v, struct domain *owner, unsigned int cmd, uin
     return refuse(-EOPNOTSUPP, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, cmd);
 }
 
+static int ext_none(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+{
+    (void)v, (void)owner, (void)arg1, (void)arg2;
+    return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, cmd);
+}
+
 static const struct {
     mmuext_fn *fn;
     bool own_only; /* for the caller's own tables: a foreign domain is -EPERM */
@@ -408,6 +414,7 @@ static const struct {
     [MMUEXT_INVLPG_ALL] = { ext_invlpg, true },
     [MMUEXT_FLUSH_CACHE] = { ext_cache, true },
     [MMUEXT_SET_LDT] = { ext_ldt, true },
+    [MMUEXT_SET_LDT + 1] = { ext_none, false },
     [MMUEXT_NEW_USER_BASEPTR] = { ext_root, true },
     [MMUEXT_CLEAR_PAGE] = { ext_page, false },
     [MMUEXT_COPY_PAGE] = { ext_page, false },
@@ -420,8 +427,9 @@ _Static_assert(sizeof(struct mmuext_op) == 24 && offsetof(struct mmuext_op, arg1
                    offsetof(struct mmuext_op, arg2) == 16,
                "three words: read as such");
 
-/* at: in range. */
-static inline __attribute__((always_inline)) int ext_one(struct vcpu *v, struct domain *owner, uint64_t at)
+/* at: in range. own: owner is the caller. */
+static inline __attribute__((always_inline)) int ext_one(struct vcpu *v, struct domain *owner, bool own,
+                                                         uint64_t at)
 {
     uint64_t cmd, arg1, arg2;
 
@@ -429,19 +437,19 @@ static inline __attribute__((always_inline)) int ext_one(struct vcpu *v, struct 
         unlikely(get_guest_u64_nocheck(&arg2, at + 16)))
         return refuse(-EFAULT, R_BAD_POINTER, at, 0);
     cmd = (uint32_t)cmd;
-    if (unlikely(cmd >= ARRAY_SIZE(mmuext_rows)) || unlikely(!mmuext_rows[cmd].fn))
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, cmd);
-    if (unlikely(owner != v->domain) && mmuext_rows[cmd].own_only)
+    if (unlikely(cmd >= ARRAY_SIZE(mmuext_rows)))
+        return ext_none(v, owner, (unsigned int)cmd, arg1, arg2);
+    if (!own && mmuext_rows[cmd].own_only)
         return refuse(-EPERM, R_NOT_OWN_CALL, owner ? owner->domid : DOMID_IO, cmd);
     return mmuext_rows[cmd].fn(v, owner, (unsigned int)cmd, arg1, arg2);
 }
 
 /* As update_batch(). */
 static inline __attribute__((always_inline)) long ext_batch(uint64_t *at, uint64_t *left, struct vcpu *v,
-                                                            struct domain *owner)
+                                                            struct domain *owner, bool own)
 {
     while (*left) {
-        int rc = ext_one(v, owner, *at);
+        int rc = ext_one(v, owner, own, *at);
 
         if (unlikely(rc < 0))
             return rc;
@@ -466,7 +474,7 @@ static __attribute__((noinline)) long ext_foreign(struct batch *b)
     if (owner && owner->undo_list)
         rc = paging_finish(owner);
     if (!rc)
-        rc = ext_batch(&b->at, &b->left, v, owner);
+        rc = ext_batch(&b->at, &b->left, v, owner, false);
     if (owner)
         put_domain(owner);
     return batch_end(b, rc);
@@ -488,7 +496,7 @@ long do_mmuext_op(uint64_t uops, uint64_t count, uint64_t pdone, uint64_t foreig
         if (unlikely(d->undo_list))
             rc = paging_finish(d);
         if (likely(!rc))
-            rc = ext_batch(&at, &left, v, d);
+            rc = ext_batch(&at, &left, v, d, true);
         if (likely(!rc) && likely(!pdone))
             return 0;
     }
