@@ -13,7 +13,7 @@
 
 static char out[4096];
 static const char *keys = "";
-static struct domain domains[3];
+static struct domain three[3];
 static unsigned int events[3];
 static char pressed[16];
 
@@ -32,19 +32,15 @@ void cpu_relax(void)
 {
 }
 
-struct domain *get_domain(uint16_t domid)
-{
-    return domid < 3 && !domains[domid].dying ? &domains[domid] : NULL;
-}
+struct domain_list domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST) };
 
 struct domain *get_domain_by_index(unsigned int idx)
 {
-    return idx < 3 ? &domains[idx] : NULL;
-}
+    struct domain *d = idx < 3 ? &three[idx] : NULL;
 
-void put_domain(struct domain *d)
-{
-    (void)d;
+    if (d)
+        domain_ref(d);
+    return d;
 }
 
 void evtchn_send_global_virq(struct domain *d, uint32_t virq)
@@ -62,18 +58,17 @@ void keys_pressed(char c)
 static void begin(unsigned int n)
 {
     for (unsigned int i = 0; i < 3; i++) {
-        domains[i].domid = (uint16_t)i;
-        snprintf(domains[i].name, sizeof(domains[i].name), "d%u", i);
+        three[i].domid = (uint16_t)i;
+        snprintf(three[i].name, sizeof(three[i].name), "d%u", i);
+        domains.by_id[i] = i < n ? &three[i] : NULL;
         if (i < n)
-            console_domain_begins(&domains[i]);
-        else
-            domains[i].dying = 1;
+            console_domain_begins(&three[i]);
     }
 }
 
 static void print(unsigned int domid, const char *text)
 {
-    console_write(&domains[domid], text, strlen(text));
+    console_write(&three[domid], text, strlen(text));
 }
 
 static void own(const char *text)
@@ -189,11 +184,11 @@ Test(console, keys_go_to_the_owner)
     console_input();
     cr_assert_eq(events[0], 1);
     cr_assert_eq(events[1], 0);
-    cr_assert_eq(console_read(&domains[1], buf, 8), 0);
-    cr_assert_eq(console_read(&domains[0], buf, 2), 2);
+    cr_assert_eq(console_read(&three[1], buf, 8), 0);
+    cr_assert_eq(console_read(&three[0], buf, 2), 2);
     cr_assert(!memcmp(buf, "ab", 2));
-    cr_assert_eq(console_read(&domains[0], buf, 8), 1);
-    cr_assert_eq(console_read(&domains[0], buf, 8), 0);
+    cr_assert_eq(console_read(&three[0], buf, 8), 1);
+    cr_assert_eq(console_read(&three[0], buf, 8), 0);
 }
 
 Test(console, debug_keys)
@@ -206,7 +201,7 @@ Test(console, debug_keys)
            "b";
     console_input();
     cr_assert_str_eq(pressed, "d");
-    cr_assert_eq(console_read(&domains[0], buf, 8), 3);
+    cr_assert_eq(console_read(&three[0], buf, 8), 3);
     cr_assert(!memcmp(buf,
                       "a\x14"
                       "b",
@@ -227,7 +222,7 @@ Test(console, more_input_than_fits_is_lost)
     begin(1);
     keys = text;
     console_input();
-    cr_assert_eq(console_read(&domains[0], buf, sizeof(buf)), 1024);
+    cr_assert_eq(console_read(&three[0], buf, sizeof(buf)), 1024);
 }
 
 Test(console, focus_moves_and_typed_text_does_not)
@@ -239,12 +234,12 @@ Test(console, focus_moves_and_typed_text_does_not)
     console_input();
     console_focus(2);
     cr_assert_eq(console_owner(), 2);
-    cr_assert_eq(console_read(&domains[2], buf, 8), 0);
+    cr_assert_eq(console_read(&three[2], buf, 8), 0);
     console_focus_next();
     cr_assert_eq(console_owner(), 0);
     console_focus(77);
     cr_assert_eq(console_owner(), 0);
-    domains[1].shut_down = true;
+    three[1].shut_down = true;
     console_focus_next();
     cr_assert_eq(console_owner(), 2);
 }
@@ -253,8 +248,8 @@ Test(console, the_end_of_the_owner)
 {
     begin(2);
     print(0, "last words");
-    domains[0].dying = 1;
-    console_domain_ends(&domains[0]);
+    domains.by_id[0] = NULL;
+    console_domain_ends(&three[0]);
     cr_assert_eq(console_owner(), 1);
     print(1, "> ");
     is("[d0] last words\n[d1] > ");
@@ -264,8 +259,8 @@ Test(console, the_end_of_another)
 {
     begin(2);
     print(1, "last words");
-    domains[1].dying = 1;
-    console_domain_ends(&domains[1]);
+    domains.by_id[1] = NULL;
+    console_domain_ends(&three[1]);
     is("[d1] last words\n");
     cr_assert_eq(console_owner(), 0);
 }
