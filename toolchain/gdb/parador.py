@@ -1,70 +1,83 @@
 # SPDX-License-Identifier: MIT
-"""gdb commands for Parador's own structures: domains, frames, pt VADDR. `make gdb` loads this file.
+"""gdb commands for Parador's own structures: domains, frames [MFN], pt VADDR. `make gdb` loads this file.
 
-They read what hypervisor/domain/domain.h and hypervisor/mm/frame.h declare, by the types in parador.syms, and constants of
-hypervisor/mm/layout.h. Memory is read through Parador's direct map, so the machine must have left its boot code.
+`domains` reads the types in parador.syms; `frames` knows the frame's word by hypervisor/mm/frame.h, and where the table
+lies by hypervisor/mm/layout.h. They look and don't touch, and say so where there is nothing to see yet: the machine waits
+at its reset, or Parador has not built its frame table. `pt` reads physical memory (an extension of QEMU's stub), so that
+it works in every address space and also before Parador has its own. Tests: toolchain/runner/gdbtests.py.
 """
 import struct
 
 import gdb
 
-FRAME_TABLE = 0xFFFF810000000000
-DIRECT = 0xFFFF830000000000
+FRAME_TABLE, FRAME_SIZE, CHUNK = 0xFFFF810000000000, 24, 4096
 TYPES = ("none", "l1", "l2", "l3", "l4", "descriptor", "writable", "7")
+STATES = ((60, "validated"), (59, "partial"), (58, "pinned"), (57, "locked"), (56, "allocated"))
 OWNERS = {0: "free", 0xFFFFFFFE: "parador", 0xFFFFFFFF: "io"}
-LARGE = 0x80
+SCHEDULING = ("down", "runnable", "running", "blocked")
+ADDRESS = 0x000FFFFFFFFFF000
 FLAGS = ((0, "P"), (1, "W"), (2, "U"), (5, "A"), (6, "D"), (7, "L"), (8, "G"), (63, "NX"))
+PG, PAE, LONG = 1 << 31, 1 << 5, 1 << 8
 
 
-def value(expression):
-    return gdb.parse_and_eval(expression)
+def variable(file, name):
+    """A variable of the hypervisor, by its file: a guest may have one of the same name."""
+    return gdb.parse_and_eval(f"'{file}'::{name}")
 
 
-def memory(address, size):
-    return bytes(gdb.selected_inferior().read_memory(address, size))
+def readable(function):
+    """A command that meets memory that is not mapped (yet) says so in one line."""
+    def invoke(self, argument, from_tty):
+        try:
+            function(self, argument, from_tty)
+        except gdb.MemoryError as error:
+            raise gdb.GdbError(f"not there at this point of the boot: {error}") from None
+    invoke.__doc__ = function.__doc__
+    return invoke
 
 
 def owner_name(owner):
     return OWNERS.get(owner, f"d{owner - 1}")
 
 
-def domain_list():
-    """All struct domain, through the list that their `node` hangs on, beginning with domain 0."""
-    first = value("domain0")
-    if int(first) == 0:
-        return []
-    domain_type = gdb.lookup_type("struct domain")
-    offset = next(f.bitpos // 8 for f in domain_type.fields() if f.name == "node")
-    found, node, start = [], int(first) + offset, int(first) + offset
-    head = gdb.lookup_global_symbol("domain_list") or gdb.lookup_static_symbol("domain_list")
-    head_address = int(head.value().address) if head else None
-    for _ in range(1024):
-        if node != head_address:
-            found.append(gdb.Value(node - offset).cast(domain_type.pointer()).dereference())
-        node = struct.unpack("<Q", memory(node, 8))[0]
-        if node in (0, start):
-            break
-    return found
+def pointers(array):
+    """What the pointers of an array of the guest's memory lead to, without those that are NULL."""
+    low, high = array.type.range()
+    data = bytes(gdb.selected_inferior().read_memory(int(array.address), array.type.sizeof))
+    found = struct.unpack(f"<{high - low + 1}Q", data)
+    return [array[n].dereference() for n in range(low, high + 1) if found[n]]
 
 
 class Domains(gdb.Command):
-    """domains: each domain with its state, pages, vcpus and where they are."""
+    """domains: each domain with its state, pages, vcpus and where they are (the vcpu that runs: where it came from)."""
 
     def __init__(self):
         super().__init__("domains", gdb.COMMAND_DATA)
 
+    @readable
     def invoke(self, argument, from_tty):
-        print(f"{'dom':>4} {'name':10} {'state':10} {'pages':>8} {'refs':>5}  vcpus (hypercalls, rip)")
-        for d in domain_list():
-            state = "crashed" if d["crashed"] else "shut down" if d["shut_down"] else ("alive", "dying", "dead")[int(d["dying"]) % 3]
-            vcpus = []
-            for n in range(int(d["max_vcpus"])):
-                pointer = d["vcpu"][n]
-                if int(pointer):
-                    v = pointer.dereference()
-                    mode = "kernel" if v["kernel_mode"] else "user"
-                    vcpus.append(f"{n}: {int(v['hypercalls'])}, {mode} {int(v['regs']['rip']):#x}")
-            print(f"{int(d['domid']):4} {d['name'].string():10} {state:10} {int(d['tot_pages']):8} {int(d['refs']):5}  " + "; ".join(vcpus))
+        found = pointers(variable("hypervisor/domain/domain.c", "domains")["by_id"])
+        if not found:
+            print("no domain yet")
+            return
+        print(f"{'dom':>4} {'name':10} {'state':10} {'pages':>8} {'refs':>5}  vcpus")
+        for d in found:
+            print(f"{int(d['domid']):4} {d['name'].string():10} {self.state(d):10} {int(d['tot_pages']):8} {int(d['refs']):5}  "
+                  + "; ".join(self.vcpu(v) for v in pointers(d["vcpu"])))
+
+    @staticmethod
+    def state(d):
+        if d["dying"]:
+            return ("alive", "dying", "dead")[int(d["dying"]) % 3]
+        return "crashed" if d["crashed"] else "shut down" if d["shut_down"] else "alive" if d["started"] else "built"
+
+    @staticmethod
+    def vcpu(v):
+        state = int(v["sched"]["state"])
+        where = gdb.execute(f"info symbol {int(v['regs']['rip']):#x}", to_string=True).split(" in section")[0]
+        name = "" if where.startswith("No symbol") else f" {where.replace(' ', '')}"
+        return (f"{int(v['id'])}: {SCHEDULING[state] if state < len(SCHEDULING) else state} in {'kernel' if v['kernel_mode'] else 'user'}"
+                f" at {int(v['regs']['rip']):#x}{name}, {int(v['hypercalls'])} hypercalls")
 
 
 class Frames(gdb.Command):
@@ -73,32 +86,45 @@ class Frames(gdb.Command):
     def __init__(self):
         super().__init__("frames", gdb.COMMAND_DATA)
 
+    @readable
     def invoke(self, argument, from_tty):
-        size = gdb.lookup_type("struct frame").sizeof
-        if argument:
-            mfn = int(value(argument))
-            word, owner, aux = struct.unpack_from("<QII", memory(FRAME_TABLE + mfn * size, size))
-            print(f"frame {mfn:#x}: " + self.describe(word, owner, aux))
+        last = int(variable("hypervisor/mm/frame.c", "max_mfn"))
+        if not last:
+            print("no frame table yet")
+        elif argument:
+            self.one(int(gdb.parse_and_eval(argument)), last)
+        else:
+            self.all(last)
+
+    @staticmethod
+    def table(first, count):
+        """(word, owner, aux) of each of these frames."""
+        data = bytes(gdb.selected_inferior().read_memory(FRAME_TABLE + first * FRAME_SIZE, count * FRAME_SIZE))
+        return struct.iter_unpack("<QIIII", data)
+
+    def one(self, mfn, last):
+        if not 0 <= mfn < last:
+            raise gdb.GdbError(f"there is no frame {mfn:#x}, the last is {last - 1:#x}")
+        word, owner, aux = next(self.table(mfn, 1))[:3]
+        if not owner and not word & (1 << 28) - 1:
+            head = f", the first of 2^{word >> 28 & 63} that are free together" if word >> 56 & 1 else ""
+            print(f"frame {mfn:#x}: free{head}")
             return
-        counts, chunk = {}, 4096
-        for first in range(0, int(value("max_mfn")), chunk):
-            try:
-                table = memory(FRAME_TABLE + first * size, chunk * size)
-            except gdb.MemoryError:
-                continue  # a hole that no frame table page backs
-            for n in range(chunk):
-                word, owner = struct.unpack_from("<QI", table, n * size)
-                key = (owner, word >> 61)
+        states = " ".join(name for bit, name in STATES if word >> bit & 1)
+        print(f"frame {mfn:#x}: owner {owner_name(owner)}, type {TYPES[word >> 61]}, type count {word >> 28 & (1 << 28) - 1}, "
+              f"references {word & (1 << 28) - 1}, {states or 'no state bits'}, aux {aux:#x}")
+
+    def all(self, last):
+        counts, there = {}, variable("hypervisor/mm/frame.c", "frame_chunks")
+        for chunk in range((last + CHUNK - 1) // CHUNK):
+            if not int(there[chunk // 64]) >> chunk % 64 & 1:
+                continue  # a hole that the frame table leaves out
+            for word, owner, *_ in self.table(chunk * CHUNK, min(CHUNK, last - chunk * CHUNK)):
+                key = (owner, word >> 61 if word & (1 << 28) - 1 else 0)  # without a reference the word says other things
                 counts[key] = counts.get(key, 0) + 1
         print(f"{'owner':>8} {'type':10} {'frames':>8}")
         for (owner, kind), count in sorted(counts.items()):
             print(f"{owner_name(owner):>8} {TYPES[kind]:10} {count:8}")
-
-    @staticmethod
-    def describe(word, owner, aux):
-        states = [name for bit, name in ((60, "validated"), (59, "partial"), (58, "pinned"), (57, "locked"), (56, "allocated")) if word >> bit & 1]
-        return (f"owner {owner_name(owner)}, type {TYPES[word >> 61]}, type count {word >> 28 & (1 << 28) - 1}, "
-                f"references {word & (1 << 28) - 1}, {' '.join(states) or 'no state bits'}, aux {aux:#x}")
 
 
 class PageTable(gdb.Command):
@@ -107,24 +133,39 @@ class PageTable(gdb.Command):
     def __init__(self):
         super().__init__("pt", gdb.COMMAND_DATA)
 
+    @readable
     def invoke(self, argument, from_tty):
         if not argument:
             raise gdb.GdbError("pt VADDR")
-        address = int(value(argument)) & (1 << 64) - 1
-        table = int(value("$cr3")) & 0x000FFFFFFFFFF000
+        address = int(gdb.parse_and_eval(argument)) & (1 << 64) - 1
+        cr0, cr4, efer = (int(gdb.parse_and_eval(r)) for r in ("$cr0", "$cr4", "$efer"))
+        if not (cr0 & PG and cr4 & PAE and efer & LONG):
+            print("no 4-level page tables yet: the processor is not in long mode")
+            return
+        table = int(gdb.parse_and_eval("$cr3")) & ADDRESS
         print(f"L4 table at frame {table >> 12:#x} (cr3)")
         for level in (4, 3, 2, 1):
             slot = address >> (12 + 9 * (level - 1)) & 511
-            entry = struct.unpack("<Q", memory(DIRECT + table + slot * 8, 8))[0]
+            entry = self.entry(table + slot * 8)
             flags = " ".join(name for bit, name in FLAGS if entry >> bit & 1)
-            print(f"  L{level}[{slot:3}] = {entry:016x}  frame {(entry & 0x000FFFFFFFFFF000) >> 12:#x}  {flags or 'not present'}")
+            print(f"  L{level}[{slot:3}] = {entry:016x}  frame {(entry & ADDRESS) >> 12:#x}  {flags or 'not present'}")
             if not entry & 1:
+                print(f"{address:#x} is not mapped")
                 return
-            if level == 1 or (level < 4 and entry & LARGE):
+            if level == 1 or (level < 4 and entry & 0x80):
                 mask = (1 << (12 + 9 * (level - 1))) - 1
-                print(f"{address:#x} is machine address {(entry & 0x000FFFFFFFFFF000 & ~mask) | (address & mask):#x}")
+                print(f"{address:#x} is machine address {(entry & ADDRESS & ~mask) | (address & mask):#x}")
                 return
-            table = entry & 0x000FFFFFFFFFF000
+            table = entry & ADDRESS
+
+    @staticmethod
+    def entry(machine_address):
+        """Eight bytes of physical memory."""
+        gdb.execute("maintenance packet Qqemu.PhyMemMode:1", to_string=True)
+        try:
+            return struct.unpack("<Q", bytes(gdb.selected_inferior().read_memory(machine_address, 8)))[0]
+        finally:
+            gdb.execute("maintenance packet Qqemu.PhyMemMode:0", to_string=True)
 
 
 Domains()

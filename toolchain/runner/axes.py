@@ -61,6 +61,7 @@ class Axes:
         several = command in ("test", "bench", "setup", "doctor", "help", "check")
         self.on = self.systems(several)
         self.build = self.text("B", "build")
+        self.runs = self.text("RUNS") or f"{self.build}/run"  # a folder for each run; the tests have one of their own each
         self.guest = self.file("GUEST")
         self.disk = self.file("DISK")
         self.mem = self.megabytes("MEM")

@@ -45,8 +45,8 @@ class Folder:
 
     def __init__(self, axes, kept=None):
         self.kept = kept
-        os.makedirs(f"{axes.build}/run", exist_ok=True)
-        self.path = kept or tempfile.mkdtemp(dir=f"{axes.build}/run")
+        os.makedirs(axes.runs, exist_ok=True)
+        self.path = kept or tempfile.mkdtemp(dir=axes.runs)
 
     def __enter__(self):
         return self
