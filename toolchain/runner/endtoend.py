@@ -123,7 +123,8 @@ def cases(axes, systems):
 
 
 def talk(command, environment, keys):
-    """Runs a command to its end; types `keys` once their prompt was printed. Its exit status and output."""
+    """Runs a command to its end; types `keys` (or what they return) once their prompt was printed. Its exit status and
+    output."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
         output = b""
         while True:
@@ -132,20 +133,25 @@ def talk(command, environment, keys):
                 break
             output += data
             if keys and keys[0] in output:
-                process.stdin.write(keys[1])
+                process.stdin.write(keys[1]() if callable(keys[1]) else keys[1])
                 process.stdin.flush()
                 keys = None
     return process.returncode, output
 
 
+def call(axes, target, settings, keys=None):
+    """What `make TARGET` with these settings does when everything is built: its exit status and the lines that came."""
+    settings = {"B": axes.build, "CC": axes.text("CC"), "RUNS": f"{axes.build}/test-runs", **settings}
+    environment = {k: v for k, v in os.environ.items() if k not in ("ON", "TEST", "DEBUG", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    environment[READY] = "1"
+    command = [sys.executable, RUN, target, *(f"{k}={v}" for k, v in settings.items() if v)]
+    status, output = talk(command, environment, keys)
+    return status, [line.rstrip("\r") for line in output.decode("utf-8", "replace").splitlines()]
+
+
 def run(axes, case):
     """Runs one case; its Result and the lines that came."""
-    settings = {"B": axes.build, "CC": axes.text("CC"), **case.settings}
-    environment = {k: v for k, v in os.environ.items() if k not in ("ON", "TEST", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    environment[READY] = "1"
-    command = [sys.executable, RUN, "run", *(f"{k}={v}" for k, v in settings.items() if v)]
-    status, output = talk(command, environment, case.keys)
-    lines = [line.rstrip("\r") for line in output.decode("utf-8", "replace").splitlines()]
+    status, lines = call(axes, "run", case.settings, case.keys)
     trouble = ""
     if status != case.status if case.status is not None else status in (0, 3):
         trouble = f"exit status {status}, not {'some failure' if case.status is None else case.status}"
