@@ -26,12 +26,14 @@ def variable(file, name):
 
 
 def readable(function):
-    """A command that meets memory that is not mapped (yet) says so in one line."""
+    """A command that meets memory that is not mapped (yet), or a wrong argument, says so in one line."""
     def invoke(self, argument, from_tty):
         try:
             function(self, argument, from_tty)
         except gdb.MemoryError as error:
             raise gdb.GdbError(f"not there at this point of the boot: {error}") from None
+        except gdb.error as error:
+            raise gdb.GdbError(str(error)) from None
     invoke.__doc__ = function.__doc__
     return invoke
 

@@ -12,7 +12,7 @@ from .endtoend import call
 from .verdict import Result
 
 IMAGE_VIRT, DIRECT_VIRT = 0xFFFF828000000000, 0xFFFF830000000000  # hypervisor/mm/layout.h
-PROMPT, POWER_OFF = b"d0> ", b"\x14q"
+POWER_OFF = b"\x14q"
 
 
 class Session:
@@ -49,14 +49,14 @@ def found(pattern, lines):
 def helpers(session, **settings):
     """domains, frames and pt in the middle of a hypercall of domain 0, beside what Parador knows of itself."""
     lines = session.gdb("break do_sched_op", "continue", "domains", "frames", "frames $cr3 >> 12", "frames 0x100", "print frames_free()",
-                        "pt &do_sched_op", "print &do_sched_op", f"pt {DIRECT_VIRT + 0x123456:#x}", "pt &main", "pt 0x1000", "frames 1 << 40",
+                        "pt &do_sched_op", "print &do_sched_op", f"pt {DIRECT_VIRT + 0x123456:#x}", "pt &main", "pt 0x1000", "frames 0x10000000000",
                         "pt nowhere", "backtrace", **settings)
     yield from missing(
         lines, r"^Breakpoint 1, do_sched_op \(cmd=\d+,.* hypervisor/hypercall/sched\.c:\d+",
-        r"^ +0 d0 +alive +\d+ +\d+  0: running in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls$",
-        r"^ +1 d1 +alive +\d+ +\d+  0: runnable in kernel at 0x[0-9a-f]+ _text, 0 hypercalls$",
-        r"^ +d0 l4 +1$", r"^ +d1 l4 +1$", r"^ +d1 writable +\d+$", r"^ +parador none +\d+$",
-        r"^frame 0x[0-9a-f]+: owner d0, type l4, type count [1-9]\d*, references [1-9]\d*, validated pinned allocated|validated allocated",
+        r"^ +0 d0 +alive +\d+ +\d+  0: \w+ in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls$",
+        r"^ +1 d1 +alive +\d+ +\d+  0: \w+ in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls$",
+        r"0: running in kernel at 0x[0-9a-f]+ pv_hypercall_page\+\d+, [1-9]\d* hypercalls$", r"^ +d0 l4 +1$", r"^ +d1 l4 +1$", r"^ +d1 writable +\d+$", r"^ +parador none +\d+$",
+        r"^frame 0x[0-9a-f]+: owner d\d, type l4, type count [1-9]\d*, references [1-9]\d*, validated (pinned )?allocated",
         r"^frame 0x100: owner parador,", rf"^{DIRECT_VIRT + 0x123456:#x} is machine address 0x123456$",
         r"^0xffffffff80[0-9a-f]+ is machine address 0x[0-9a-f]+$", r"^0x1000 is not mapped$", r"^there is no frame 0x10000000000",
         r'^No symbol "nowhere"', r"^#1 .* syscall_entry \(\)")
@@ -92,11 +92,11 @@ def gdb_beside_runs(session):
         return POWER_OFF
 
     def second():
-        ends.append(session("run", keys=(PROMPT, look), DOMAINS="1"))
+        ends.append(session("run", keys=(b"d0> ", look), DOMAINS="1"))
         return POWER_OFF
 
-    ends.append(session("run", keys=(PROMPT, second), DOMAINS="2"))
-    yield from missing(seen, r"^gdb: on the machine of ", r"^gdb: another one runs: target remote ", r"^ +0 d0 +alive .* in kernel at", r"^\$1 = \d+")
+    ends.append(session("run", keys=(b"d1> ", second), DOMAINS="2"))
+    yield from missing(seen, r"^gdb: on the machine of ", r"^gdb: another one runs: target remote ", r"^ +0 d0 +alive .* in (kernel|user) at", r"^\$1 = \d+")
     if any(re.match(r" +1 d1 ", line) for line in seen):
         yield "gdb was on the older machine"
     if any(status or lines[-1:] != ["parador: exit 0"] for status, lines in ends):

@@ -55,7 +55,7 @@ def needs(axes, on):
     """The words of PACKAGES that this call needs on the systems `on`."""
     words = {
         "run": {"build", "qemu"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
-        "test": {"build", "qemu", "host"}, "bench": {"build", "qemu"}, "check": {"build", "check"},
+        "test": {"build", "qemu", "host", "gdb", "record"}, "bench": {"build", "qemu"}, "check": {"build", "check"},
     }[axes.command]
     if "build" in words:
         words.add("clang" if axes.clang else "gcc")
