@@ -87,6 +87,12 @@ static void port_free_locked(struct domain *d, uint32_t port)
     d->evtchn.in_use--;
 }
 
+/* Somebody has allocated it. Without the lock: a hint, for who only looks. */
+static bool is_open(const struct evtchn *chn)
+{
+    return READ_ONCE(chn->state) > ECS_RESERVED;
+}
+
 /* Wakes the vcpus of d that poll for port. */
 static void wake_pollers(struct domain *d, uint32_t port)
 {
@@ -382,7 +388,8 @@ int evtchn_unmask(struct domain *d, uint32_t port)
     if (!chn)
         return refuse(-EINVAL, R_PORT_RANGE, port, 0);
     lock_take(&d->evtchn.lock);
-    if (test_and_clear_bit(port, d->shared->evtchn_mask) && test_bit(port, d->shared->evtchn_pending))
+    if (is_open(chn) && test_and_clear_bit(port, d->shared->evtchn_mask) &&
+        test_bit(port, d->shared->evtchn_pending))
         set_selector(d->vcpu[chn->vcpu], port);
     lock_drop(&d->evtchn.lock);
     return 0;
@@ -390,8 +397,12 @@ int evtchn_unmask(struct domain *d, uint32_t port)
 
 int evtchn_pending(struct domain *d, uint32_t port)
 {
-    if (!port_entry(d, port))
+    struct evtchn *chn = port_entry(d, port);
+
+    if (!chn)
         return refuse(-EINVAL, R_PORT_RANGE, port, 0);
+    if (!is_open(chn))
+        return refuse(-EINVAL, R_PORT_STATE, port, chn->state);
     return test_bit(port, d->shared->evtchn_pending);
 }
 

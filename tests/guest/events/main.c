@@ -193,6 +193,13 @@ static void polling(void)
     set_xen_guest_handle(poll.ports, (evtchn_port_t *)NOWHERE);
     expect_eq(HYPERVISOR_sched_op(SCHEDOP_poll, &poll), -EFAULT);
     pv_event_close((unsigned int)port);
+    /* A port that nobody has: poll refuses it, unmasking leaves its bit alone. */
+    set_xen_guest_handle(poll.ports, ports);
+    ports[0] = (evtchn_port_t)port;
+    pv_shared_info.evtchn_mask[port / 64] |= 1UL << (port % 64);
+    expect_eq(HYPERVISOR_sched_op(SCHEDOP_poll, &poll), -EINVAL);
+    expect_eq(op(EVTCHNOP_unmask, &(struct evtchn_unmask){ .port = (evtchn_port_t)port }), 0);
+    expect_eq(pv_shared_info.evtchn_mask[port / 64] >> (port % 64) & 1, 1);
 }
 
 /* Ports run out at a bound, nothing breaks, and all can be closed. */
