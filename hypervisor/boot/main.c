@@ -149,6 +149,7 @@ void boot_on_own_stack(struct cpu *c)
 
     descriptors_init(c);
     run(rest, ARRAY_SIZE(rest));
+    latency_init();
     cpu_set_work(c, WORK_SCHEDULE);
     enter_guests();
 }

@@ -118,6 +118,7 @@ static void report(const char *name, const char *why)
         frames_without_domains - frames_of_domains(), frames_free());
 #ifdef DEBUG
     say("parador: check: %s\n", check_machine() ? "FAILED" : "ok");
+    latency_begin(); /* the checker takes its time */
 #endif
 }
 

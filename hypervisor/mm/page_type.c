@@ -132,12 +132,17 @@ void put_leaf_slow(uint64_t entry)
         put_frame(m);
 }
 
-/* Entries [*cursor, 512) of an L1. Not preemptible: 512 entries are one bounded piece of work. */
+/* Entries [*cursor, 512) of an L1. */
 static int validate_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
 {
     const uint32_t id = owner_of(d);
 
-    for (uint64_t *p = t + *cursor, *end = t + ENTRIES; p < end; p += 8) {
+    for (uint64_t *first = t + *cursor, *p = first; p < t + ENTRIES; p += 8) {
+        /* Frames that get their first use now cost more than others. */
+        if (unlikely(!((p - t) % 128)) && p > first && preempt_pending()) {
+            *cursor = (unsigned int)(p - t);
+            return -ERESTART;
+        }
         /* Most tables are mostly empty: eight at a glance. */
         if (!((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P))
             continue;

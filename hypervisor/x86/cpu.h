@@ -33,18 +33,50 @@ void cpu_features_init(void);
 void cpu_window(void); /* the fake machine of the host tests */
 void cpu_halt(void);
 #else
+static inline uint64_t rdtsc(void)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
+/* Debug builds measure how long interrupts wait (x86/latency.c): the end of such a stretch, and its begin. */
+#ifdef DEBUG
+void latency_init(void);
+void latency_end(void);
+#else
+static inline void latency_init(void)
+{
+}
+static inline void latency_end(void)
+{
+}
+#endif
+
+static inline void latency_begin(void)
+{
+#ifdef DEBUG
+    this_cpu()->latency_start = rdtsc();
+#endif
+}
+
 /* Lets interrupts in for a moment. Only where nothing is half-done: between the steps of boot, in schedule().
  */
 static inline void cpu_window(void)
 {
+    latency_end();
     __asm__ volatile("sti; nop; cli" ::: "memory");
+    latency_begin();
 }
 
 /* Waits for the next interrupt; what it wants is in this_cpu()->work. The idle loop: while nothing is
  * runnable, cpu_serve_work(), and if work is still 0, cpu_halt(). */
 static inline void cpu_halt(void)
 {
+    latency_end();
     __asm__ volatile("sti; hlt; cli" ::: "memory");
+    latency_begin();
 }
 #endif
 
@@ -68,14 +100,6 @@ void apic_timer_set(uint64_t deadline_ns);
 
 /* Seconds since 1970 by the CMOS clock (UTC). Waits out an update in progress. */
 uint64_t cmos_seconds(void);
-
-static inline uint64_t rdtsc(void)
-{
-    uint32_t lo, hi;
-
-    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-    return (uint64_t)hi << 32 | lo;
-}
 
 static inline uint64_t rdmsr(uint32_t msr)
 {

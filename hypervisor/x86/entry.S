@@ -56,6 +56,27 @@
     mov VCPU_rdi(%rbx), %rdi
     .endm
 
+/* Debug builds: a stretch without interrupts begins (latency.c). In: rsp = the CPU's stack. Keeps all registers. */
+    .macro latency_begin
+#ifdef DEBUG
+    push %rax
+    push %rdx
+    rdtsc
+    shl $32, %rdx
+    or %rdx, %rax
+    mov %rax, CPU_latency_start + 16(%rsp)
+    pop %rdx
+    pop %rax
+#endif
+    .endm
+
+/* It ends. Loses the registers that C may lose. */
+    .macro latency_end
+#ifdef DEBUG
+    call latency_end
+#endif
+    .endm
+
 /* --- SYSCALL -------------------------------------------------------------------------------------------------------------- */
 
 /*
@@ -124,6 +145,7 @@ stub_end:
 #define V(field) (VCPU_##field - VCPU_regs)
     .balign 64
 syscall_entry:
+    latency_begin
     cmpb $0, V(kernel_mode)(%r11)
     je user_syscall
     mov V(hypercalls)(%r11), %r9d
@@ -145,6 +167,11 @@ syscall_entry:
 hypercall_done:
     mov CPU_current(%rsp), %r11
     mov %rax, VCPU_rax(%r11)
+#ifdef DEBUG
+    call latency_end
+    mov CPU_current(%rsp), %r11
+    mov VCPU_rax(%r11), %rax
+#endif
     cmpl $0, CPU_work(%rsp)
     jne exit_to_guest
     mov VCPU_info(%r11), %rcx
@@ -196,6 +223,7 @@ enter_guests:
 /* In: rsp = the CPU's empty stack. Everything that the guest gets is in current->regs. */
     .balign 64
 exit_to_guest:
+    latency_end
     mov CPU_current(%rsp), %rbx
     cmpl $0, CPU_work(%rsp)
     jne exit_work
@@ -288,6 +316,7 @@ trap_entry:
     jz trap_from_ring0
     lea -VCPU_regs(%rsp), %rdi
     mov VCPU_cpu(%rdi), %rsp
+    latency_begin
     call *(%rdx, %rax, 8)
     jmp exit_to_guest
 

@@ -21,6 +21,7 @@ void offsets(void)
     CPU(guest_rsp, guest_rsp);
     CPU(entry_stack, entry_stack);
     CPU(work, work);
+    CPU(latency_start, latency_start);
 
     VCPU(regs, regs);
     VCPU(r15, regs.r15);
