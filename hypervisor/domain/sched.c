@@ -354,7 +354,7 @@ static void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
     }
     c->idle = true;
     while (!(c->work & WORK_SCHEDULE)) {
-        if (domain_teardown_step())
+        if (domain_teardown_step() || frames_scrub_step())
             cpu_window();
         else if (!c->work)
             cpu_halt();

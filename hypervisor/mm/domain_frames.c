@@ -120,12 +120,13 @@ mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
 
 bool domain_frame_release(struct domain *d, mfn_t m)
 {
-    struct frame *f = frame_of(m);
+    struct frame *f;
     uint64_t w;
     bool was;
 
     if (!get_frame(d, m)) /* and keeps it d's meanwhile */
         return false;
+    f = frame_of(m);
     w = READ_ONCE(f->word);
     do {
         was = w & FRAME_ALLOCATED;
@@ -181,11 +182,12 @@ bool shared_page_idle(const void *page)
 
 bool domain_frame_steal(struct domain *d, mfn_t m)
 {
-    struct frame *f = frame_of(m);
+    struct frame *f;
     uint64_t w;
 
     if (m.v >= max_mfn)
         return false;
+    f = frame_of(m);
     w = READ_ONCE(f->word);
     if ((w & ~TYPE_BITS) != (FRAME_ALLOCATED | 1) || f->owner != owner_of(d) || f->prev == SHARED ||
         !frame_cas(f, &w, 0))

@@ -40,11 +40,12 @@
 
 bool get_frame(struct domain *d, mfn_t m)
 {
-    struct frame *f = frame_of(m);
+    struct frame *f;
     uint64_t w;
 
     if (unlikely(m.v >= max_mfn))
         return false;
+    f = frame_of(m);
     w = READ_ONCE(f->word);
     do {
         if (unlikely(f->owner != owner_of(d)) || unlikely(((w + 1) & FRAME_REF_MASK) < 2))
@@ -394,11 +395,12 @@ static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type)
 
 int get_frame_type(struct domain *d, mfn_t m, enum frame_type type)
 {
-    struct frame *f = frame_of(m);
+    struct frame *f;
     uint64_t w;
 
     if (unlikely(m.v >= max_mfn))
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
+    f = frame_of(m);
     w = READ_ONCE(f->word);
     /* Already used so, and whole: one more. */
     if (unlikely(type_of(w) != type) || unlikely(!(w & FRAME_COUNT_MASK)) ||
@@ -472,11 +474,12 @@ int pin_table(struct domain *d, mfn_t m, enum frame_type level)
 
 int unpin_table(struct domain *d, mfn_t m)
 {
-    struct frame *f = frame_of(m);
+    struct frame *f;
     uint64_t w;
 
     if (m.v >= max_mfn)
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
+    f = frame_of(m);
     w = READ_ONCE(f->word);
     do {
         if (f->owner != owner_of(d) || !(w & FRAME_REF_MASK))

@@ -105,9 +105,12 @@ static inline __attribute__((always_inline)) int get_leaf(struct domain *d, stru
                                                           uint64_t entry)
 {
     uint64_t m = entry_mfn(entry).v, w, new;
-    struct frame *f = frame_of(MFN(m));
+    struct frame *f;
 
-    if (unlikely(leaf_forbidden(d, entry)) || unlikely(m >= max_mfn) || unlikely(f->owner != id))
+    if (unlikely(leaf_forbidden(d, entry)) || unlikely(m >= max_mfn))
+        return get_leaf_slow(d, owner, entry);
+    f = frame_of(MFN(m));
+    if (unlikely(f->owner != id))
         return get_leaf_slow(d, owner, entry);
     w = READ_ONCE(f->word);
     if (entry & PTE_RW) {
@@ -131,9 +134,10 @@ static inline __attribute__((always_inline)) int get_leaf(struct domain *d, stru
 static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
 {
     uint64_t m = entry_mfn(entry).v, w, new;
-    struct frame *f = frame_of(MFN(m));
 
     if (likely(m < max_mfn)) {
+        struct frame *f = frame_of(MFN(m));
+
         w = READ_ONCE(f->word);
         if (likely(w & (FRAME_REF_MASK & ~1ULL))) {
             if (entry & PTE_RW) {
@@ -157,10 +161,13 @@ static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
 static inline __attribute__((always_inline)) bool get_table_fast(struct domain *d, mfn_t m,
                                                                  enum frame_type level)
 {
-    struct frame *f = frame_of(m);
+    struct frame *f;
     uint64_t w, new;
 
-    if (unlikely(m.v >= max_mfn) || unlikely(f->owner != owner_of(d)))
+    if (unlikely(m.v >= max_mfn))
+        return false;
+    f = frame_of(m);
+    if (unlikely(f->owner != owner_of(d)))
         return false;
     w = READ_ONCE(f->word);
     new = w + WRITABLE_REFS;
@@ -248,15 +255,17 @@ static inline __attribute__((always_inline)) uint64_t *walk_l1(const struct vcpu
 {
     uint64_t e, *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
 
-#pragma GCC unroll 3
-    for (unsigned int shift = 30; shift >= 12; shift -= 9) {
-        walk_read(e, p, fault);
-        if (unlikely(!(e & PTE_P)))
-            return NULL;
-        p = (uint64_t *)maddr_to_virt(e & PTE_ADDR) + (vaddr >> shift & 511);
-    }
+#define WALK_DOWN(shift)        \
+    walk_read(e, p, nothing);   \
+    if (unlikely(!(e & PTE_P))) \
+        goto nothing;           \
+    p = (uint64_t *)maddr_to_virt(e & PTE_ADDR) + (vaddr >> (shift)&511)
+    WALK_DOWN(30);
+    WALK_DOWN(21);
+    WALK_DOWN(12);
+#undef WALK_DOWN
     return p;
-fault:
+nothing:
     return NULL;
 }
 

@@ -130,11 +130,13 @@ static int pv_write_entry(struct domain *d, struct domain *owner, uint64_t ptr, 
                           bool preserve_ad)
 {
     mfn_t m = maddr_to_mfn(ptr);
-    uint64_t *p = maddr_to_virt(ptr & ~7ULL), w;
-    struct frame *f = frame_of(m);
+    uint64_t *p, w;
+    struct frame *f;
 
     if (unlikely(m.v >= max_mfn))
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
+    f = frame_of(m);
+    p = maddr_to_virt(ptr & ~7ULL);
     if (unlikely(!table_lock(d, f, &w)))
         return update_plain(d, m, p, entry);
     if (unlikely(type_of(w) != FT_L1) || unlikely(owner != d) || unlikely(preserve_ad))
@@ -238,7 +240,7 @@ int paging_init_vcpu_root(struct vcpu *v, mfn_t l4)
 
 uint64_t guest_walk(const struct vcpu *v, uint64_t vaddr, uint64_t *entry_maddr)
 {
-    uint64_t *p = guest_range_ok(vaddr, 1) ? walk_l1(v, vaddr) : NULL;
+    uint64_t *p = v->arch.cr3_kernel && guest_range_ok(vaddr, 1) ? walk_l1(v, vaddr) : NULL;
     uint64_t entry = p ? READ_ONCE(*p) : 0;
 
     if (p && entry_maddr)
