@@ -17,7 +17,7 @@
 #include "mm/paging.h"
 #include "mm/tlb.h"
 
-#define FRAMES_A_LOOK 16 /* frames between two looks whether something waits */
+#define FRAMES_A_LOOK 4 /* frames between two looks whether something waits */
 
 static void drop_root(uint64_t *root)
 {
