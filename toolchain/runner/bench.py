@@ -11,9 +11,8 @@ import re
 
 from . import boot, build, domu, packages, stockxen
 from .axes import Trouble
-from .machine import Guard, Machine, arguments, module
+from .machine import ICOUNT, Guard, Machine, arguments, module
 
-ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]
 GOALS = "tests/bench/goals.json"
 NEAR = 1.25
 PATIENCE = {"cpu": 600, "idle": 300}

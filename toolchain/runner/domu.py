@@ -18,7 +18,7 @@ from . import stockxen
 from .archive import archive, read
 from .axes import Trouble
 from .boot import Folder
-from .machine import Guard, Machine, arguments, module
+from .machine import ICOUNT, Guard, Machine, arguments, module
 from .packages import XENSTORED
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -201,7 +201,7 @@ def run(axes, jobs, tell=lambda job: None, verbose=False, icount=False):
     plan, files = write_plan(jobs)
     contents = {"g/": b"", "plan": plan.encode(), **{name: read(path) for name, path in files.items()}}
     largest = max(sum(g.mb for g in job.guests) for job in jobs)
-    extra = ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"] if icount else []
+    extra = ICOUNT if icount else []
     reader = Reader(jobs, tell, verbose)
     with Folder(axes) as work:
         packed = read(f"{folder}/dom0.gz")

@@ -15,6 +15,9 @@ import time
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[c()].?|\r")
 QUIT_KEY = b"\x1d"  # Ctrl-]
+# Virtual time by the count of instructions: one nanosecond (one tick of the TSC) each, the same from run to run however
+# busy the host is, and a machine that waits waits for nothing.
+ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -151,6 +154,13 @@ class Machine:
                 os.write(self.process.stdin.fileno(), data)
         except (OSError, ValueError):
             pass  # QEMU has ended, or stdin was closed
+
+    def type(self, data):
+        """Types something, as the user would."""
+        try:
+            os.write(self.process.stdin.fileno(), data)
+        except OSError:
+            pass  # QEMU has ended
 
     def pump(self, ready):
         """Takes QEMU's output until it ends or has to be ended."""

@@ -11,6 +11,7 @@
 #include "tests/guest/test.h"
 
 TEST("xenstore");
+// beside: pvkernel
 ROLE(domU);
 
 static void nodes(void)
