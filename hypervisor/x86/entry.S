@@ -178,7 +178,7 @@ hypercall_done:
     movzwl (%rcx), %ecx /* pending in the low byte, mask in the high one */
     dec %ecx
     cmp $0xfe, %ecx
-    jbe exit_to_guest
+    jbe hypercall_event
     mov VCPU_rip(%r11), %rcx
     mov %rcx, %rdx
     sar $47, %rdx
@@ -194,6 +194,10 @@ hypercall_done:
     mov VCPU_rsp(%r11), %rsp
     mov VCPU_rflags(%r11), %r11
     sysretq
+
+hypercall_event:
+    mov %r11, %rbx
+    jmp exit_event
 
 no_hypercall:
     mov $-ENOSYS_VALUE, %rax
@@ -232,6 +236,7 @@ exit_to_guest:
     dec %eax
     cmp $0xfe, %eax
     jbe exit_event
+exit_restore:
     cmpl $-1, VCPU_vector(%rbx)
     jne exit_iret
     cmpw $FLAT_RING3_CS64, VCPU_cs(%rbx)
@@ -254,9 +259,11 @@ exit_work:
     call cpu_exit_work
     jmp exit_to_guest
 
-exit_event:
+exit_event: /* events are masked afterwards, unless the domain was ended: that is work */
     mov %rbx, %rdi
     call bounce_event
+    cmpl $0, CPU_work(%rsp)
+    je exit_restore
     jmp exit_to_guest
 
 /* The frame lies on the CPU's stack: a fault of iretq leaves current->regs as they are. */
