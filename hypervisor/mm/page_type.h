@@ -254,12 +254,14 @@ int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entr
 static inline __attribute__((always_inline)) uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
 {
     uint64_t e, *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
+    uint64_t mask = PTE_ADDR;
 
+    __asm__("" : "+r"(mask)); /* one load of the constant, not one a step */
 #define WALK_DOWN(shift)        \
     walk_read(e, p, nothing);   \
     if (unlikely(!(e & PTE_P))) \
         goto nothing;           \
-    p = (uint64_t *)maddr_to_virt(e & PTE_ADDR) + (vaddr >> (shift)&511)
+    p = (uint64_t *)maddr_to_virt(e & mask) + (vaddr >> (shift)&511)
     WALK_DOWN(30);
     WALK_DOWN(21);
     WALK_DOWN(12);
