@@ -11,6 +11,7 @@
 #include "boot/boot.h"
 #include "lib/bug.h"
 #include "lib/string.h"
+#include "mm/check.h"
 #include "mm/frame.h"
 #include "mm/layout.h"
 #include "mm/page_type.h"
@@ -112,5 +113,6 @@ void mm_init(const struct boot_info *bi)
     map_direct(bi);
     frames_init(bi);
     boot = NULL;
+    check_init();
     tlb_flush_local();
 }

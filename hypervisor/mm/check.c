@@ -13,6 +13,7 @@
 #include "mm/check.h"
 #include "domain/grant_table.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/owner.h"
 #include "mm/page_type.h"
@@ -199,21 +200,30 @@ static void compare(struct check *c, mfn_t m)
             f->owner, c->seen[m.v].refs, c->seen[m.v].uses);
 }
 
-unsigned int check_machine(void)
+static struct seen
+    *counts; /* the checker's memory; constant after boot, since later there may be none left */
+
+void check_init(void)
 {
     unsigned int order = 0;
-    struct check c = { 0 };
+
+    while (PAGE_SIZE << order < max_mfn * sizeof(*counts))
+        order++;
+    counts = pages_alloc(order);
+}
+
+unsigned int check_machine(void)
+{
+    struct check c = { .seen = counts };
     struct domain *d;
 
-    while (PAGE_SIZE << order < max_mfn * sizeof(*c.seen))
-        order++;
+    if (!counts) {
+        say("check: no memory for the counts\n");
+        return 1;
+    }
+    memset(counts, 0, max_mfn * sizeof(*counts));
     if (heap_check() == ~0ULL)
         c.wrong++;
-    c.seen = pages_alloc(order);
-    if (!c.seen) {
-        say("check: no memory for the counts (order %u)\n", order);
-        return c.wrong;
-    }
     for (unsigned int i = 0; (d = get_domain_by_index(i)); i++) {
         check_domain(&c, d);
         put_domain(d);
@@ -224,11 +234,14 @@ unsigned int check_machine(void)
     for (uint64_t m = 0; m < max_mfn; m++)
         if (mfn_valid(MFN(m)) && frame_domain(frame_of(MFN(m))))
             compare(&c, MFN(m));
-    pages_free(c.seen, order);
     return c.wrong;
 }
 
 #else
+
+void check_init(void)
+{
+}
 
 unsigned int check_machine(void)
 {

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include "hypercall/hypercall.h"
 #include "lib/print.h"
+#include "mm/check.h"
 #include "mm/descriptor.h"
 #include "mm/heap.h"
 #include "mm/ldt.h"
@@ -83,6 +84,7 @@ void fake_machine(void)
         frame_of(MFN(m))->owner = OWNER_IO;
     heap_add(0x10, 0x1000, false);
     heap_add(0x3000, 0x3ff0, false);
+    check_init();
 }
 
 /* ---- Domains ---- */

@@ -112,18 +112,18 @@ static void teardown(void)
     cr_assert_eq(check_machine(), 0);
 }
 
-TestSuite(chance, .init = setup, .fini = teardown);
-
 Test(chance, one_cpu)
 {
     unsigned int seed = 42;
 
+    setup();
     for (unsigned int i = 0; i < 60000; i++) {
         fake_preempt_every = i % 5 ? (unsigned long)(rand_r(&seed) % 6) : ~0UL;
         one_step(d->vcpu[0], &seed);
         if (i % 200 == 0)
             cr_assert_eq(check_machine(), 0, "after step %u", i);
     }
+    teardown();
 }
 
 static void *cpu(void *arg)
@@ -144,11 +144,13 @@ Test(chance, several_cpus)
 {
     pthread_t threads[CPUS];
 
+    setup();
     fake_preempt_every = 2;
     for (unsigned int i = 0; i < CPUS; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, cpu, (void *)(uintptr_t)i), 0);
     for (unsigned int i = 0; i < CPUS; i++)
         pthread_join(threads[i], NULL);
+    teardown();
 }
 
 static mfn_t one_table;
@@ -174,9 +176,11 @@ Test(chance, several_cpus_one_entry)
 {
     pthread_t threads[CPUS];
 
+    setup();
     one_table = MFN(frames[FRAMES - 1]);
     for (unsigned int i = 0; i < CPUS; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, same_entry, (void *)(uintptr_t)i), 0);
     for (unsigned int i = 0; i < CPUS; i++)
         pthread_join(threads[i], NULL);
+    teardown();
 }

@@ -29,7 +29,17 @@ static void teardown(void)
     cr_assert_eq(frames_free(), FAKE_RAM);
 }
 
-TestSuite(type, .init = setup, .fini = teardown);
+/* Not .init and .fini: Criterion takes no notice of what fails in .fini. */
+#define TYPE_TEST(name)     \
+    static void name(void); \
+    Test(type, name)        \
+    {                       \
+        setup();            \
+        name();             \
+        teardown();         \
+    }                       \
+    static void name(void)
+
 TestSuite(seeded, .init = setup); /* ends with wrong counts, on purpose */
 
 /* The checker knows all who may hold a frame in Parador, and the test isn't one of them: before
@@ -92,14 +102,14 @@ static void map_walk(struct domain *whose, mfn_t l4)
 
 /* ---- One type at a time ---- */
 
-Test(type, a_new_frame_has_no_type_and_one_reference)
+TYPE_TEST(a_new_frame_has_no_type_and_one_reference)
 {
     mfn_t m = fake_frame(d);
 
     cr_assert_eq(fake_word(m), FRAME_ALLOCATED | 1);
 }
 
-Test(type, uses_are_counted)
+TYPE_TEST(uses_are_counted)
 {
     mfn_t m = fake_frame(d);
 
@@ -113,7 +123,7 @@ Test(type, uses_are_counted)
     cr_assert_eq(fake_refs(m), 1);
 }
 
-Test(type, a_frame_has_one_type_at_a_time)
+TYPE_TEST(a_frame_has_one_type_at_a_time)
 {
     for (enum frame_type a = FT_L1; a <= FT_WRITABLE; a++) {
         mfn_t m = fake_frame(d);
@@ -130,7 +140,7 @@ Test(type, a_frame_has_one_type_at_a_time)
     }
 }
 
-Test(type, without_use_it_may_become_any_other)
+TYPE_TEST(without_use_it_may_become_any_other)
 {
     mfn_t m = fake_frame(d);
 
@@ -146,7 +156,7 @@ Test(type, without_use_it_may_become_any_other)
         }
 }
 
-Test(type, only_frames_of_the_domain)
+TYPE_TEST(only_frames_of_the_domain)
 {
     static const enum frame_type types[] = { FT_L1, FT_L4, FT_DESC, FT_WRITABLE };
     mfn_t foreign = fake_frame(other), freed = fake_frame(d);
@@ -163,7 +173,7 @@ Test(type, only_frames_of_the_domain)
     }
 }
 
-Test(type, a_full_count_takes_no_more)
+TYPE_TEST(a_full_count_takes_no_more)
 {
     mfn_t m = fake_frame(d), l1 = make_l1(0, 0, NULL);
     uint64_t word = fake_word(m);
@@ -178,7 +188,7 @@ Test(type, a_full_count_takes_no_more)
 
 /* ---- Contents of an L1 ---- */
 
-Test(type, an_l1_holds_what_it_maps)
+TYPE_TEST(an_l1_holds_what_it_maps)
 {
     mfn_t first, l1 = make_l1(512, E_RW, &first);
 
@@ -194,7 +204,7 @@ Test(type, an_l1_holds_what_it_maps)
     cr_assert_not(fake_word(l1) & FRAME_VALIDATED);
 }
 
-Test(type, read_only_entries_use_no_type)
+TYPE_TEST(read_only_entries_use_no_type)
 {
     mfn_t first, l1 = make_l1(512, E_RO, &first), table = make_l1(0, 0, NULL);
 
@@ -208,7 +218,7 @@ Test(type, read_only_entries_use_no_type)
     put_frame_type(table);
 }
 
-Test(type, an_l1_may_map_itself_read_only_but_not_writable)
+TYPE_TEST(an_l1_may_map_itself_read_only_but_not_writable)
 {
     mfn_t l1 = make_l1(1, E_RW, NULL);
 
@@ -221,7 +231,7 @@ Test(type, an_l1_may_map_itself_read_only_but_not_writable)
     cr_assert_eq(fake_refs(l1), 1);
 }
 
-Test(type, a_table_is_mapped_writable_nowhere)
+TYPE_TEST(a_table_is_mapped_writable_nowhere)
 {
     mfn_t table = make_l1(1, E_RW, NULL), l1 = make_l1(0, 0, NULL);
 
@@ -235,7 +245,7 @@ Test(type, a_table_is_mapped_writable_nowhere)
 }
 
 /* What went before the bad entry is undone, wherever that stands. */
-Test(type, a_bad_entry_leaves_nothing_behind)
+TYPE_TEST(a_bad_entry_leaves_nothing_behind)
 {
     static const unsigned int at[] = { 0, 1, 6, 7, 8, 9, 63, 64, 255, 256, 504, 511 };
     mfn_t first, l1 = make_l1(512, E_RW, &first), foreign = fake_frame(other);
@@ -255,7 +265,7 @@ Test(type, a_bad_entry_leaves_nothing_behind)
     put_frame_type(l1);
 }
 
-Test(type, the_same_frame_many_times)
+TYPE_TEST(the_same_frame_many_times)
 {
     mfn_t m = fake_frame(d), l1 = make_l1(0, 0, NULL);
 
@@ -268,7 +278,7 @@ Test(type, the_same_frame_many_times)
     cr_assert_eq(fake_refs(m), 1);
 }
 
-Test(type, absent_entries_may_hold_anything)
+TYPE_TEST(absent_entries_may_hold_anything)
 {
     mfn_t l1 = make_l1(1, E_RW, NULL);
 
@@ -278,7 +288,7 @@ Test(type, absent_entries_may_hold_anything)
     put_frame_type(l1);
 }
 
-Test(type, bits_of_entries_are_a_whitelist)
+TYPE_TEST(bits_of_entries_are_a_whitelist)
 {
     mfn_t m = fake_frame(d), l1 = fake_frame(d), l2 = fake_frame(d), l1of0 = fake_frame(d0);
 
@@ -304,7 +314,7 @@ Test(type, bits_of_entries_are_a_whitelist)
     put_frame_type(l1of0);
 }
 
-Test(type, devices_are_for_domain_0)
+TYPE_TEST(devices_are_for_domain_0)
 {
     static const struct {
         uint64_t mfn;
@@ -335,7 +345,7 @@ Test(type, devices_are_for_domain_0)
     cr_assert_eq(get_frame_type(d0, l1of0, FT_L1), -EBUSY, "Parador's memory is no device");
 }
 
-Test(type, kernel_entries_get_the_user_bit_and_remember)
+TYPE_TEST(kernel_entries_get_the_user_bit_and_remember)
 {
     mfn_t m = fake_frame(d), l1 = fake_frame(d), l2 = above(l1);
 
@@ -353,7 +363,7 @@ Test(type, kernel_entries_get_the_user_bit_and_remember)
 
 /* ---- Trees ---- */
 
-Test(type, levels_descend_one_by_one)
+TYPE_TEST(levels_descend_one_by_one)
 {
     for (enum frame_type level = FT_L2; level <= FT_L4; level++)
         for (enum frame_type child = FT_L1; child <= FT_L4; child++) {
@@ -367,7 +377,7 @@ Test(type, levels_descend_one_by_one)
         }
 }
 
-Test(type, no_linear_page_tables)
+TYPE_TEST(no_linear_page_tables)
 {
     for (enum frame_type level = FT_L2; level <= FT_L4; level++) {
         mfn_t a = fake_frame(d), b = above(a);
@@ -384,7 +394,7 @@ Test(type, no_linear_page_tables)
     }
 }
 
-Test(type, one_table_in_many_places)
+TYPE_TEST(one_table_in_many_places)
 {
     mfn_t l1 = make_l1(2, E_RW, NULL), a = above(l1), b = above(l1);
 
@@ -402,7 +412,7 @@ Test(type, one_table_in_many_places)
     cr_assert_not(fake_word(l1) & FRAME_VALIDATED);
 }
 
-Test(type, the_hypervisors_slots_are_filled_in_and_ignored)
+TYPE_TEST(the_hypervisors_slots_are_filled_in_and_ignored)
 {
     mfn_t l1 = make_l1(1, E_RW, NULL), l4 = above(above(above(l1)));
 
@@ -422,7 +432,7 @@ Test(type, the_hypervisors_slots_are_filled_in_and_ignored)
     cr_assert_eq(fake_uses(l1), 0);
 }
 
-Test(type, pins)
+TYPE_TEST(pins)
 {
     mfn_t l1 = make_l1(3, E_RW, NULL), foreign = fake_frame(other);
 
@@ -441,7 +451,7 @@ Test(type, pins)
 
 /* ---- Descriptor tables ---- */
 
-Test(type, descriptor_tables)
+TYPE_TEST(descriptor_tables)
 {
     mfn_t gdt = fake_frame(d), l1 = fake_frame(d);
     uint64_t *t = fake_words(gdt);
@@ -463,7 +473,7 @@ Test(type, descriptor_tables)
 
 /* ---- Changing entries ---- */
 
-Test(type, map_remap_clear)
+TYPE_TEST(map_remap_clear)
 {
     mfn_t l1 = make_l1(0, 0, NULL), a = fake_frame(d), b = fake_frame(d);
 
@@ -484,7 +494,7 @@ Test(type, map_remap_clear)
     put_frame_type(l1);
 }
 
-Test(type, harmless_bits_change_without_counting)
+TYPE_TEST(harmless_bits_change_without_counting)
 {
     mfn_t first, l1 = make_l1(1, E_RW, &first);
 
@@ -498,7 +508,7 @@ Test(type, harmless_bits_change_without_counting)
     put_frame_type(l1);
 }
 
-Test(type, a_refused_change_leaves_the_old_entry)
+TYPE_TEST(a_refused_change_leaves_the_old_entry)
 {
     mfn_t first, l1 = make_l1(1, E_RW, &first), foreign = fake_frame(other);
     uint64_t old;
@@ -514,7 +524,7 @@ Test(type, a_refused_change_leaves_the_old_entry)
     put_frame_type(l1);
 }
 
-Test(type, accessed_and_dirty_bits_survive_if_asked)
+TYPE_TEST(accessed_and_dirty_bits_survive_if_asked)
 {
     mfn_t first, l1 = make_l1(1, E_RW, &first), b = fake_frame(d);
     uint64_t at = mfn_to_maddr(l1);
@@ -530,7 +540,7 @@ Test(type, accessed_and_dirty_bits_survive_if_asked)
     put_frame_type(l1);
 }
 
-Test(type, exchange_wants_the_old_entry)
+TYPE_TEST(exchange_wants_the_old_entry)
 {
     mfn_t first, l1 = make_l1(1, E_RW, &first), b = fake_frame(d), foreign = fake_frame(other);
     uint64_t at = mfn_to_maddr(l1), old;
@@ -551,7 +561,7 @@ Test(type, exchange_wants_the_old_entry)
     cr_assert_eq(pv_exchange_leaf(d, at, fake_words(l1)[0], 0), -EAGAIN, "no table any more");
 }
 
-Test(type, changes_of_upper_levels_move_whole_trees)
+TYPE_TEST(changes_of_upper_levels_move_whole_trees)
 {
     mfn_t a = make_l1(5, E_RW, NULL), b = make_l1(5, E_RW, NULL), l2 = above(a);
 
@@ -568,7 +578,7 @@ Test(type, changes_of_upper_levels_move_whole_trees)
     put_frame_type(l2);
 }
 
-Test(type, what_is_no_table_is_written_plainly)
+TYPE_TEST(what_is_no_table_is_written_plainly)
 {
     mfn_t m = fake_frame(d), gdt = fake_frame(d), foreign = fake_frame(other);
 
@@ -583,7 +593,7 @@ Test(type, what_is_no_table_is_written_plainly)
     put_frame_type(gdt);
 }
 
-Test(type, foreign_frames_with_their_owners_name)
+TYPE_TEST(foreign_frames_with_their_owners_name)
 {
     mfn_t l1 = fake_frame(d0), theirs = fake_frame(d);
     uint64_t at = mfn_to_maddr(l1);
@@ -601,7 +611,7 @@ Test(type, foreign_frames_with_their_owners_name)
     cr_assert_eq(unpin_table(d0, l1), 0);
 }
 
-Test(type, by_virtual_address)
+TYPE_TEST(by_virtual_address)
 {
     mfn_t l1 = make_l1(0, 0, NULL), l4 = above(above(above(l1))), m = fake_frame(d);
     uint64_t va = 3UL << 39 | 3UL << 30 | 3UL << 21, at;
@@ -620,7 +630,7 @@ Test(type, by_virtual_address)
     cr_assert_eq(pv_direct.write_va(v, d, 1UL << 47, 0), -EINVAL);
 }
 
-Test(type, roots)
+TYPE_TEST(roots)
 {
     mfn_t a = above(above(above(make_l1(1, E_RW, NULL)))), b = above(above(above(make_l1(1, E_RW, NULL))));
     struct vcpu *v = d->vcpu[0];
@@ -641,7 +651,7 @@ Test(type, roots)
 
 /* ---- Translations ---- */
 
-Test(type, flushed_before_a_new_type)
+TYPE_TEST(flushed_before_a_new_type)
 {
     mfn_t m = fake_frame(d);
 
@@ -664,7 +674,7 @@ Test(type, flushed_before_a_new_type)
     put_frame_type(m);
 }
 
-Test(type, an_entry_dropped_is_a_use_ended)
+TYPE_TEST(an_entry_dropped_is_a_use_ended)
 {
     mfn_t first, l1 = make_l1(1, E_RW, &first);
 
@@ -691,7 +701,7 @@ static unsigned int finish(int (*fn)(struct domain *, mfn_t, enum frame_type), m
     return n;
 }
 
-Test(type, validation_stops_and_goes_on)
+TYPE_TEST(validation_stops_and_goes_on)
 {
     mfn_t l2, l1, l4 = make_tree(64, &l2, &l1);
     unsigned int n;
@@ -705,7 +715,7 @@ Test(type, validation_stops_and_goes_on)
     cr_assert_eq(check_machine(), 0);
 }
 
-Test(type, every_state_between_is_consistent)
+TYPE_TEST(every_state_between_is_consistent)
 {
     mfn_t l4 = make_tree(16, NULL, NULL);
     int rc;
@@ -721,7 +731,7 @@ Test(type, every_state_between_is_consistent)
     cr_assert_eq(d->undo_list, 0);
 }
 
-Test(type, a_half_validated_table_is_nothing_yet)
+TYPE_TEST(a_half_validated_table_is_nothing_yet)
 {
     mfn_t l2, l4 = make_tree(8, &l2, NULL), l1 = fake_frame(d), spare = make_l1(0, 0, NULL);
 
@@ -740,7 +750,7 @@ Test(type, a_half_validated_table_is_nothing_yet)
     cr_assert_eq(check_machine(), 0);
 }
 
-Test(type, somebody_else_goes_on_with_it)
+TYPE_TEST(somebody_else_goes_on_with_it)
 {
     mfn_t l2, l4 = make_tree(8, &l2, NULL);
     int rc;
@@ -756,7 +766,7 @@ Test(type, somebody_else_goes_on_with_it)
     cr_assert_eq(fake_uses(l2), 2);
 }
 
-Test(type, a_guest_may_never_come_back)
+TYPE_TEST(a_guest_may_never_come_back)
 {
     mfn_t l4 = make_tree(8, NULL, NULL);
 
@@ -766,7 +776,7 @@ Test(type, a_guest_may_never_come_back)
     /* and the end of the domain drops what it holds: teardown() */
 }
 
-Test(type, undoing_stops_and_goes_on)
+TYPE_TEST(undoing_stops_and_goes_on)
 {
     mfn_t l2, l1, l4 = make_tree(64, &l2, &l1);
     unsigned int n = 0;
@@ -786,7 +796,7 @@ Test(type, undoing_stops_and_goes_on)
     cr_assert_eq(pin_table(d, l4, FT_L4), 0, "and it can be a table again");
 }
 
-Test(type, wanted_again_while_it_is_undone)
+TYPE_TEST(wanted_again_while_it_is_undone)
 {
     mfn_t l2, l4 = make_tree(64, &l2, NULL);
     unsigned int n;
@@ -804,7 +814,7 @@ Test(type, wanted_again_while_it_is_undone)
     cr_assert_eq(check_machine(), 0);
 }
 
-Test(type, an_error_late_in_a_long_walk)
+TYPE_TEST(an_error_late_in_a_long_walk)
 {
     mfn_t l2, l4 = make_tree(64, &l2, NULL);
     int rc;
@@ -820,7 +830,7 @@ Test(type, an_error_late_in_a_long_walk)
     cr_assert_eq(fake_refs(l4), 1);
 }
 
-Test(type, a_stopped_undo_frees_frames_given_back_meanwhile)
+TYPE_TEST(a_stopped_undo_frees_frames_given_back_meanwhile)
 {
     mfn_t l1 = make_l1(512, E_RW, NULL);
     uint64_t pages = d->tot_pages;
@@ -837,7 +847,7 @@ Test(type, a_stopped_undo_frees_frames_given_back_meanwhile)
     cr_assert_eq(d->tot_pages, 0);
 }
 
-Test(type, the_end_in_any_state)
+TYPE_TEST(the_end_in_any_state)
 {
     for (unsigned int stop = 0; stop < 12; stop++) {
         mfn_t l4 = make_tree(6, NULL, NULL), l4b = make_tree(6, NULL, NULL);
