@@ -96,7 +96,7 @@ static inline uint8_t read_prefixes(struct reader *r)
                 return b;
             r->rex = b; /* counts only right before the opcode */
             b = next_byte(r);
-            if ((b & 0xf0) != 0x40 && b != 0x66 && b != 0x67 && b < 0xf0)
+            if ((b & 0xf0) != 0x40 && b != 0x66 && b != 0x67 && b != 0xf0 && b != 0xf2 && b != 0xf3)
                 return b;
             r->bad = true; /* no compiler writes a prefix behind REX */
             return b;

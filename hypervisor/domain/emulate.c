@@ -125,13 +125,24 @@ static int to_cr(struct vcpu *v, const struct priv_insn *p)
     }
 }
 
+/* DR8 and up don't exist: an invalid opcode, not a privileged one. */
+static int no_such_dr(struct vcpu *v)
+{
+    bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+    return EMULATE_AGAIN;
+}
+
 static int from_dr(struct vcpu *v, const struct priv_insn *p)
 {
+    if (p->number > 7)
+        return no_such_dr(v);
     return get_debugreg(v, p->number, decode_reg(&v->regs, p->reg)) ? EMULATE_FAULT : EMULATED;
 }
 
 static int to_dr(struct vcpu *v, const struct priv_insn *p)
 {
+    if (p->number > 7)
+        return no_such_dr(v);
     return set_debugreg(v, p->number, *decode_reg(&v->regs, p->reg)) ? EMULATE_FAULT : EMULATED;
 }
 

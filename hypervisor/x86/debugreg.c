@@ -58,11 +58,11 @@ uint64_t debugreg_take_dr6(void)
     return val;
 }
 
-/* Length and kind fields of enabled breakpoints: I/O breakpoints would need CR4.DE, length 10b is 8 bytes. */
+/* Kind fields, once any breakpoint is enabled: I/O breakpoints would need CR4.DE. */
 static bool check_dr7(uint64_t val)
 {
     for (unsigned int i = 0; i < 4; i++) {
-        if ((val >> (2 * i) & 3) && (val >> (16 + 4 * i) & 3) == 2)
+        if ((val & 0xff) && (val >> (16 + 4 * i) & 3) == 2)
             return false;
     }
     return !(val & DR7_DETECT);
@@ -77,7 +77,7 @@ int set_debugreg(struct vcpu *v, uint64_t reg, uint64_t val)
     case 1:
     case 2:
     case 3:
-        if (!guest_range_ok(val, 8))
+        if (!guest_range_ok(val, 1))
             return -EPERM;
         break;
     case 6:
