@@ -24,10 +24,10 @@ struct target {
     const char *what; /* for the report when there is no way to it */
 };
 
-static __attribute__((cold, noinline)) void no_way(struct vcpu *v, const char *what, const char *why)
+static __attribute__((cold, noinline)) void no_way(struct vcpu *v, const char *what, const char *why,
+                                                   uint64_t sp)
 {
-    domain_crash(v->domain, "%s: %s (in use %llx, from user mode %llx)", what, why,
-                 (unsigned long long)v->regs.rsp, (unsigned long long)v->arch.kernel_sp);
+    domain_crash(v->domain, "%s: its kernel stack %s (%llx)", what, why, (unsigned long long)sp);
 }
 
 /*
@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const 
     }
     sp &= ~15ULL;
     if (unlikely(!guest_range_ok(sp - FRAME_MAX, FRAME_MAX))) {
-        no_way(v, t->what, "its kernel stack is not the guest's memory");
+        no_way(v, t->what, "is not the guest's memory", sp);
         return;
     }
     /* In ring 3 the real IF is 1 and IOPL 0; the guest sees its own. */
@@ -79,7 +79,7 @@ static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const 
     r->entry_vector = VEC_SYSCALL;
     return;
 fault:
-    no_way(v, t->what, "its kernel stack is not mapped writable");
+    no_way(v, t->what, "is not mapped writable", sp);
 }
 
 static __attribute__((cold, noinline)) void no_handler(struct vcpu *v, unsigned int vector,
