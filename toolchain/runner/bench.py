@@ -124,7 +124,7 @@ def main(axes):
         raise Trouble("tests/bench/main.c is not there yet")
     systems, wanted = axes.on or ["parador", "xen"], roles()
     packages.ensure(packages.needs(axes, systems))
-    build.make(axes, "bench-guest", *([f"{axes.build}/parador", "guest-tests"] if "parador" in systems else []))
+    build.make(axes, "bench-guest", *([f"{axes.build}/parador", f"{axes.build}/tests/guest/idle0"] if "parador" in systems else []))
     results = {}
     for system in systems:
         print(f"bench: measuring on {system}", flush=True)
