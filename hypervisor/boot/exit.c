@@ -9,6 +9,7 @@
 #include "boot/exit.h"
 #include "domain/console.h"
 #include "domain/domain.h"
+#include "domain/refuse.h"
 #include "lib/print.h"
 #include "x86/cpu.h"
 
@@ -34,6 +35,7 @@ void machine_exit(int status)
     else if (exit_status == 0 && status == 1)
         status = 0; /* domain 0 knew of the crash and still was content */
     console_hold(); /* nothing comes behind the last line */
+    refusals_report();
     say("parador: exit %d\n", status);
     outw(PM1A_CNT, S5_SLEEP);
     outb(DEBUG_EXIT, (uint8_t)status);

@@ -94,7 +94,7 @@ grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref,
     act = grant_active(t, ref);
     entry = grant_shared(t, ref);
     pins = act->pins;
-    if (unlikely(pins) && (act->domid != user || (pins & PINS_FULL)))
+    if (unlikely(pins) && (act->domid != user || (pins & pin << PIN_FULL_SHIFT)))
         return refuse(GNTST_general_error, R_GRANT_BUSY, ref, act->domid);
     if (likely(!pins) || (writing && !(pins & PINS_WRITING))) {
         rc = grant_mark(entry, user, writing);

@@ -28,7 +28,7 @@
 #define PIN_DEV_RO        0x00010000U
 #define PIN_DEV_RW        0x01000000U
 #define PINS_WRITING      0xff00ff00U
-#define PINS_FULL         0x80808080U /* a count with its top bit set takes no more */
+#define PIN_FULL_SHIFT    7 /* a count with its top bit set (pin << 7) takes no more */
 
 struct grant_active {
     uint32_t pins;

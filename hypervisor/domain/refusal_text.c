@@ -3,6 +3,8 @@
  * Refusals as sentences: the rule's row of the table (domain/refuse.h) with its {words} filled in. Pure, so
  * that tests/host/refuse_test.c can read every sentence.
  */
+#include "lib/types.h"
+#include <xen/xen.h>
 #include "domain/refuse.h"
 #include "hypercall/hypercall.h" /* names of calls */
 #include "lib/print.h"
@@ -15,19 +17,19 @@ static const char *const sentences[NR_RULES] = {
 #undef X
 };
 
-static void owner_text(uint32_t owner, char *buf, size_t size)
+static void domain_text(uint64_t domid, char *buf, size_t size)
 {
-    if (owner == OWNER_NONE)
-        snprintf(buf, size, "nobody");
-    else if (owner == OWNER_HV)
-        snprintf(buf, size, "Parador");
-    else if (owner == OWNER_IO)
-        snprintf(buf, size, "a device");
+    if (domid == DOMID_SELF)
+        snprintf(buf, size, "the caller");
+    else if (domid == DOMID_IO)
+        snprintf(buf, size, "DOMID_IO (devices)");
+    else if (domid == DOMID_XEN)
+        snprintf(buf, size, "DOMID_XEN (Parador itself)");
     else
-        snprintf(buf, size, "domain %u", owner - 1);
+        snprintf(buf, size, "domain %llu", (unsigned long long)domid);
 }
 
-/* "frame 0x1a3 is an L1 page table of domain 1, pinned, used 3 times" */
+/* "frame 0x1a3 is an L1 page table of domain 1, pinned" */
 static void frame_text(const struct refusal *r, char *buf, size_t size)
 {
     static const char *const types[] = { "an ordinary page", "an L1 page table",      "an L2 page table",
@@ -35,29 +37,65 @@ static void frame_text(const struct refusal *r, char *buf, size_t size)
                                          "a writable page",  "a page of unknown type" };
     uint64_t uses = (r->frame_word & FRAME_COUNT_MASK) >> FRAME_COUNT_SHIFT;
     unsigned int type = uses ? (unsigned int)(r->frame_word >> FRAME_TYPE_SHIFT) : FT_NONE;
-    char owner[24];
+    unsigned long long mfn = r->a;
 
-    if (r->frame_owner == OWNER_SECRET) {
-        snprintf(buf, size, "frame %#llx is not this domain's", (unsigned long long)r->a);
-        return;
-    }
-    owner_text(r->frame_owner, owner, sizeof(owner));
-    snprintf(buf, size, "frame %#llx is %s of %s%s%s", (unsigned long long)r->a, types[type], owner,
-             r->frame_word & FRAME_PINNED ? ", pinned" : "",
-             r->frame_word & FRAME_PARTIAL ? ", half validated" : "");
+    if (r->frame_owner == OWNER_SECRET)
+        snprintf(buf, size, "frame %#llx is not this domain's", mfn);
+    else if (r->frame_owner == OWNER_NONE)
+        snprintf(buf, size, "frame %#llx is free memory", mfn);
+    else if (r->frame_owner == OWNER_HV)
+        snprintf(buf, size, "frame %#llx is Parador's own memory", mfn);
+    else if (r->frame_owner == OWNER_IO)
+        snprintf(buf, size, "frame %#llx is no memory", mfn);
+    else
+        snprintf(buf, size, "frame %#llx is %s of domain %u%s%s", mfn, types[type], r->frame_owner - 1,
+                 r->frame_word & FRAME_PINNED ? ", pinned" : "",
+                 r->frame_word & FRAME_PARTIAL ? ", half validated" : "");
+}
+
+/* What a frame was wanted for and can't be. */
+static const char *use_text(uint64_t type)
+{
+    static const char *const uses[] = {
+        [FT_NONE] = "cannot be used",
+        [FT_L1] = "cannot become an L1 page table",
+        [FT_L2] = "cannot become an L2 page table",
+        [FT_L3] = "cannot become an L3 page table",
+        [FT_L4] = "cannot become an L4 page table",
+        [FT_DESC] = "cannot hold descriptors",
+        [FT_WRITABLE] = "cannot be mapped writable",
+    };
+
+    return type < ARRAY_SIZE(uses) ? uses[type] : uses[FT_NONE];
+}
+
+static const char *port_text(uint64_t state)
+{
+    static const char *const states[] = { "free",           "reserved",        "unbound",
+                                          "interdomain",    "bound to a VIRQ", "bound to an interrupt",
+                                          "bound to an IPI" };
+
+    return state < ARRAY_SIZE(states) ? states[state] : "of unknown state";
 }
 
 /* What stands in {braces}. */
 static void word_text(const struct refusal *r, const char *word, size_t len, char *buf, size_t size)
 {
     uint64_t value = word[0] == 'b' ? r->b : r->a;
+    const char *form = word + 2;
 
     if (len == 5 && !strncmp(word, "frame", len))
         frame_text(r, buf, size);
     else if (len == 4 && !strncmp(word, "call", len) && r->a < NR_HYPERCALLS && hypercall_table[r->a].name)
         snprintf(buf, size, "%s", hypercall_table[r->a].name);
-    else if (len == 3 && word[2] == 'd')
+    else if (len == 3 && *form == 'd')
         snprintf(buf, size, "%llu", (unsigned long long)value);
+    else if (len == 5 && !strncmp(form, "dom", 3))
+        domain_text(value, buf, size);
+    else if (len == 5 && !strncmp(form, "use", 3))
+        snprintf(buf, size, "%s", use_text(value));
+    else if (len == 6 && !strncmp(form, "port", 4))
+        snprintf(buf, size, "%s", port_text(value));
     else
         snprintf(buf, size, "%#llx", (unsigned long long)value);
 }
@@ -83,4 +121,7 @@ void refusal_text(const struct refusal *r, char *buf, size_t size)
         s = end + 1;
     }
     buf[at] = '\0';
+    if (r->table)
+        snprintf(buf + at, size - at, " (entry %u of the table in frame %#llx)", r->index,
+                 (unsigned long long)r->table);
 }

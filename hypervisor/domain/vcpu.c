@@ -80,7 +80,7 @@ int vcpu_place_info(struct vcpu *v, mfn_t m, uint32_t offset)
     int rc = get_frame_type(v->domain, m, FT_WRITABLE);
 
     if (rc)
-        return rc == -ERESTART ? rc : refuse(-EINVAL, R_VCPU_INFO_FRAME, m.v, 0);
+        return rc;
     lock_take(&v->domain->evtchn.lock); /* who sends events looks at v->info */
     memcpy(info, v->info, sizeof(*info));
     v->info = info;

@@ -108,7 +108,7 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
         return refuse(-EINVAL, R_VCPU_CONTEXT, v->id, 0);
     rc = set_tables(v, c);
     if (rc)
-        return rc == -ERESTART ? rc : refuse(-EINVAL, R_VCPU_CONTEXT, v->id, 0);
+        return rc;
     ldt_set(v, c->ldt_base, (unsigned int)c->ldt_ents);
     set_fpu(v, c);
     set_registers(v, c);

@@ -38,7 +38,7 @@ int gdt_set(struct vcpu *v, const uint64_t *mfns, uint32_t entries)
 
         if (rc) {
             put_gdt_frames(mfns, i);
-            return rc == -ERESTART ? rc : refuse(-EINVAL, R_NOT_A_DESCRIPTOR_FRAME, mfns[i], i);
+            return rc;
         }
     }
     put_gdt_frames(v->arch.gdt_mfns, gdt_frames(v->arch.gdt_entries));
@@ -75,6 +75,7 @@ long do_update_descriptor(uint64_t maddr, uint64_t desc, uint64_t a3, uint64_t a
     struct domain *d = current->domain;
     mfn_t m = maddr_to_mfn(maddr);
     enum frame_type type;
+    int rc;
 
     (void)a3, (void)a4, (void)a5;
     if (maddr & 7)
@@ -84,8 +85,9 @@ long do_update_descriptor(uint64_t maddr, uint64_t desc, uint64_t a3, uint64_t a
     if (!mfn_valid(m))
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
     type = READ_ONCE(frame_of(m)->word) >> FRAME_TYPE_SHIFT == FT_DESC ? FT_DESC : FT_WRITABLE;
-    if (get_frame_type(d, m, type))
-        return refuse(-EINVAL, R_FRAME_TYPE_BUSY, m.v, type);
+    rc = get_frame_type(d, m, type);
+    if (rc)
+        return rc;
     WRITE_ONCE(*(uint64_t *)maddr_to_virt(maddr), desc);
     put_frame_type(m);
     return 0;

@@ -201,17 +201,17 @@ static long flush_one(const struct gnttab_cache_flush *op)
     mfn_t m = maddr_to_mfn(op->a.dev_bus_addr);
 
     if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE || op->offset + op->length > PAGE_SIZE ||
-        (op->op & ~(GNTTAB_CACHE_INVAL | GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_SOURCE_GREF)))
+        (op->op & ~(GNTTAB_CACHE_INVAL | GNTTAB_CACHE_CLEAN)))
         return refuse(-EINVAL, R_GRANT_CACHE_RANGE, op->offset, op->length);
     if (!op->length || !op->op)
         return 0;
-    if (op->op & GNTTAB_CACHE_SOURCE_GREF)
-        return refuse(-EOPNOTSUPP, R_GRANT_CACHE_REF, op->a.ref, 0);
     if (!mfn_valid(m))
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
     if (!get_frame(current->domain, m))
-        return refuse(-EPERM, R_FRAME_FOREIGN, m.v, 0);
+        return refuse(-EPERM, R_FRAME_FOREIGN, m.v, current->domain->domid);
     put_frame(m);
+    if (op->op == GNTTAB_CACHE_INVAL)
+        return refuse(-EOPNOTSUPP, R_GRANT_CACHE_INVALIDATE, 0, 0);
     return 0;
 }
 

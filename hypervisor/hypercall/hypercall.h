@@ -24,6 +24,9 @@ struct hypercall {
 
 extern const struct hypercall hypercall_table[NR_HYPERCALLS];
 
+/* Refuses a number that has no row with a handler. */
+long hypercall_unknown(uint64_t nr) __attribute__((cold));
+
 /* Fills a guest's hypercall page: 64 slots of 32 bytes (docs: abi 11). */
 void hypercall_page_fill(void *page);
 

@@ -2,8 +2,8 @@
  *
  * memory_op: a domain's reservation of frames, and what it may know about the machine's memory.
  *
- * The reservation calls work through a list of extents and return how many they did, whatever stopped them:
- * an errno is given only when the caller may not touch that domain at all. Progress of a preempted call
+ * The reservation calls work through a list of extents and return how many they did, whatever stopped them;
+ * they never give an errno. Progress of a preempted call
  * travels in the bits of the command above the sub-operation, as the ABI has it (memory.h). The frames
  * themselves are mm/domain_frames.c's; XENMEM_exchange is in memory_exchange.c.
  */
@@ -36,6 +36,14 @@ int memory_target(uint16_t domid, struct domain **d)
 
 /* One extent of each reservation call; guest: the address of its number in the list. False: stop here. */
 
+static bool put_number(mfn_t m, uint64_t guest)
+{
+    if (!put_guest_u64(m.v, guest))
+        return true;
+    (void)refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    return false;
+}
+
 static bool increase_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t guest)
 {
     mfn_t m = domain_frames_alloc(d, r->extent_order);
@@ -44,7 +52,7 @@ static bool increase_one(struct domain *d, const struct xen_memory_reservation *
         (void)refuse(-ENOMEM, R_NO_MEMORY, 1UL << r->extent_order, d->domid);
         return false;
     }
-    return !guest || !put_guest_u64(m.v, guest);
+    return !guest || put_number(m, guest);
 }
 
 static bool populate_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t guest)
@@ -63,7 +71,7 @@ static bool populate_one(struct domain *d, const struct xen_memory_reservation *
     }
     for (uint64_t i = 0; i < 1UL << r->extent_order; i++)
         m2p_set(MFN(m.v + i), PFN(pfn + i));
-    return !put_guest_u64(m.v, guest);
+    return put_number(m, guest);
 }
 
 static bool decrease_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t guest)
@@ -78,7 +86,7 @@ static bool decrease_one(struct domain *d, const struct xen_memory_reservation *
         mfn_t m = MFN(first + i);
 
         if (!mfn_valid(m) || !get_frame(d, m)) {
-            (void)refuse(-EINVAL, R_FRAME_FOREIGN, m.v, 0);
+            (void)refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
             return false;
         }
         if (domain_frame_release(d, m))
@@ -101,7 +109,6 @@ static long reservation(unsigned int op, uint64_t arg, uint64_t start)
     struct xen_memory_reservation r;
     struct domain *d;
     uint64_t i, list;
-    int rc;
 
     if (copy_from_guest(&r, arg, sizeof(r))) {
         (void)refuse(-EFAULT, R_BAD_POINTER, arg, 0);
@@ -113,9 +120,8 @@ static long reservation(unsigned int op, uint64_t arg, uint64_t start)
         (void)refuse(-EINVAL, R_EXTENTS, r.nr_extents, r.extent_order);
         return (long)start;
     }
-    rc = memory_target(r.domid, &d);
-    if (rc)
-        return rc == -ESRCH ? (long)start : rc;
+    if (memory_target(r.domid, &d))
+        return (long)start;
     for (i = start; i < r.nr_extents; i++) {
         if (i != start && preempt_pending()) {
             put_domain(d);

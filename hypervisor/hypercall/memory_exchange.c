@@ -81,12 +81,12 @@ static int check_exchange(const struct xen_memory_exchange *x)
     uint64_t in = (uint64_t)x->in.extent_start.p, out = (uint64_t)x->out.extent_start.p;
 
     if (x->nr_exchanged > x->in.nr_extents || x->in.domid != x->out.domid)
-        return refuse(-EINVAL, R_EXTENTS, x->nr_exchanged, x->in.nr_extents);
+        return refuse(-EINVAL, R_EXCHANGE, x->nr_exchanged, x->in.nr_extents);
     if (x->in.extent_order > MEMORY_MAX_ORDER || x->out.extent_order > MEMORY_MAX_ORDER)
-        return refuse(-EPERM, R_EXTENTS, x->in.extent_order, x->out.extent_order);
+        return refuse(-EPERM, R_EXTENTS, x->in.nr_extents, MAX(x->in.extent_order, x->out.extent_order));
     if (x->in.nr_extents > ~0UL >> MEMOP_OP_BITS || x->out.nr_extents > ~0UL >> MEMOP_OP_BITS ||
         x->in.nr_extents << x->in.extent_order != x->out.nr_extents << x->out.extent_order)
-        return refuse(-EINVAL, R_EXTENTS, x->in.nr_extents, x->out.nr_extents);
+        return refuse(-EINVAL, R_EXCHANGE, x->in.nr_extents, x->out.nr_extents);
     if (!guest_range_ok(in, x->in.nr_extents * 8) || !guest_range_ok(out, x->out.nr_extents * 8))
         return refuse(-EFAULT, R_BAD_POINTER, in, out);
     return 0;
@@ -107,7 +107,7 @@ long memory_exchange(void *arg)
     ins = out_order > in_order ? 1UL << (out_order - in_order) : 1;
     outs = in_order > out_order ? 1UL << (in_order - out_order) : 1;
     if (x->nr_exchanged % ins)
-        rc = refuse(-EINVAL, R_EXTENTS, x->nr_exchanged, ins);
+        rc = refuse(-EINVAL, R_EXCHANGE, x->nr_exchanged, ins);
     for (uint64_t chunk = x->nr_exchanged / ins; !rc && x->nr_exchanged < x->in.nr_extents; chunk++) {
         uint64_t list = 0;
 

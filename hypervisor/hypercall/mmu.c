@@ -258,6 +258,8 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags,
     (void)a5;
     if ((uint16_t)domid != DOMID_SELF)
         rc = hypercall_owner(d, (uint16_t)domid, &owner);
+    if (!rc && !owner && !d->privileged)
+        rc = refuse(-EPERM, R_FOREIGN_DOMAIN, (uint16_t)domid, 0);
     if (rc)
         return rc;
     rc = d->paging->write_va(v, owner, va, val);
@@ -275,7 +277,7 @@ static int ext_pin(struct vcpu *v, struct domain *owner, unsigned int cmd, uint6
 {
     (void)v, (void)arg2;
     if (!owner)
-        return refuse(-EINVAL, R_BAD_MFN, arg1, 0);
+        return refuse(-EINVAL, R_FRAME_FOREIGN, arg1, DOMID_IO);
     return pin_table(owner, MFN(arg1), FT_L1 + (cmd - MMUEXT_PIN_L1_TABLE)) ?: 1;
 }
 
@@ -283,7 +285,7 @@ static int ext_unpin(struct vcpu *v, struct domain *owner, unsigned int cmd, uin
 {
     (void)v, (void)cmd, (void)arg2;
     if (!owner)
-        return refuse(-EINVAL, R_BAD_MFN, arg1, 0);
+        return refuse(-EINVAL, R_FRAME_FOREIGN, arg1, DOMID_IO);
     return unpin_table(owner, MFN(arg1)) ?: 1;
 }
 

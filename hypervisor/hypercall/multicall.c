@@ -47,7 +47,8 @@ static long run(struct vcpu *v, uint64_t entry, uint64_t end)
         guest_get_or(a4, ARG(3), fault);
         guest_get_or(a5, ARG(4), fault);
         v->arch.multicall_entry = entry;
-        result = likely(op < NR_HYPERCALLS) ? hypercall_table[op].fn(a1, a2, a3, a4, a5) : -ENOSYS;
+        result =
+            likely(op < NR_HYPERCALLS) ? hypercall_table[op].fn(a1, a2, a3, a4, a5) : hypercall_unknown(op);
         if (unlikely(v->arch.multicall_restart)) {
             v->arch.multicall_restart = false;
             v->arch.multicall_entry = 0;

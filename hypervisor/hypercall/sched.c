@@ -101,23 +101,20 @@ static long op_remote_shutdown(struct vcpu *v, uint64_t guest)
     return rc;
 }
 
-/* The reason that the domain's end will have, whatever ends it; it can be set once. */
+/* The reason that the domain's end will have, whatever ends it; the first one told counts. */
 static long op_shutdown_code(struct vcpu *v, uint64_t guest)
 {
     struct sched_shutdown op;
     struct domain *d = v->domain;
-    long rc = 0;
 
     if (copy_from_guest(&op, guest, sizeof(op)))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
     lock_take(&d->lock);
-    if (d->shutdown_code_set)
-        rc = refuse(-EBUSY, R_SHUTDOWN_CODE_SET, 0, 0);
-    else
+    if (!d->shutdown_code_set)
         d->shutdown_reason = (uint8_t)op.reason;
     d->shutdown_code_set = true;
     lock_drop(&d->lock);
-    return rc;
+    return 0;
 }
 
 static long op_pin_override(struct vcpu *v, uint64_t guest)

@@ -11,10 +11,21 @@
 #include "x86/copy.h"
 #include "x86/cpu.h"
 
+long hypercall_unknown(uint64_t nr)
+{
+    return refuse(-ENOSYS, R_NO_SUCH_CALL, nr, 0);
+}
+
+/* An empty row: its number is in rax, or in the multicall's entry. */
 static long no_such_hypercall(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
+    struct vcpu *v = current;
+    uint64_t nr = v->regs.rax;
+
     (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
-    return -ENOSYS;
+    if (v->arch.multicall_entry && get_guest_u64(&nr, v->arch.multicall_entry))
+        nr = 0;
+    return hypercall_unknown(nr);
 }
 
 #define CALL(name, nargs) [__HYPERVISOR_##name] = { do_##name, #name, nargs, 0 }
@@ -95,7 +106,7 @@ static long restart_entry(struct vcpu *v, unsigned int nr, unsigned int nargs, c
     for (unsigned int i = 0; i < nargs && !rc; i++)
         rc = put_guest_u64(args[i], entry + offsetof(struct multicall_entry, args) + i * 8);
     v->arch.multicall_restart = !rc;
-    return rc;
+    return rc ? refuse(-EFAULT, R_BAD_POINTER, entry, 0) : 0;
 }
 
 long hypercall_restart(unsigned int nr, unsigned int nargs, const uint64_t *args)

@@ -152,9 +152,9 @@ static void check_grants(struct check *c, const struct domain *d)
     for (uint32_t ref = 0; t && ref < t->nr_entries; ref++) {
         const struct grant_active *a = grant_active(t, ref);
 
-        for (uint32_t n = a->pins / PIN_DEV_RO & 0x7f; n; n--)
+        for (uint32_t n = a->pins / PIN_DEV_RO & 0xff; n; n--)
             hold(c, MFN(a->mfn), FT_NONE, ref);
-        for (uint32_t n = a->pins / PIN_DEV_RW & 0x7f; n; n--)
+        for (uint32_t n = a->pins / PIN_DEV_RW & 0xff; n; n--)
             hold(c, MFN(a->mfn), FT_WRITABLE, ref);
     }
 }

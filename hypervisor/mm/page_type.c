@@ -292,8 +292,10 @@ static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned in
         change_word(f, FRAME_LOCKED, FRAME_VALIDATED, 0);
     else if (rc == -ERESTART)
         become_partial(f, cursor);
-    else
+    else {
+        refuse_entry(m.v, cursor);
         (void)undo(m, cursor);
+    }
     return rc;
 }
 

@@ -200,7 +200,8 @@ hypercall_event:
     jmp exit_event
 
 no_hypercall:
-    mov $-ENOSYS_VALUE, %rax
+    mov %rax, %rdi
+    call hypercall_unknown
     jmp hypercall_done
 
 user_syscall:

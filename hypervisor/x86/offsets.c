@@ -54,7 +54,6 @@ void offsets(void)
     REGS(cs, cs);
 
     DEFINE(NR_HYPERCALLS, NR_HYPERCALLS);
-    DEFINE(ENOSYS_VALUE, ENOSYS);
     DEFINE(HISTORY_mask, HISTORY - 1);
     DEFINE(HISTORY_nr, offsetof(struct history, nr));
     DEFINE(HISTORY_a1, offsetof(struct history, a1));

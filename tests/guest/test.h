@@ -3,12 +3,15 @@
  * The harness of the guest tests. A test is a folder with a main.c:
  *
  *     TEST("name");              the folder's name
- *     ROLE(dom0, domU);          where it runs: dom0, domU, or pair (two domains of the same image); the
- * runner greps this line void test_main(void)       makes its checks and returns
+ *     ROLE(dom0, domU);          where it runs: dom0, domU, pair (two domains of the same image), or control
+ *                                (domains 0 and 1 of the same image, on Parador alone); the runner greps it
+ *     void test_main(void)       makes its checks and returns
  *
  * Four outcomes, the worst counts, printed as the last line `test: NAME: pass|skip|fail|error`; then the
- * domain powers off. pass    every check held           skip   what is tested isn't there, test_skip says why
+ * domain powers off.
+ *   pass    every check held           skip   what is tested isn't there, test_skip says why
  *   fail    the hypervisor is wrong    error  the test itself could not do its work
+ *
  * A test whose end is the crash of its domain calls test_expect_crash first: it prints `expect: crash`, and
  * the runner then takes the crash as the pass.
  */

@@ -155,6 +155,11 @@ int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
     return error;
 }
 
+void refuse_entry(uint64_t table, unsigned int index)
+{
+    (void)table, (void)index;
+}
+
 void bug(const char *file, int line, const char *fmt, ...)
 {
     va_list args;

@@ -89,10 +89,12 @@ def hypercalls():
 
 
 def rules():
-    """[(name, sentence, test)] of the table of rules, in its order."""
+    """[(name, sentence, test, reason)] of the table of rules, in its order. The third column of a row is the test that breaks
+    the rule; several words are the reason why no test can."""
     joined = text(RULES).replace("\\\n", " ")
-    return [(n, "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', s)), t) for n, s, t in
-            re.findall(r'\bX\((\w+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+),\s*"(\w*)"\)', joined)]
+    rows = [(n, "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', s)), t) for n, s, t in
+            re.findall(r'\bX\((\w+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+),\s*"([^"]*)"\)', joined)]
+    return [(n, s, "", t) if " " in t else (n, s, t, "") for n, s, t in rows]
 
 
 def refusals():
@@ -102,12 +104,12 @@ def refusals():
              "A guest gets the error alone. The sentence is what `why` in the kernel's shell and Parador's key Ctrl-T w print;",
              "{a} and {b} are the refusal's arguments, {frame} tells what frame a was. The test breaks the rule on purpose.", "",
              "| rule | number | sentence | errors | refused in | test |", "|---|---|---|---|---|---|"]
-    for number, (name, sentence, test) in enumerate(rules()):
+    for number, (name, sentence, test, reason) in enumerate(rules()):
         found = [(path, error) for path, code in files.items()
                  for error in re.findall(rf"refuse\(\s*(-E\w+|[a-z]\w*),\s*R_{name}\b", code)]
         errors = sorted({e for _, e in found if e.startswith("-E")})
         places = sorted({path.removeprefix("hypervisor/") for path, _ in found})
-        cells = (name, number, sentence.replace("|", "\\|"), ", ".join(errors), ", ".join(places), f"`{test}`" if test else "")
+        cells = (name, number, sentence.replace("|", "\\|"), ", ".join(errors), ", ".join(places), f"`{test}`" if test else reason)
         lines.append("| " + " | ".join(str(c) for c in cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -3,12 +3,14 @@
 tests of `make run` itself (runner/endtoend.py) and of gdb (runner/debugtests.py).
 
 A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
-domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. On Parador
-(its debug build) every test has a boot of its own, and Parador's invariant checker must have said ok when the domains were
-gone. Time there is virtual, a nanosecond an instruction, so that a busy host changes no verdict. On stock Xen, tests of the
+domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. control:
+domains 0 and 1 of one image, on Parador alone. On Parador (its debug build) every test has a boot of its own, and its
+invariant checker must have said ok when the domains were gone. Time there is virtual, a nanosecond an instruction, so that a busy host changes no verdict. On stock Xen, tests of the
 role dom0 have boots of their own, the others share one; only what does not pass is run again in virtual time. A line
-`// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0. docs/oracle.md lists the differences between
-the two systems that are meant to be. Read next: runner/verdict.py, tests/guest/test.h.
+`// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0, `// vcpus: 2` the test's domain two vcpus.
+docs/oracle.md lists the differences between the two systems that are meant to be. At its end Parador says which rules
+(domain/refuse.h) refused anything: each must have been broken by the test that its row names. Read next: runner/verdict.py,
+tests/guest/test.h.
 """
 import glob
 import os
@@ -18,16 +20,16 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from . import boot, build, debugtests, domu, endtoend, packages, stockxen
+from . import boot, build, debugtests, documents, domu, endtoend, packages, stockxen
 from .axes import Trouble
 from .machine import ICOUNT, Guard, Machine, arguments, module
 from .verdict import Result, Tally, judge
 
-ROLES = ("dom0", "domU", "pair")
+ROLES = ("dom0", "domU", "pair", "control")
 # Limits count progress (see machine.Guard): processor seconds, and idle seconds, without a line of output.
 PATIENCE = {"cpu": 90, "idle": 40}
 MEM = 192  # MB of a machine under Parador
-SHARE = {"idle0": 16, "pvkernel": 48, "dom0": 64, "domU": 64, "pair": 32}  # MB of a domain
+SHARE = {"idle0": 16, "pvkernel": 48, "dom0": 64, "domU": 64, "pair": 32, "control": 32}  # MB of a domain
 
 
 def guest_tests(filters):
@@ -41,10 +43,17 @@ def guest_tests(filters):
             continue
         words = [r.strip() for r in roles[1].split(",")]
         if not set(words) <= set(ROLES):
-            raise Trouble(f"{path}: ROLE({roles[1]}): dom0, domU or pair expected")
+            raise Trouble(f"{path}: ROLE({roles[1]}): {', '.join(ROLES)} expected")
         if not filters or any(f in name for f in filters):
             found[name] = words
     return found
+
+
+def vcpus(name):
+    """How many vcpus a test wants: its line `// vcpus: N`, or one."""
+    with open(f"tests/guest/{name}/main.c", encoding="utf-8") as f:
+        found = re.search(r"^// vcpus: (\d+)$", f.read(), re.MULTILINE)
+    return int(found[1]) if found else 1
 
 
 class Report:
@@ -54,6 +63,7 @@ class Report:
         self.folder = f"{axes.build}/test-logs"
         os.makedirs(self.folder, exist_ok=True)
         self.tally, self.lock = Tally(), threading.Lock()
+        self.broken = {}  # {test: set of the rules that it broke on Parador}
 
     def add(self, result, log=None):
         with self.lock:
@@ -65,6 +75,12 @@ class Report:
                     f.write("\n".join(log) + "\n")
                 if not result.good:
                     self.explain(log, path)
+
+    def note_rules(self, name, lines):
+        """Takes the names out of Parador's line `parador: rules: ...`; the line's absence is an empty set."""
+        found = {word for line in lines if line.startswith("parador: rules:") for word in line.split()[2:]}
+        with self.lock:
+            self.broken.setdefault(name, set()).update(found)
 
     @staticmethod
     def explain(log, path):
@@ -123,9 +139,11 @@ def parador_modules(axes, name, role, folder):
                 module(image, f"name=d1 mem={SHARE[role]} -- {axes.args}")]
     idle = module(f"{axes.build}/tests/guest/idle0", f"name=d0 mem={SHARE['idle0']} --")
     if role == "dom0":
-        return [module(image, f"name=d0 mem={SHARE[role]} -- {axes.args}")]
+        return [module(image, f"name=d0 mem={SHARE[role]} vcpus={vcpus(name)} -- {axes.args}")]
     if role == "domU":
-        return [idle, module(image, f"name=d1 mem={SHARE[role]} -- {axes.args}")]
+        return [idle, module(image, f"name=d1 mem={SHARE[role]} vcpus={vcpus(name)} -- {axes.args}")]
+    if role == "control":
+        return [module(image, f"name=d{n} mem={SHARE[role]} -- {axes.args}") for n in range(2)]
     return [idle, module(image, f"name=d1 mem={SHARE[role]} -- peer=2 role=a {axes.args}"),
             module(image, f"name=d2 mem={SHARE[role]} -- peer=1 role=b {axes.args}")]
 
@@ -161,14 +179,24 @@ def test_on_parador(axes, name, role, report):
     if not trouble and any("check: ok" not in line for line in checks):
         trouble = next(line for line in checks if "check: ok" not in line)
     crashed = watcher.status == 1 or any(re.search(r"^parador: d\d+ ended \(crash", line) for line in lines)
+    report.note_rules(name, lines)
     report.add(judge(name, "parador", role, lines, crashed, trouble), lines)
+
+
+def check_rules(report, everything):
+    """Each rule of domain/refuse.h was broken by its test, as far as the tests ran."""
+    rules = [(rule, test) for rule, _, test, _ in documents.rules() if test and (everything or test in report.broken)]
+    missing = [f"{rule} (tests/guest/{test})" for rule, test in rules if rule not in report.broken.get(test, ())]
+    if rules:
+        detail = f"{len(rules)} rules broken by their tests" if not missing else "not broken by their tests: " + ", ".join(missing)
+        report.add(Result("rules", "parador", "", "fail" if missing else "pass", detail, (len(rules) - len(missing), len(missing))))
 
 
 def xen_alone(axes, name, extra=()):
     """One boot of a test in the role dom0 on stock Xen: its Result and lines."""
     watcher = stockxen.Watcher()
     command = stockxen.command(axes, axes.mem or 256, f"{axes.build}/tests/guest/{name}", axes.args,
-                               options=f"dom0_mem={SHARE['dom0']}M", extra=extra)
+                               options=f"dom0_mem={SHARE['dom0']}M dom0_max_vcpus={vcpus(name)}", extra=extra)
     lines, hang = on_machine(command, watcher)
     crashed = any(re.search(r"Dom0 crashed|Domain 0 .*crashed", line) for line in lines)
     return judge(name, "xen", "dom0", lines, crashed, hang or (None if watcher.ended else "domain 0 never ended")), lines
@@ -183,7 +211,7 @@ def test_on_xen(axes, name, report):
 def xen_job(axes, name, role):
     image, mb = f"{axes.build}/tests/guest/{name}", SHARE[role]
     if role == "domU":
-        return domu.Job(f"{name}.{role}", [domu.Guest("d1", image, axes.args, mb=mb)])
+        return domu.Job(f"{name}.{role}", [domu.Guest("d1", image, axes.args, mb=mb, vcpus=vcpus(name))])
     return domu.Job(f"{name}.{role}", [domu.Guest("d1", image, f"peer={{d2}} role=a {axes.args}", mb=mb),
                                        domu.Guest("d2", image, f"peer={{d1}} role=b {axes.args}", mb=mb)])
 
@@ -251,7 +279,7 @@ def choose_systems(axes):
 def run_guests(axes, systems, tests, report):
     """All guest tests, as many boots at once as there are processors."""
     pairs = [(name, role) for name, roles in tests.items() for role in roles]
-    beside = [(name, role) for name, role in pairs if role != "dom0"]
+    beside = [(name, role) for name, role in pairs if role in ("domU", "pair")]
     with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
         work = []
         if "xen" in systems:
@@ -284,4 +312,6 @@ def main(axes):
         tests, hosts = without_broken(axes, tests, hosts, report)
     run_host_tests(axes, hosts, report)
     run_guests(axes, systems, tests, report)
+    if "parador" in systems and axes.debug:
+        check_rules(report, everything=not axes.tests)
     return report.tally.finish(systems, allowed_differences())
