@@ -24,9 +24,9 @@ static struct {
     struct lock lock;     /* all that follows */
     struct domain *owner; /* has the keyboard; NULL: none yet */
     uint32_t domains;     /* that began and did not end */
-    bool marks;           /* lines bear their domain's name */
     bool owner_line;      /* the cursor stands in the owner's unfinished line */
     bool own_line;        /* the cursor stands in an unfinished line of Parador's */
+    bool marks;           /* lines bear their domain's name */
     uint32_t held;        /* console_hold() without console_release() yet */
     bool key_next;        /* Ctrl-T was pressed: the next one is a debug key */
     uint32_t in_prod, in_cons;

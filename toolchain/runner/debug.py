@@ -45,12 +45,12 @@ def running(axes):
     return sorted(filter(words_of, glob.glob(f"{axes.runs}/*/gdb.sock")), key=os.path.getmtime, reverse=True)
 
 
-def write_init(path, socket, hypervisor, guest):
-    """The generated init file: symbols, helpers, connection."""
+def write_init(path, socket, hypervisor, guest, *more):
+    """The generated init file: symbols, helpers, connection, and more lines."""
     lines = ["set pagination off", "set confirm off", "set architecture i386:x86-64", "set print pretty on", f"file {hypervisor}"]
     if os.path.exists(guest):
         lines.append(f"add-symbol-file {guest}")
-    lines += ["source toolchain/gdb/parador.py", f"target remote {socket}"]
+    lines += ["source toolchain/gdb/parador.py", f"target remote {socket}", *more]
     with open(path, "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
     return path
@@ -63,16 +63,16 @@ def symbols(axes, words):
     return f"{image}.syms", modules.partition(" ")[0] or f"{axes.build}/pvkernel"
 
 
-def dialogue(axes, socket, hypervisor, guest):
-    """Runs gdb; with GDB= its commands in turn. gdb's exit status."""
+def dialogue(axes, socket, *init):
+    """Runs gdb; with GDB= its commands in turn. `init` as write_init() takes it. gdb's exit status."""
     commands = [c.strip() for c in axes.text("GDB").split(";") if c.strip()]
     batch = ["-batch"] + [word for c in commands for word in ("-ex", c)] if commands else []
-    with tempfile.NamedTemporaryFile(dir=axes.runs, prefix="gdbinit.") as init:
-        write_init(init.name, socket, hypervisor, guest)
-        return subprocess.run(["gdb", "-q", "-nx", "-x", init.name, *batch], check=False).returncode
+    with tempfile.NamedTemporaryFile(dir=axes.runs, prefix="gdbinit.") as file:
+        write_init(file.name, socket, *init)
+        return subprocess.run(["gdb", "-q", "-nx", "-x", file.name, *batch], check=False).returncode
 
 
-def beside(axes, folder, command, hypervisor, guest):
+def beside(axes, folder, command, *init):
     """gdb on a machine of its own, whose QEMU has the stub() of `folder`; its console goes into a file that stays. gdb's
     exit status."""
     console, socket = f"{axes.runs}/console.{os.getpid()}.log", f"{folder}/gdb.sock"
@@ -87,7 +87,7 @@ def beside(axes, folder, command, hypervisor, guest):
                 with open(console, encoding="latin1") as f:
                     raise Trouble("QEMU ended at once: " + (f.read().strip().splitlines() or ["no reason given"])[-1])
             print(f"gdb: the machine's console goes into {console}", flush=True)
-            return dialogue(axes, socket, hypervisor, guest)
+            return dialogue(axes, socket, *init)
         finally:
             qemu.kill()
             qemu.wait()

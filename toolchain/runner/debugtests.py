@@ -103,7 +103,30 @@ def gdb_beside_runs(session):
         yield "a run did not end well after gdb had looked"
 
 
-TESTS = (gdb_helpers, gdb_helpers_debug_build, gdb_at_reset, gdb_beside_runs)
+def rewind(session):
+    """A recorded run, backwards: to a breakpoint, to the writer of a guest's variable and of one of Parador's, by a step."""
+    folder = f"{session.folder}/recording"
+    status, lines = session("run", RECORD=folder, SCRIPT="d0: mem; d1: run hello")
+    if status:
+        yield f"the recording ended with {status}"
+    lines = session.gdb(
+        "break do_console_io", "continue", "continue", "reverse-continue", "delete 2", "reverse-continue",  # 1 is machine_exit
+        "tbreak cmd_run", "continue", "watch front_state", "reverse-continue", "backtrace 1", "delete 4",
+        "continue", "watch exit_status", "reverse-continue", "backtrace 2", "reverse-stepi", "print exit_status", target="rewind", RECORD=folder)
+    yield from missing(lines, r"^Breakpoint 2$", r"^The beginning of the recording\.$", r"^Temporary breakpoint 3, cmd_run ",
+                       r"^Watchpoint 4: front_state$", r"^#0 +store_thread .*drivers\.c", r"^Breakpoint 1, machine_exit ",
+                       r"^Watchpoint 5: exit_status$", r"^before this instruction: -1$", r"^after it: 0$", r"^#0 +set_exit_status ", r"^#1 .* do_arch_0 ",
+                       r"^\$1 = -1$")
+    with open(f"{session.folder}/{console_of(lines)}", encoding="latin1") as f:
+        yield from missing(f.read().splitlines(), r"pages of 4 kB", r"^\[d0\] script: exit 0", r"^parador: d1 ended")
+
+
+def console_of(lines):
+    """The name of the file that the machine's console went into."""
+    return next((os.path.basename(line.rpartition(" ")[2]) for line in lines if "console goes into" in line), "none")
+
+
+TESTS = (gdb_helpers, gdb_helpers_debug_build, gdb_at_reset, gdb_beside_runs, rewind)
 
 
 def wanted(axes):

@@ -88,7 +88,10 @@ class Terminal:
 
     def __enter__(self):
         self.saved = None
-        self.ours = not sys.stdin.isatty() or os.tcgetpgrp(0) == os.getpgrp()  # a background job may not read its terminal
+        try:
+            self.ours = not sys.stdin.isatty() or os.tcgetpgrp(0) == os.getpgrp()  # a background job may not read its terminal
+        except OSError:  # a terminal, but of no session: nobody else reads it
+            self.ours = True
         if sys.stdin.isatty() and self.ours:
             self.saved = termios.tcgetattr(0)
             raw = termios.tcgetattr(0)

@@ -3,8 +3,11 @@
 
 The folder f holds all that a replay needs, so that a later build does not disturb it: the log of what came from outside
 (replay.bin), copies of image, kernel and ramdisks, symbols, a qcow2 image for QEMU's snapshots, and QEMU's command line.
-In gdb, `reverse-continue` from a watchpoint finds who wrote a word. QEMU 7.2 wants the snapshot drive and icount's default
-sleep for that.
+In gdb, `reverse-continue` from a watchpoint finds who wrote a word (toolchain/gdb/rewind.py).
+
+What QEMU 7.2 wants for that: the snapshot drive; icount with its default sleep; no `vapic`, whose reset waits for the
+CPU's thread, while that waits for the main thread (each step back begins with a reset, so about every second one hung);
+and, as it cannot go back from a machine that is off, a breakpoint at Parador's last act.
 """
 import json
 import os
@@ -16,10 +19,11 @@ from .axes import Trouble
 from .machine import commas
 
 RUN = "run.json"
+REWIND = ("source toolchain/gdb/rewind.py", "break machine_exit")
 
 
 def options(folder, mode):
-    return ["-icount", f"shift=auto,rr={mode},rrfile={commas(folder)}/replay.bin,rrsnapshot=init",
+    return ["-global", "apic-common.vapic=off", "-icount", f"shift=auto,rr={mode},rrfile={commas(folder)}/replay.bin,rrsnapshot=init",
             "-drive", f"file={commas(folder)}/snapshots.qcow2,if=none,id=snapshots"]
 
 
@@ -58,5 +62,5 @@ def main(axes):
     except (OSError, ValueError):
         raise Trouble(f"RECORD={folder}: no recording (there is no {RUN} in it)") from None
     with boot.Folder(axes) as work:
-        command = command[:1] + options(folder, "replay") + [*debug.stub(work.path), "-S"] + command[1:]
-        return debug.beside(axes, work.path, command, f"{folder}/parador.syms", f"{folder}/guest.syms")
+        command = command[:1] + options(folder, "replay") + [*debug.stub(work.path), "-S", "-no-shutdown"] + command[1:]
+        return debug.beside(axes, work.path, command, f"{folder}/parador.syms", f"{folder}/guest.syms", *REWIND)
