@@ -49,10 +49,13 @@ static void b_side(volatile uint64_t *window, grant_handle_t handle)
     expect_eq(window[3], 0x7777777777777777UL);
     window[3] = 0xb;
     expect_eq(window[3], 0xb);
-    check(pv_grant_map(pair.peer, NEVER_MAPPED, spare, false, &h) != GNTST_okay, "a new mapping");
+    /* On Xen the tools destroy the domain, and until its memory is gone it can be mapped: a race with them. */
+    if (test_on_parador())
+        check(pv_grant_map(pair.peer, NEVER_MAPPED, spare, false, &h) != GNTST_okay, "a new mapping");
     expect_eq(pv_grant_unmap(handle, (void *)window), GNTST_okay);
     expect_fault(PF, 0, window[3]);
-    check(pv_grant_map(pair.peer, FRAME, spare, false, &h) != GNTST_okay, "the same again");
+    if (test_on_parador())
+        check(pv_grant_map(pair.peer, FRAME, spare, false, &h) != GNTST_okay, "the same again");
 }
 
 void test_main(void)
