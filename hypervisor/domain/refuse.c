@@ -64,6 +64,13 @@ int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
     return error;
 }
 
+int refuse_as(int error)
+{
+    if (current)
+        current->refusal.error = error;
+    return error;
+}
+
 void refuse_entry(uint64_t table, unsigned int index)
 {
     struct vcpu *v = current;

@@ -167,6 +167,9 @@ int refuse(int error, enum rule rule, uint64_t a, uint64_t b) __attribute__((col
 /* frame_owner when the reader may not know whose frame it is (PARADOR_why of an ordinary domain). */
 #define OWNER_SECRET 0xfffffffdu
 
+/* The refusal that was just made goes out as another errno. Returns it. */
+int refuse_as(int error) __attribute__((cold));
+
 /* A walk of a table ends for what was just refused at entry `index` of frame `table`. The first, that is the
  * deepest table, is the one that is remembered. */
 void refuse_entry(uint64_t table, unsigned int index) __attribute__((cold));

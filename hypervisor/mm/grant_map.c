@@ -49,8 +49,7 @@ static bool same_mapping(uint64_t is, uint64_t entry)
 
 static int gone(uint64_t addr)
 {
-    (void)refuse(-EINVAL, R_NOT_MAPPED, addr, 0);
-    return GNTST_general_error;
+    return refuse(GNTST_general_error, R_NOT_MAPPED, addr, 0);
 }
 
 int paging_map_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte)

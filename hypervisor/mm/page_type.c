@@ -118,7 +118,7 @@ int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry)
     if (!(entry & PTE_RW))
         return get_frame(owner, m) ? 0 : refuse(-EBUSY, R_FRAME_FOREIGN, m.v, owner->domid);
     rc = get_frame_type(owner, m, FT_WRITABLE);
-    return rc == -EINVAL ? -EBUSY : rc;
+    return rc == -EINVAL ? refuse_as(-EBUSY) : rc;
 }
 
 void put_leaf_slow(uint64_t entry)

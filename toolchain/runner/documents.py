@@ -26,7 +26,7 @@ def text(path):
 
 def sources():
     """{path: text} of the hypervisor's C files."""
-    return {path: text(path) for path in sorted(glob.glob("hypervisor/**/*.c", recursive=True))}
+    return {path: text(path) for path in sorted(glob.glob("hypervisor/**/*.[ch]", recursive=True))}
 
 
 def numbers():
