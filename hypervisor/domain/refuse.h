@@ -37,32 +37,32 @@
 
 /* Frames, page types, page tables: mm/. */
 #define RULES_MM(X)                                                                                                    \
-    X(BAD_MFN, "frame {a} does not exist", "bad_frames")                                                               \
-    X(FRAME_FOREIGN, "{frame}, so {b:dom} cannot use it", "bad_frames")                                                \
+    X(BAD_MFN, "frame {a} does not exist", "mmu_update")                                                               \
+    X(FRAME_FOREIGN, "{frame}, so {b:dom} cannot use it", "pin")                                                       \
     X(FRAME_TYPE_BUSY, "{frame}, so it {b:use}", "pin")                                                                \
     X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "no test: 2^28 mappings of one frame need 2 GB of page tables")\
-    X(ENTRY_FLAGS, "page-table entry {a} has bits that no guest may set: {b}", "mmu_update")                           \
-    X(DEVICE_FRAME, "frame {a} is no memory, and only domain 0 may map devices (but for the interrupt controllers)", "bad_frames")\
-    X(NOT_DEVICE_FRAME, "{frame}, so it cannot be mapped as a device", "bad_frames")                                   \
+    X(ENTRY_FLAGS, "page-table entry {a} has bits that no guest may set: {b}", "pin")                                  \
+    X(DEVICE_FRAME, "frame {a} is no memory, and only domain 0 may map devices (but for the interrupt controllers)", "hostile_frames")\
+    X(NOT_DEVICE_FRAME, "{frame}, so it cannot be mapped as a device", "hostile_frames")                               \
     X(HYPERVISOR_SLOT, "slot {a:d} of a top-level table is Parador's", "mmu_update")                                   \
     X(NOT_MAPPED, "no page table maps address {a}, so there is no entry to change", "va_mapping")                      \
     X(UPDATE_COMMAND, "{a:d} is no command of mmu_update", "mmu_update")                                               \
     X(ALREADY_PINNED, "{frame}: a table is pinned once", "pin")                                                        \
     X(TABLE_NOT_PINNED, "{frame}: it is not pinned", "pin")                                                            \
     X(LDT_PLACE, "an LDT of {b:d} entries at {a} is too long, unaligned, or in Parador's slots", "descriptors")        \
-    X(FOREIGN_DOMAIN, "{a:dom} is not the caller, and only domain 0 may act for others", "not_privileged")             \
-    X(NOT_OWN_CALL, "that operation is for the caller's own tables, not for {a:dom}", "not_privileged")                \
-    X(NO_CACHE_CONTROL, "only a domain with devices may flush caches", "not_privileged")                               \
+    X(FOREIGN_DOMAIN, "{a:dom} is not the caller, and only domain 0 may act for others", "mmu_update")                 \
+    X(NOT_OWN_CALL, "that operation is for the caller's own tables, not for {a:dom}", "hostile_frames")                \
+    X(NO_CACHE_CONTROL, "only a domain with devices may flush caches", "hostile_frames")                               \
     X(GDT_TOO_LONG, "a GDT of {a:d} entries reaches into the hypervisor's", "descriptors")                             \
     X(BAD_DESCRIPTOR, "descriptor {a} is a system descriptor or leads out of ring 3", "descriptors")                   \
     X(BAD_DESCRIPTOR_FRAME, "{frame}; it holds a descriptor that is a system one or leads out of ring 3", "descriptors")\
-    X(MISALIGNED, "address {a} is no multiple of {b:d}", "bad_numbers")                                                \
+    X(MISALIGNED, "address {a} is no multiple of {b:d}", "descriptors")                                                \
     X(NO_MEMORY, "{a:d} contiguous frames for {b:dom}: beyond its maximum, or the machine has none", "memory_limits")  \
     X(EXTENTS, "{a:d} extents of 2^{b:d} frames: too many or too large, or their list is not the guest's memory", "memory")\
     X(EXCHANGE, "the two sides of an exchange do not match: {a:d} against {b:d}", "memory")                            \
     X(NO_MEMORY_MAP, "a PV domain has no memory map of its own", "memory")                                             \
-    X(NO_PHYSMAP, "a PV domain has no physical address space to change", "memory_limits")                              \
-    X(FRAME_NOT_GIVABLE, "{frame}: in use, or not the caller's, so it cannot be given away", "memory_limits")
+    X(NO_PHYSMAP, "a PV domain has no physical address space to change", "hostile_frames")                             \
+    X(FRAME_NOT_GIVABLE, "{frame}: in use, or not the caller's, so it cannot be given away", "hostile_frames")
 
 /* Event channels. */
 #define RULES_EVTCHN(X)                                                                                                \
