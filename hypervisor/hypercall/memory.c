@@ -96,6 +96,16 @@ static bool decrease_one(struct domain *d, const struct xen_memory_reservation *
     return true;
 }
 
+/* Before long extents are allocated: frames that others left are zeroed here, where it can stop. -ERESTART.
+ */
+int memory_clean(unsigned int order)
+{
+    while (order > 3 && frames_scrub_step())
+        if (preempt_pending())
+            return -ERESTART;
+    return 0;
+}
+
 typedef bool (*extent_fn)(struct domain *d, const struct xen_memory_reservation *r, uint64_t guest);
 
 static const extent_fn extent_fns[] = {
@@ -123,7 +133,8 @@ static long reservation(unsigned int op, uint64_t arg, uint64_t start)
     if (memory_target(r.domid, &d))
         return (long)start;
     for (i = start; i < r.nr_extents; i++) {
-        if (i != start && preempt_pending()) {
+        if ((op != XENMEM_decrease_reservation && memory_clean(r.extent_order)) ||
+            (i != start && preempt_pending())) {
             put_domain(d);
             return hypercall_restart(__HYPERVISOR_memory_op, 2, (uint64_t[]){ op | i << MEMOP_OP_BITS, arg });
         }

@@ -16,6 +16,9 @@ struct domain;
 /* The domain that a caller names, with a reference: itself, or for domain 0 any. 0, -ESRCH, -EPERM. */
 int memory_target(uint16_t domid, struct domain **d) __must_check;
 
+/* Ask before extents of that order are allocated. 0, or -ERESTART. */
+int memory_clean(unsigned int order) __must_check;
+
 /* XENMEM_exchange on a copied-in struct xen_memory_exchange. 0, an errno, or -ERESTART; nr_exchanged is the
  * progress in any case. */
 long memory_exchange(void *arg);

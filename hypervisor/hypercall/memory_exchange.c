@@ -111,6 +111,9 @@ long memory_exchange(void *arg)
     for (uint64_t chunk = x->nr_exchanged / ins; !rc && x->nr_exchanged < x->in.nr_extents; chunk++) {
         uint64_t list = 0;
 
+        rc = memory_clean(out_order);
+        if (rc)
+            break;
         rc = steal(d, in + chunk * ins * 8, ins, in_order, &list);
         if (rc) {
             give_back(d, list);
