@@ -139,7 +139,7 @@ static void refusals(void)
     struct evtchn_unmask un = { .port = 0xfffffff0 };
 
     expect_eq(op(EVTCHNOP_bind_ipi, &ipi), -ENOENT);
-    expect_eq(op(EVTCHNOP_alloc_unbound, &alloc), pv_is_dom0() ? -ESRCH : -ESRCH);
+    expect_eq(op(EVTCHNOP_alloc_unbound, &alloc), -ESRCH);
     expect_eq(op(EVTCHNOP_bind_vcpu, &vcpu), -EINVAL);
     expect_eq(op(EVTCHNOP_send, &send), -EINVAL);
     send.port = 4095;

@@ -78,7 +78,7 @@ static void table_write(void)
     require(!test_pin(1, l1), "an L1");
     require(!HYPERVISOR_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables),
             "writable page tables");
-    memcpy(code + PAGE_SIZE - 3, "\x48\x89\x03", 3); /* mov rax, (rbx) */
+    memcpy(code + PAGE_SIZE - 3, (const uint8_t[]){ 0x48, 0x89, 0x03 }, 3); /* mov rax, (rbx) */
     long vector = FAULT(__asm__ volatile("call *%0"
                                          :
                                          : "r"(code + PAGE_SIZE - 3), "a"(0x1230), "b"(&l1[1])

@@ -49,7 +49,8 @@ static void b_side(volatile uint64_t *window, grant_handle_t handle)
     expect_eq(window[3], 0x7777777777777777UL);
     window[3] = 0xb;
     expect_eq(window[3], 0xb);
-    /* On Xen the tools destroy the domain, and until its memory is gone it can be mapped: a race with them. */
+    /* On Xen the tools destroy the domain, and until its memory is gone it can be mapped: a race with them.
+     */
     if (test_on_parador())
         check(pv_grant_map(pair.peer, NEVER_MAPPED, spare, false, &h) != GNTST_okay, "a new mapping");
     expect_eq(pv_grant_unmap(handle, (void *)window), GNTST_okay);
