@@ -31,7 +31,7 @@ say  = $(if $(V),,@echo "  $(1)	$(patsubst $(B)/%,%,$@)")
 WARN      := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
 ABI       := -D__XEN_INTERFACE_VERSION__=0x00040d00
 FREE      := $(TARGET) -std=gnu11 -O2 -g -ffreestanding -nostdlib -fno-stack-protector -mno-red-zone -fcf-protection=none \
-             -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -mgeneral-regs-only $(WARN) \
+             -fno-asynchronous-unwind-tables -fomit-frame-pointer -fno-strict-aliasing -fno-common -mgeneral-regs-only $(WARN) \
              -I. -I$(B)/include $(ABI) -MMD -MP
 HVFLAGS   := $(FREE) -Ihypervisor -fpie -fvisibility=hidden -DPARADOR
 PVFLAGS   := $(FREE) -fno-pic -mcmodel=kernel

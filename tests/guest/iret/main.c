@@ -30,7 +30,7 @@ static void __attribute__((noreturn)) do_iret(const struct iret_context *frame)
     __builtin_unreachable();
 }
 
-static void landing(void)
+static void __attribute__((naked)) landing(void)
 {
     __asm__ volatile("ud2");
 }
