@@ -113,6 +113,7 @@ struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_v
     memcpy(d->name, name, strnlen(name, NAME_LEN - 1));
     lock_init(&d->lock, LOCK_DOMAIN);
     lock_init(&d->page_lock, LOCK_PAGE_LIST);
+    watchdog_init(d);
     d->refs = 1;
     d->max_pages = max_pages;
     d->paging = &pv_direct;

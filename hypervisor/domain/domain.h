@@ -23,6 +23,7 @@ struct symbols;
 
 #define MAX_VCPUS_PER_DOMAIN 32 /* vcpu_info slots in shared_info */
 #define HISTORY              32 /* last hypercalls kept a vcpu; power of two */
+#define NR_WATCHDOGS         2
 #define NAME_LEN             32
 
 struct history {
@@ -93,7 +94,9 @@ struct domain {
     uint32_t store_port, console_port;
     uint32_t heap_pages; /* of Parador's heap, for this domain's structures: who grows one counts it (for the
                             report at the end); atomic */
-    char line[256];      /* console: the unfinished line; LOCK_CONSOLE */
+    struct timer watchdog[NR_WATCHDOGS]; /* SCHEDOP_watchdog; which are in use: domain lock */
+    uint8_t watchdogs_in_use;
+    char line[256]; /* console: the unfinished line; LOCK_CONSOLE */
     uint32_t line_len;
     const struct symbols *symbols; /* of the kernel, for reports; may be NULL (boot/symbols.h) */
 };
@@ -179,6 +182,11 @@ void vcpu_set_period(struct vcpu *v, uint64_t period_ns);
 /* SCHEDOP_shutdown: stops all vcpus for good, tells domain 0 (VIRQ_DOM_EXC), then destroys unless domain 0
  * keeps it. */
 void domain_shutdown(struct domain *d, uint8_t reason);
+/* SCHEDOP_watchdog: id 0 takes a free one and gives its number, 1 or 2; 0 seconds ends it. Negative: errno.
+ */
+int watchdog_set(struct domain *d, uint32_t id, uint32_t seconds);
+void watchdog_init(struct domain *d);
+void watchdog_stop(struct domain *d);
 /* Marks it dying and frees everything, in preemptible steps run from schedule(). */
 void domain_destroy(struct domain *d);
 /* Does a step of any pending destruction (at most about 20,000 instructions); false: nothing to do. Called by

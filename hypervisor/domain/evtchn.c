@@ -30,13 +30,16 @@ static struct evtchn *port_entry(const struct domain *d, uint32_t port)
 static int __must_check grow_locked(struct domain *d)
 {
     struct evtchn_domain *e = &d->evtchn;
-    struct evtchn *bucket = page_alloc();
 
-    if (!bucket)
-        return -ENOMEM;
-    e->buckets[e->nr_ports / EVTCHN_BUCKET] = bucket;
-    __atomic_add_fetch(&d->heap_pages, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&e->nr_ports, e->nr_ports + EVTCHN_BUCKET, __ATOMIC_RELEASE);
+    if (e->nr_ports % EVTCHN_BUCKET == 0) {
+        struct evtchn *bucket = page_alloc();
+
+        if (!bucket)
+            return -ENOMEM;
+        e->buckets[e->nr_ports / EVTCHN_BUCKET] = bucket;
+        __atomic_add_fetch(&d->heap_pages, 1, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&e->nr_ports, e->nr_ports + EVTCHN_STEP, __ATOMIC_RELEASE);
     return 0;
 }
 

@@ -18,6 +18,7 @@ struct vcpu;
 
 #define EVTCHN_MAX_PORTS 4096 /* two-level: 64 * 64 */
 #define EVTCHN_BUCKET    128  /* ports allocated together: a page */
+#define EVTCHN_STEP      64   /* ports that become valid together, as Xen has it */
 
 enum evtchn_state { ECS_FREE, ECS_RESERVED, ECS_UNBOUND, ECS_INTERDOMAIN, ECS_VIRQ, ECS_PIRQ, ECS_IPI };
 

@@ -47,7 +47,8 @@ int grant_transfer(struct domain *d, const struct gnttab_transfer *op)
     struct domain *to;
     int rc;
 
-    if (!mfn_valid(MFN(op->mfn)) || frame_of(MFN(op->mfn))->owner != owner_of(d))
+    if (!mfn_valid(MFN(op->mfn)) || frame_of(MFN(op->mfn))->owner != owner_of(d) ||
+        (READ_ONCE(frame_of(MFN(op->mfn))->word) & FRAME_REF_MASK) != 1) /* domain_frame_move() looks again */
         return refuse(GNTST_bad_page, R_GRANT_TRANSFER_FRAME, op->mfn, op->domid);
     to = get_domain(op->domid);
     if (!to)

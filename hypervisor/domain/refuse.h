@@ -114,10 +114,11 @@
     X(VCPU_NO_STATE, "vcpu {a:d} was never initialised", "two_vcpus")                                                  \
     X(VCPU_NOT_SELF, "only vcpu {a:d} itself may do that", "two_vcpus")                                                \
     X(VCPU_CONTEXT, "the state given for vcpu {a:d} is not possible", "two_vcpus")                                     \
-    X(VCPU_INFO_PLACE, "vcpu_info does not fit at offset {a} of the frame", "vcpu")                                    \
+    X(VCPU_INFO_PLACE, "vcpu_info cannot be at offset {a} of the frame: not aligned, or over its end", "vcpu")         \
     X(VCPU_INFO_SET, "vcpu {a:d} has registered its vcpu_info already", "vcpu")                                        \
     X(NOT_PINNED, "vcpus are not pinned to processors", "not_privileged")                                              \
-    X(PERIOD_RANGE, "a period of {a:d} ns is too short or too long", "timer")
+    X(PERIOD_RANGE, "a period of {a:d} ns is too short or too long", "timer")                                          \
+    X(WATCHDOG, "there is no watchdog {a:d} that the domain could set now", "watchdog")
 
 /* Descriptors, callbacks, registers, exceptions. */
 #define RULES_CPU(X)                                                                                                   \

@@ -5,6 +5,7 @@
  */
 #include "domain/domain.h"
 #include <xen/sched.h>
+#include "lib/print.h"
 
 void tell_domain0(void)
 {
@@ -35,4 +36,53 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         vcpu_pause(d->vcpu[i], PAUSE_SHUTDOWN);
     tell_domain0();
     domain_destroy(d);
+}
+
+static void watchdog_over(void *arg)
+{
+    struct domain *d = arg;
+
+    say("parador: %s: its watchdog was not fed in time\n", d->name);
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+void watchdog_init(struct domain *d)
+{
+    for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
+        timer_init(&d->watchdog[i], watchdog_over, d);
+}
+
+void watchdog_stop(struct domain *d)
+{
+    for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
+        timer_stop(&d->watchdog[i]);
+}
+
+int watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
+{
+    int rc = 0;
+
+    if (id > NR_WATCHDOGS)
+        return refuse(-EINVAL, R_WATCHDOG, id, 0);
+    lock_take(&d->lock);
+    if (id == 0) {
+        while (id < NR_WATCHDOGS && d->watchdogs_in_use & 1U << id)
+            id++;
+        if (id == NR_WATCHDOGS) {
+            rc = refuse(-ENOSPC, R_WATCHDOG, 0, 0);
+        } else {
+            d->watchdogs_in_use |= (uint8_t)(1U << id);
+            timer_set(&d->watchdog[id], now_ns() + seconds * 1000000000ULL);
+            rc = (int)id + 1;
+        }
+    } else if (!(d->watchdogs_in_use & 1U << (id - 1))) {
+        rc = refuse(-EINVAL, R_WATCHDOG, id, 0);
+    } else if (seconds == 0) {
+        timer_stop(&d->watchdog[id - 1]);
+        d->watchdogs_in_use &= (uint8_t) ~(1U << (id - 1));
+    } else {
+        timer_set(&d->watchdog[id - 1], now_ns() + seconds * 1000000000ULL);
+    }
+    lock_drop(&d->lock);
+    return rc;
 }

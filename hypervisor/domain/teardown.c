@@ -69,6 +69,7 @@ static int stop_vcpus(struct domain *d)
             return -EBUSY;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         vcpu_stop(d->vcpu[i]);
+    watchdog_stop(d);
     return 0;
 }
 

@@ -11,7 +11,9 @@
 #include "x86/copy.h"
 #include "x86/percpu.h"
 
-#define NR_PIRQS 256 /* numbers beyond are no interrupt lines */
+/* Numbers beyond are no interrupt lines. */
+#define NR_PIRQS      256
+#define NR_PIRQS_DOMU 56
 
 static int refuse_unprivileged(uint32_t op)
 {
@@ -75,8 +77,7 @@ static int op_bind_pirq(struct domain *caller, void *arg)
 {
     struct evtchn_bind_pirq *op = arg;
 
-    (void)caller;
-    if (op->pirq >= NR_PIRQS)
+    if (op->pirq >= (caller->privileged ? NR_PIRQS : NR_PIRQS_DOMU))
         return refuse(-EINVAL, R_PIRQ_RANGE, op->pirq, 0);
     return refuse(-EPERM, R_PIRQ_NOT_YOURS, op->pirq, 0);
 }

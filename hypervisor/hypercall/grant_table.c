@@ -13,6 +13,8 @@
 
 #define OP_WORDS_MAX 5
 #define VERSION      1U
+#define CMD_BITS     12 /* above them Xen keeps the progress of a cache flush */
+#define CMD_MASK     ((1U << CMD_BITS) - 1)
 
 static void op_map(struct vcpu *v, void *arg)
 {
@@ -161,18 +163,19 @@ static long setup_table(uint64_t guest, uint32_t count)
     return copy_to_guest(guest, &op, sizeof(op)) ? bad_pointer(guest) : 0;
 }
 
-/* Version 1 it is; 2 is refused as by a Xen that was started with gnttab=max-ver:1. */
+/* Version 1 it is; 2 is refused as by a Xen that was started with gnttab=max-ver:1. What is in force comes
+ * back in any case. */
 static long set_version(uint64_t guest)
 {
     uint32_t version;
+    long rc = 0;
 
     if (copy_from_guest(&version, guest, sizeof(version)))
         return bad_pointer(guest);
-    if (version == 2)
-        return refuse(-ENOSYS, R_GRANT_VERSION, version, 0);
     if (version != VERSION)
-        return refuse(-EINVAL, R_GRANT_VERSION, version, 0);
-    return copy_to_guest(guest, &version, sizeof(version)) ? bad_pointer(guest) : 0;
+        rc = refuse(version == 2 ? -ENOSYS : -EINVAL, R_GRANT_VERSION, version, 0);
+    version = VERSION;
+    return copy_to_guest(guest, &version, sizeof(version)) ? bad_pointer(guest) : rc;
 }
 
 static long get_version(uint64_t guest)
@@ -279,6 +282,11 @@ long do_grant_table_op(uint64_t op, uint64_t guest, uint64_t nr, uint64_t a4, ui
     (void)a4, (void)a5;
     if (unlikely((int32_t)count < 0))
         return refuse(-EINVAL, R_GRANT_COUNT, count, cmd);
+    if (unlikely(cmd >> CMD_BITS)) {
+        if ((cmd & CMD_MASK) != GNTTABOP_cache_flush)
+            return refuse(-EINVAL, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
+        cmd &= CMD_MASK;
+    }
     if (cmd == GNTTABOP_map_grant_ref)
         return map_batch(guest, count);
     if (cmd == GNTTABOP_unmap_grant_ref)

@@ -49,7 +49,7 @@ static int any_port_pending(struct vcpu *v, const struct sched_poll *op)
 
         if (copy_from_guest(&port, ports + i * sizeof(port), sizeof(port)))
             return refuse(-EFAULT, R_BAD_POINTER, ports, 0);
-        rc = evtchn_pending(v->domain, port);
+        rc = port ? evtchn_pending(v->domain, port) : refuse(-EINVAL, R_PORT_RANGE, port, 0);
         if (rc)
             return rc;
         v->sched.poll_port = op->nr_ports == 1 ? port : 0;
@@ -66,6 +66,8 @@ static long op_poll(struct vcpu *v, uint64_t guest)
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
     if (op.nr_ports > POLL_MAX)
         return refuse(-EINVAL, R_POLL_TOO_MANY, op.nr_ports, POLL_MAX);
+    if (!guest_range_ok((uint64_t)op.ports.p, op.nr_ports * sizeof(uint32_t)))
+        return refuse(-EFAULT, R_BAD_POINTER, (uint64_t)op.ports.p, 0);
 
     v->sched.poll_port = 0;
     set_bit(v->id, &v->domain->evtchn.pollers); /* from here on no event is missed */
@@ -117,10 +119,25 @@ static long op_shutdown_code(struct vcpu *v, uint64_t guest)
     return 0;
 }
 
+static long op_watchdog(struct vcpu *v, uint64_t guest)
+{
+    struct sched_watchdog op;
+
+    if (copy_from_guest(&op, guest, sizeof(op)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    return watchdog_set(v->domain, op.id, op.timeout);
+}
+
+/* Domain 0's vcpus may ask to stay on one processor for a while; there is one, and none of them needs to. */
 static long op_pin_override(struct vcpu *v, uint64_t guest)
 {
-    (void)v, (void)guest;
-    return refuse(-EPERM, R_NOT_PINNED, 0, 0);
+    struct sched_pin_override op;
+
+    if (!v->domain->privileged)
+        return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_sched_op, SCHEDOP_pin_override);
+    if (copy_from_guest(&op, guest, sizeof(op)))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    return refuse(-EINVAL, R_NOT_PINNED, (uint32_t)op.pcpu, 0);
 }
 
 static long (*const ops[])(struct vcpu *v, uint64_t guest) = {
@@ -130,6 +147,7 @@ static long (*const ops[])(struct vcpu *v, uint64_t guest) = {
     [SCHEDOP_poll] = op_poll,
     [SCHEDOP_remote_shutdown] = op_remote_shutdown,
     [SCHEDOP_shutdown_code] = op_shutdown_code,
+    [SCHEDOP_watchdog] = op_watchdog,
     [SCHEDOP_pin_override] = op_pin_override,
 };
 

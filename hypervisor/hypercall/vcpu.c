@@ -152,7 +152,7 @@ static long op_register_info(struct vcpu *v, uint64_t guest)
 
     if (copy_from_guest(&op, guest, sizeof(op)))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    if (op.offset > PAGE_SIZE - sizeof(struct vcpu_info))
+    if (op.offset > PAGE_SIZE - sizeof(struct vcpu_info) || op.offset % __alignof__(struct vcpu_info))
         return refuse(-ENXIO, R_VCPU_INFO_PLACE, op.offset, 0);
     if (v->info_mfn != INVALID_MFN.v)
         return refuse(-EINVAL, R_VCPU_INFO_SET, v->id, 0);
