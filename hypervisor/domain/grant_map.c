@@ -174,13 +174,14 @@ static inline int unmap_host(struct vcpu *v, struct domain *r, uint64_t host_add
 
 int grant_unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr, uint32_t handle)
 {
-    uint32_t kinds = (host_addr ? GNTMAP_host_map : 0U) | (dev_bus_addr ? GNTMAP_device_map : 0U);
-    uint32_t left;
+    uint32_t kinds = host_addr ? GNTMAP_host_map : 0, left;
     struct grant_table *t = v->domain->grant;
     struct maptrack map = { 0 };
     int rc = GNTST_okay;
     struct domain *r;
 
+    if (unlikely(dev_bus_addr))
+        kinds |= GNTMAP_device_map;
     left = kinds = claim(t, handle, kinds, &map);
     if (unlikely(!(map.flags & MAP_KINDS)))
         return refuse(GNTST_bad_handle, R_GRANT_BAD_HANDLE, handle, 0);

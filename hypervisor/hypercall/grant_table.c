@@ -235,6 +235,11 @@ static long cache_flush(uint64_t guest, uint32_t count)
 
 static __attribute__((noinline)) long other_op(unsigned int cmd, uint64_t guest, uint32_t count)
 {
+    if (cmd >> CMD_BITS) {
+        if ((cmd & CMD_MASK) != GNTTABOP_cache_flush)
+            return refuse(-EINVAL, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
+        cmd &= CMD_MASK;
+    }
     switch (cmd) {
     case GNTTABOP_unmap_and_replace:
         return BATCH(cmd, gnttab_unmap_and_replace, status, op_unmap_and_replace);
@@ -282,11 +287,6 @@ long do_grant_table_op(uint64_t op, uint64_t guest, uint64_t nr, uint64_t a4, ui
     (void)a4, (void)a5;
     if (unlikely((int32_t)count < 0))
         return refuse(-EINVAL, R_GRANT_COUNT, count, cmd);
-    if (unlikely(cmd >> CMD_BITS)) {
-        if ((cmd & CMD_MASK) != GNTTABOP_cache_flush)
-            return refuse(-EINVAL, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
-        cmd &= CMD_MASK;
-    }
     if (cmd == GNTTABOP_map_grant_ref)
         return map_batch(guest, count);
     if (cmd == GNTTABOP_unmap_grant_ref)

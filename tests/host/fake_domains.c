@@ -165,6 +165,11 @@ bool domain_teardown_step(void)
     return fake_teardown && fake_teardown();
 }
 
+bool frames_scrub_step(void)
+{
+    return false;
+}
+
 size_t copy_to_guest_raw(void *guest, const void *src, size_t n)
 {
     memcpy(guest, src, n);
