@@ -49,7 +49,7 @@ const struct hypercall hypercall_table[NR_HYPERCALLS] = {
     /* 13 */ CALL(multicall, 2),
     /* 14 */ CALL(update_va_mapping, 3),
     /* 15 */ CALL(set_timer_op, 1),
-    /* 16 */ NONE(16), /* event_channel_op_compat */
+    /* 16 */ CALL(event_channel_op_compat, 1),
     /* 17 */ CALL(xen_version, 2),
     /* 18 */ CALL(console_io, 3),
     /* 19 */ NONE(19), /* physdev_op_compat */

@@ -37,28 +37,3 @@ size_t copy_from_guest_raw(void *dst, const void *guest, size_t n)
 {
     return copy(dst, guest, n);
 }
-
-size_t clear_guest_raw(void *guest, size_t n)
-{
-    size_t words = n / 8, bytes = n % 8;
-
-    __asm__ volatile("1: rep stosq\n"
-                     "2:\n"
-                     ".section .extable, \"a\"\n"
-                     ".balign 4; .long 1b - ., 2b - .\n"
-                     ".previous"
-                     : "+D"(guest), "+c"(words)
-                     : "a"(0)
-                     : "memory");
-    if (unlikely(words))
-        return words * 8 + bytes;
-    __asm__ volatile("1: rep stosb\n"
-                     "2:\n"
-                     ".section .extable, \"a\"\n"
-                     ".balign 4; .long 1b - ., 2b - .\n"
-                     ".previous"
-                     : "+D"(guest), "+c"(bytes)
-                     : "a"(0)
-                     : "memory");
-    return bytes;
-}

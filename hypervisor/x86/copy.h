@@ -30,7 +30,6 @@ static inline __attribute__((always_inline)) bool guest_range_ok(uint64_t addr, 
 /* Bytes not copied (0: all). */
 size_t copy_to_guest_raw(void *guest, const void *src, size_t n);
 size_t copy_from_guest_raw(void *dst, const void *guest, size_t n);
-size_t clear_guest_raw(void *guest, size_t n);
 
 #ifdef HOST_TEST
 static inline int __must_check copy_from_guest(void *dst, uint64_t guest, size_t n)

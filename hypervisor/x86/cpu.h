@@ -114,9 +114,6 @@ static inline void wrmsr(uint32_t msr, uint64_t val)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
 }
 
-/* rdmsr of a register that may not exist: 0, or -EFAULT for the #GP. */
-int rdmsr_safe(uint32_t msr, uint64_t *val) __must_check;
-
 static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
     __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));

@@ -80,22 +80,3 @@ void cpu_features_init(void)
          cpu_features.fsgsbase ? "fsgsbase " : "", cpu_features.smep ? "smep " : "",
          (unsigned long long)cpu_features.cr4);
 }
-
-int rdmsr_safe(uint32_t msr, uint64_t *val)
-{
-    uint32_t lo, hi;
-    int rc = 0;
-
-    __asm__ volatile("1: rdmsr\n"
-                     "2:\n"
-                     ".section .fixup, \"ax\"\n"
-                     "3: mov %4, %0; xor %%eax, %%eax; xor %%edx, %%edx; jmp 2b\n"
-                     ".previous\n"
-                     ".section .extable, \"a\"\n"
-                     ".balign 4; .long 1b - ., 3b - .\n"
-                     ".previous"
-                     : "+r"(rc), "=a"(lo), "=d"(hi)
-                     : "c"(msr), "i"(-EFAULT));
-    *val = (uint64_t)hi << 32 | lo;
-    return rc;
-}

@@ -225,8 +225,24 @@ static void many(void)
     check(pv_event_alloc_unbound(DOMID_SELF, NULL, NULL) > 0, "ports can be used again");
 }
 
+/* The call of old guests: the command stands in memory, before its argument. */
+static void old_call(void)
+{
+    struct evtchn_op e = { .cmd = EVTCHNOP_alloc_unbound,
+                           .u.alloc_unbound = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF } };
+
+    expect_eq(pv_hypercall(__HYPERVISOR_event_channel_op_compat, (unsigned long)&e, 0, 0, 0, 0), 0);
+    check(e.u.alloc_unbound.port > 0, "port %u", e.u.alloc_unbound.port);
+    e = (struct evtchn_op){ .cmd = EVTCHNOP_close, .u.close = { .port = e.u.alloc_unbound.port } };
+    expect_eq(pv_hypercall(__HYPERVISOR_event_channel_op_compat, (unsigned long)&e, 0, 0, 0, 0), 0);
+    e.cmd = EVTCHNOP_reset;
+    expect_eq(pv_hypercall(__HYPERVISOR_event_channel_op_compat, (unsigned long)&e, 0, 0, 0, 0), -ENOSYS);
+    expect_eq(pv_hypercall(__HYPERVISOR_event_channel_op_compat, 0xffff820000000000UL, 0, 0, 0, 0), -EFAULT);
+}
+
 void test_main(void)
 {
+    old_call();
     delivery();
     interdomain();
     virqs();
