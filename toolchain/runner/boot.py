@@ -162,7 +162,8 @@ def main(axes):
 def converse(axes, command, watcher, grace, show=to_stdout):
     """Runs a machine with the user's keys; the exit status that the watcher found."""
     guard = None if sys.stdin.isatty() and axes.script is None else Guard(**PATIENCE)
-    machine = Machine(command, show=show, watch=watcher, keys=True, guard=guard, grace=grace)
+    lonely = None if axes.script else "run: nobody types any more (stdin has ended); SCRIPT= runs commands and ends by itself"
+    machine = Machine(command, show=show, watch=watcher, keys=True, guard=guard, grace=grace, lonely=lonely)
     machine.run()
     if watcher.status is not None:
         return watcher.status

@@ -7,6 +7,7 @@ is found), and on a terminal the keys go through raw, so that Ctrl-C reaches the
 import os
 import re
 import selectors
+import shutil
 import subprocess
 import sys
 import termios
@@ -110,10 +111,12 @@ class Machine:
     """Runs one QEMU to its end.
 
     `show` gets the raw output (or is None), `watch` each finished line without escapes; when watch returns True, QEMU is
-    given `grace` seconds to end by itself and is then ended. `keys`: hand stdin on. `guard` may be None (no limit).
+    given `grace` seconds to end by itself and is then ended. `keys`: hand stdin on; `lonely`: what to say when it ends.
+    `guard` may be None (no limit).
     """
 
-    def __init__(self, command, show=None, watch=None, keys=False, guard=None, grace=0.0):
+    def __init__(self, command, show=None, watch=None, keys=False, guard=None, grace=0.0, lonely=None):
+        self.lonely = lonely
         self.command, self.show, self.watch, self.keys, self.guard, self.grace = command, show, watch, keys, guard, grace
         self.hang = None  # why the guard ended it
         self.quit = False  # the user ended it with Ctrl-]
@@ -122,7 +125,9 @@ class Machine:
 
     def run(self):
         """Returns QEMU's own exit status once it has ended."""
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        # A runner that is killed takes its QEMU along.
+        leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        self.process = subprocess.Popen([*leash, *self.command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             with Terminal() as terminal, selectors.DefaultSelector() as ready:
                 ready.register(self.process.stdout, selectors.EVENT_READ)
@@ -149,6 +154,8 @@ class Machine:
             while True:
                 data = os.read(0, 4096)
                 if not data:
+                    if self.lonely:
+                        print(self.lonely, file=sys.stderr)
                     return
                 if QUIT_KEY in data and sys.stdin.isatty():
                     self.quit = True

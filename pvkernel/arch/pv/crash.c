@@ -72,7 +72,7 @@ static int bad_iret(void)
 {
     pv_events_off();
     struct pv_regs r = { .rip = 0x8000000000000000UL, .cs = PV_CS, .ss = PV_SS, .rflags = 2, .rsp = 0 };
-    r.cs = 0x1237; /* no such descriptor */
+    r.cs = 0x1234; /* no such descriptor; its low bits say: to kernel mode */
     pv_resume(&r);
 }
 
