@@ -197,14 +197,20 @@ void vcpu_pause(struct vcpu *v, uint8_t why)
     lock_drop(&q->lock);
 }
 
+/* v may have become one that can run. */
+static void start_locked(struct run_queue *q, struct vcpu *v)
+{
+    if (!v->sched.pause && v->sched.state == VS_RUNNABLE && !queued(v))
+        enqueue_locked(q, v, false);
+}
+
 void vcpu_unpause(struct vcpu *v, uint8_t why)
 {
     struct run_queue *q = queue_of(v);
 
     lock_take(&q->lock);
     v->sched.pause &= (uint8_t)~why;
-    if (!v->sched.pause && v->sched.state == VS_RUNNABLE && !queued(v))
-        enqueue_locked(q, v, false);
+    start_locked(q, v);
     lock_drop(&q->lock);
 }
 
@@ -213,11 +219,9 @@ void vcpu_up(struct vcpu *v)
     struct run_queue *q = queue_of(v);
 
     lock_take(&q->lock);
-    if (v->sched.state == VS_DOWN) {
+    if (v->sched.state == VS_DOWN)
         v->sched.state = VS_RUNNABLE;
-        if (!v->sched.pause)
-            enqueue_locked(q, v, false);
-    }
+    start_locked(q, v);
     lock_drop(&q->lock);
 }
 
@@ -253,22 +257,21 @@ void sched_remove_vcpu(struct vcpu *v)
     lock_drop(&q->lock);
 }
 
+/* An area that is not mapped is left out, as the ABI allows. With runstate_update_flag a bit tells the
+ * reader, who looks before and after, that the fields are changing. */
 static void update_runstate_area(struct vcpu *v)
 {
     uint64_t at = v->sched.runstate_area;
     uint64_t entry_time_at = at + offsetof(struct vcpu_runstate_info, state_entry_time);
     struct vcpu_runstate_info info = v->sched.runstate;
+    bool flag = v->domain->vm_assist & 1U << VMASST_TYPE_runstate_update_flag;
 
-    if (!(v->domain->vm_assist & 1U << VMASST_TYPE_runstate_update_flag)) {
-        if (copy_to_guest(at, &info, sizeof(info)))
-            return; /* unmapped: left out, as the ABI allows */
+    if (flag)
+        info.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    if (flag && put_guest_u64(info.state_entry_time, entry_time_at))
         return;
-    }
-    info.state_entry_time |= XEN_RUNSTATE_UPDATE;
-    if (put_guest_u64(info.state_entry_time, entry_time_at))
-        return;
-    __atomic_thread_fence(__ATOMIC_RELEASE); /* the reader looks at the flag before and after the fields */
-    if (copy_to_guest(at, &info, sizeof(info)))
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    if (copy_to_guest(at, &info, sizeof(info)) || !flag)
         return;
     __atomic_thread_fence(__ATOMIC_RELEASE);
     if (put_guest_u64(info.state_entry_time & ~XEN_RUNSTATE_UPDATE, entry_time_at))

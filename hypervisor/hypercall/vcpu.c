@@ -78,30 +78,28 @@ static long op_get_runstate(struct vcpu *v, uint64_t guest)
     return 0;
 }
 
-static long op_runstate_area(struct vcpu *v, uint64_t guest)
+/* Registers an area of size bytes, whose address lies at guest. An address of 0 ends it. */
+static long register_area(struct vcpu *v, uint64_t guest, uint64_t size, uint64_t *where)
 {
     uint64_t area;
 
     if (get_guest_u64(&area, guest))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    if (area && !guest_range_ok(area, sizeof(struct vcpu_runstate_info)))
+    if (area && !guest_range_ok(area, size))
         return refuse(-EFAULT, R_BAD_POINTER, area, 0);
-    v->sched.runstate_area = area;
+    *where = area;
     vcpu_update_areas(v);
     return 0;
 }
 
+static long op_runstate_area(struct vcpu *v, uint64_t guest)
+{
+    return register_area(v, guest, sizeof(struct vcpu_runstate_info), &v->sched.runstate_area);
+}
+
 static long op_time_area(struct vcpu *v, uint64_t guest)
 {
-    uint64_t area;
-
-    if (get_guest_u64(&area, guest))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    if (area && !guest_range_ok(area, sizeof(struct vcpu_time_info)))
-        return refuse(-EFAULT, R_BAD_POINTER, area, 0);
-    v->time_area = area;
-    vcpu_update_areas(v);
-    return 0;
+    return register_area(v, guest, sizeof(struct vcpu_time_info), &v->time_area);
 }
 
 static long op_set_periodic(struct vcpu *v, uint64_t guest)
