@@ -77,7 +77,8 @@ unsigned long pv_fault_address(void);
 /* Loads all registers from r and goes on there, in kernel or user mode by r->cs, as a return from a trap
  * does. Does not come back. For user mode: cs = PV_CS, ss = PV_SS, rflags with PV_RFLAGS_IF; the user page
  * table was set by MMUEXT_NEW_USER_BASEPTR and the kernel stack by HYPERVISOR_stack_switch. `error` is taken
- * as the flags of the iret frame: 0. */
+ * as the flags of the iret frame: 0. A kernel-mode r must lie at the low end of a stack:
+ * an event may push its frame right below it. */
 void pv_resume(struct pv_regs *r) __attribute__((noreturn));
 
 /* Prints all registers, one block of lines. */

@@ -143,12 +143,11 @@ static void map(void)
     result(err, "map window %u <- page %u, %lx", w, j, e & 0x1ff);
 }
 
+/* Perhaps through a translation that nobody flushed: whether it still works is the processor's affair, so
+ * that is no result. */
 static void touch(void)
 {
-    static unsigned int w;
-
-    w = random(WINDOWS);
-    result(FAULT(window[w][5] = 0), "write window %u", w);
+    FAULT(window[random(WINDOWS)][5] = 0);
 }
 
 static void content(void)
@@ -334,6 +333,12 @@ void test_main(void)
     require(window[WINDOWS - 1], "windows");
     for (step = 0; step < steps; step++) {
         calls[random(sizeof(calls) / sizeof(calls[0]))]();
+        if (step % 500 == 0 || (step >= from && step < to)) {
+            long err = HYPERVISOR_parador(PARADOR_check, NULL);
+
+            if (!check(!err || err == -ENOSYS, "the invariants after step %lu: %ld", step, err))
+                break;
+        }
         if (step % (steps / 10 + 1) == 0)
             pv_printf("step %lu hash %08x\n", step, hash);
     }
