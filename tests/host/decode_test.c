@@ -251,24 +251,24 @@ Test(decode, privileged)
     struct cpu_user_regs r = { .rdx = 0x3f8 };
     struct priv_insn p;
 
-#define X(name, text, what, nr, general)                         \
-    memset(&p, 0, sizeof(p));                                    \
-    cr_assert(decode_privileged(BYTES(name), &r, &p), text);     \
-    cr_assert_eq(p.op, what, text);                              \
-    cr_assert_eq(p.number, nr, text);                            \
-    cr_assert_eq(p.reg, general, text);                          \
-    cr_assert_eq(p.length, (size_t)(name##_e - name##_s), text); \
-    for (size_t n = 0; n < (size_t)(name##_e - name##_s); n++)   \
-        cr_assert_not(decode_privileged(name##_s, n, &r, &p), text);
+#define X(name, text, what, nr, general)                               \
+    memset(&p, 0, sizeof(p));                                          \
+    cr_assert(decode_privileged(BYTES(name), &r, &p), "%s", text);     \
+    cr_assert_eq(p.op, what, "%s", text);                              \
+    cr_assert_eq(p.number, nr, "%s", text);                            \
+    cr_assert_eq(p.reg, general, "%s", text);                          \
+    cr_assert_eq(p.length, (size_t)(name##_e - name##_s), "%s", text); \
+    for (size_t n = 0; n < (size_t)(name##_e - name##_s); n++)         \
+        cr_assert_not(decode_privileged(name##_s, n, &r, &p), "%s", text);
     PRIVILEGED(X)
 #undef X
-#define X(name, text, what, nr, bytes, repeated)             \
-    cr_assert(decode_privileged(BYTES(name), &r, &p), text); \
-    cr_assert_eq(p.op, what, text);                          \
-    cr_assert_eq(p.port, nr, text);                          \
-    cr_assert_eq(p.size, bytes, text);                       \
-    cr_assert_eq(p.rep, repeated, text);                     \
-    cr_assert_eq(p.length, (size_t)(name##_e - name##_s), text);
+#define X(name, text, what, nr, bytes, repeated)                   \
+    cr_assert(decode_privileged(BYTES(name), &r, &p), "%s", text); \
+    cr_assert_eq(p.op, what, "%s", text);                          \
+    cr_assert_eq(p.port, nr, "%s", text);                          \
+    cr_assert_eq(p.size, bytes, "%s", text);                       \
+    cr_assert_eq(p.rep, repeated, "%s", text);                     \
+    cr_assert_eq(p.length, (size_t)(name##_e - name##_s), "%s", text);
     PORTS(X)
 #undef X
 }

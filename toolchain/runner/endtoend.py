@@ -94,7 +94,7 @@ def bad_boots(axes, files):
     yield refused("boot_of_a_truncated_elf", r"parador: .*(truncated|beyond|ends)", GUEST=files.write("cut", kernel[:6000]))
     yield refused("boot_of_a_cut_header", r"parador: .*ELF", GUEST=files.write("cut40", kernel[:40]))
     yield Case("boot_with_100_domains_on_128_mb", {"DOMAINS": "100", "MEM": "128"}, 2, [r"parador: d\d+ is not started: .* MB"],
-               keys=(b"d0> ", b"\x14q"))
+               keys=(b"more: cat motd", b"\x14q"))
     yield refused("boot_with_an_unknown_word", r"parador: .*colour", APPEND="colour=blue")
 
 
