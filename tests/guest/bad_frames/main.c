@@ -99,11 +99,27 @@ static void devices(void)
     upper_entries(screen, "the screen's memory");
 }
 
+/* Memory with another cacheability: only a domain with devices may ask for that. */
+static void cacheability(void)
+{
+    static const uint64_t kinds[] = { PTE_PCD, PTE_PWT, PTE_PCD | PTE_PWT, PTE_PAT };
+    uint64_t *page = test_page();
+
+    for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        long err = pv_map(window, test_pte(page, PTE_KERNEL | kinds[i]));
+
+        check(err == (pv_is_dom0() ? 0 : -EINVAL), "cache bits %lx: %ld", kinds[i], err);
+        expect_eq(pv_map(window, 0), 0);
+    }
+    page[0] = 1;
+}
+
 void test_main(void)
 {
     window = (unsigned long)pv_vaddr_reserve(1);
     everywhere(1UL << 39, "a frame that can't be");
     everywhere(test_foreign_mfn(), "a frame given back");
     devices();
+    cacheability();
     memory_as_device();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The bounds of a domain's memory: more frames than it may have, blocks that are too large, frames in use
- * that it would give away, and the calls of guests that have a physical address space. xen/memory.h.
+ * that it would give away, and the calls of guests that have a physical address space. xen/memory.h; XSA-231.
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"
@@ -53,6 +53,20 @@ static void orders(void)
     expect_eq(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &r), 0);
 }
 
+/* A node of memory that doesn't exist: some other memory, or none (XSA-231). */
+static void nodes(void)
+{
+    xen_pfn_t frame = 0;
+    struct xen_memory_reservation r = extents(&frame, 1, 0);
+    long n;
+
+    r.mem_flags = XENMEMF_exact_node(200);
+    n = HYPERVISOR_memory_op(XENMEM_increase_reservation, &r);
+    check(n == 0 || n == 1, "%ld frames of node 200", n);
+    if (n == 1)
+        expect_eq(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &r), 1);
+}
+
 static long exchange(xen_pfn_t in, unsigned int in_order, unsigned int out_order)
 {
     xen_pfn_t out = 5;
@@ -99,6 +113,7 @@ static void no_physmap(void)
 void test_main(void)
 {
     orders();
+    nodes();
     not_givable();
     no_physmap();
     maximum();
