@@ -13,6 +13,7 @@
 #include "hypercall/hypercall.h"
 #include "hypercall/memory.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "mm/paging.h"
 #include "x86/copy.h"
 #include "x86/percpu.h"
@@ -32,6 +33,11 @@ int memory_target(uint16_t domid, struct domain **d)
         return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_memory_op, 0);
     }
     return 0;
+}
+
+unsigned int memory_max_order(void)
+{
+    return current->domain->privileged ? HEAP_MAX_ORDER : 9;
 }
 
 /* One extent of each reservation call; guest: the address of its number in the list. False: stop here. */
@@ -125,7 +131,7 @@ static long reservation(unsigned int op, uint64_t arg, uint64_t start)
         return (long)start;
     }
     list = (uint64_t)r.extent_start.p;
-    if (r.nr_extents > ~0UL >> MEMOP_OP_BITS || start > r.nr_extents || r.extent_order > MEMORY_MAX_ORDER ||
+    if (r.nr_extents > ~0UL >> MEMOP_OP_BITS || start > r.nr_extents || r.extent_order > memory_max_order() ||
         (list && !guest_range_ok(list, r.nr_extents * 8))) {
         (void)refuse(-EINVAL, R_EXTENTS, r.nr_extents, r.extent_order);
         return (long)start;
@@ -192,8 +198,6 @@ static long machine_memory_map(void *arg)
     uint64_t buffer = (uint64_t)map->buffer.p;
     unsigned int n = boot_info.nr_ranges;
 
-    if (!current->domain->privileged)
-        return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_memory_op, XENMEM_machine_memory_map);
     for (unsigned int i = 0; i < n && (!buffer || i < map->nr_entries); i++) {
         const struct boot_range *r = &boot_info.ranges[i];
         struct {
@@ -233,30 +237,49 @@ static long machphys_mfn_list(void *arg)
     return 0;
 }
 
-/* A PV guest has no physical address space to add to or remove from. */
+/* A PV guest has no physical address space to add to or remove from; domid is the first field of all. */
+_Static_assert(offsetof(struct xen_add_to_physmap, domid) == 0 &&
+                   offsetof(struct xen_remove_from_physmap, domid) == 0 &&
+                   offsetof(struct xen_add_to_physmap_batch, domid) == 0,
+               "physmap() reads it");
 static long physmap(void *arg)
 {
-    (void)arg;
+    struct domain *d = get_domain_for(current->domain, *(domid_t *)arg);
+
+    if (!d)
+        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, *(domid_t *)arg, 0);
+    put_domain(d);
     return refuse(-EACCES, R_NO_PHYSMAP, 0, 0);
 }
+
+/* What Xen says to a command with progress in its upper bits (an extent to go on with) that needs none. */
+enum progress { PROGRESS_EINVAL, PROGRESS_ENOSYS, PROGRESS_OK };
 
 struct memory_call {
     long (*fn)(void *arg);
     uint8_t size;
     bool out;
+    uint8_t progress; /* enum progress */
+    bool control;     /* domain 0's; asked before the argument is looked at */
 };
 
 static const struct memory_call calls[] = {
-    [XENMEM_maximum_ram_page] = { maximum_ram_page, 0, false },
-    [XENMEM_current_reservation] = { current_reservation, sizeof(domid_t), false },
-    [XENMEM_maximum_reservation] = { maximum_reservation, sizeof(domid_t), false },
-    [XENMEM_machphys_mfn_list] = { machphys_mfn_list, sizeof(struct xen_machphys_mfn_list), true },
-    [XENMEM_add_to_physmap] = { physmap, sizeof(struct xen_add_to_physmap), false },
-    [XENMEM_memory_map] = { memory_map, sizeof(struct xen_memory_map), false },
-    [XENMEM_machine_memory_map] = { machine_memory_map, sizeof(struct xen_memory_map), true },
-    [XENMEM_exchange] = { memory_exchange, sizeof(struct xen_memory_exchange), true },
-    [XENMEM_machphys_mapping] = { machphys_mapping, sizeof(struct xen_machphys_mapping), true },
-    [XENMEM_remove_from_physmap] = { physmap, sizeof(struct xen_remove_from_physmap), false },
+    [XENMEM_maximum_ram_page] = { maximum_ram_page, 0, false, PROGRESS_EINVAL, false },
+    [XENMEM_current_reservation] = { current_reservation, sizeof(domid_t), false, PROGRESS_EINVAL, false },
+    [XENMEM_maximum_reservation] = { maximum_reservation, sizeof(domid_t), false, PROGRESS_EINVAL, false },
+    [XENMEM_machphys_mfn_list] = { machphys_mfn_list, sizeof(struct xen_machphys_mfn_list), true,
+                                   PROGRESS_ENOSYS, false },
+    [XENMEM_add_to_physmap] = { physmap, sizeof(struct xen_add_to_physmap), false, PROGRESS_OK, false },
+    [XENMEM_memory_map] = { memory_map, sizeof(struct xen_memory_map), false, PROGRESS_ENOSYS, false },
+    [XENMEM_machine_memory_map] = { machine_memory_map, sizeof(struct xen_memory_map), true, PROGRESS_ENOSYS,
+                                    true },
+    [XENMEM_exchange] = { memory_exchange, sizeof(struct xen_memory_exchange), true, PROGRESS_EINVAL, false },
+    [XENMEM_machphys_mapping] = { machphys_mapping, sizeof(struct xen_machphys_mapping), true,
+                                  PROGRESS_ENOSYS, false },
+    [XENMEM_remove_from_physmap] = { physmap, sizeof(struct xen_remove_from_physmap), false, PROGRESS_EINVAL,
+                                     false },
+    [XENMEM_add_to_physmap_batch] = { physmap, sizeof(struct xen_add_to_physmap_batch), false, PROGRESS_OK,
+                                      false },
 };
 
 /* memory_op(sub-operation and progress, argument): source memory.h. */
@@ -276,6 +299,11 @@ long do_memory_op(uint64_t cmd, uint64_t arg, uint64_t a3, uint64_t a4, uint64_t
     if (op >= ARRAY_SIZE(calls) || !calls[op].fn)
         return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_memory_op, op);
     call = &calls[op];
+    if (cmd >> MEMOP_OP_BITS && call->progress != PROGRESS_OK)
+        return refuse(call->progress == PROGRESS_EINVAL ? -EINVAL : -ENOSYS, R_NO_SUCH_OP,
+                      __HYPERVISOR_memory_op, cmd);
+    if (call->control && !current->domain->privileged)
+        return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_memory_op, op);
     _Static_assert(sizeof(struct xen_memory_exchange) <= sizeof(buf), "the largest argument");
     if (call->size && copy_from_guest(&buf, arg, call->size))
         return refuse(-EFAULT, R_BAD_POINTER, arg, 0);

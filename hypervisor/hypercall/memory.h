@@ -10,8 +10,10 @@
 struct domain;
 
 #define MEMOP_OP_BITS 6
-#define MEMORY_MAX_ORDER \
-    9 /* the largest extent that a guest may ask for: 2 MiB, as stock Xen's default for a domU */
+
+/* The largest extents that the caller may ask for: 2 MiB; domain 0: what there is (as stock Xen's defaults).
+ */
+unsigned int memory_max_order(void);
 
 /* The domain that a caller names, with a reference: itself, or for domain 0 any. 0, -ESRCH, -EPERM. */
 int memory_target(uint16_t domid, struct domain **d) __must_check;

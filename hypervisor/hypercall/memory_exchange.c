@@ -82,11 +82,13 @@ static int check_exchange(const struct xen_memory_exchange *x)
 
     if (x->nr_exchanged > x->in.nr_extents || x->in.domid != x->out.domid)
         return refuse(-EINVAL, R_EXCHANGE, x->nr_exchanged, x->in.nr_extents);
-    if (x->in.extent_order > MEMORY_MAX_ORDER || x->out.extent_order > MEMORY_MAX_ORDER)
+    if (MAX(x->in.extent_order, x->out.extent_order) > memory_max_order())
         return refuse(-EPERM, R_EXTENTS, x->in.nr_extents, MAX(x->in.extent_order, x->out.extent_order));
     if (x->in.nr_extents > ~0UL >> MEMOP_OP_BITS || x->out.nr_extents > ~0UL >> MEMOP_OP_BITS ||
         x->in.nr_extents << x->in.extent_order != x->out.nr_extents << x->out.extent_order)
         return refuse(-EINVAL, R_EXCHANGE, x->in.nr_extents, x->out.nr_extents);
+    if (x->nr_exchanged == x->in.nr_extents)
+        return 0; /* no list is looked at */
     if (!guest_range_ok(in, x->in.nr_extents * 8) || !guest_range_ok(out, x->out.nr_extents * 8))
         return refuse(-EFAULT, R_BAD_POINTER, in, out);
     return 0;
@@ -100,9 +102,9 @@ long memory_exchange(void *arg)
     struct domain *d;
     long rc = check_exchange(x);
 
-    if (!rc)
+    if (!rc && x->nr_exchanged < x->in.nr_extents)
         rc = memory_target(x->in.domid, &d);
-    if (rc)
+    if (rc || x->nr_exchanged == x->in.nr_extents)
         return rc;
     ins = out_order > in_order ? 1UL << (out_order - in_order) : 1;
     outs = in_order > out_order ? 1UL << (in_order - out_order) : 1;
