@@ -150,49 +150,52 @@ int evtchn_send(struct domain *d, uint32_t port)
     return rc;
 }
 
+/* A new port that is `as`. 0 or a negative errno. */
+static int bind_locked(struct domain *d, struct evtchn as, uint32_t *port)
+{
+    int p = port_alloc_locked(d);
+
+    if (p < 0)
+        return p;
+    *port = (uint32_t)p;
+    *port_entry(d, *port) = as;
+    return 0;
+}
+
 int evtchn_alloc_unbound(struct domain *d, uint16_t remote_domid, uint32_t *port)
 {
-    int p;
+    int rc;
 
     lock_take(&d->evtchn.lock);
-    p = port_alloc_locked(d);
-    if (p >= 0) {
-        *port_entry(d, (uint32_t)p) = (struct evtchn){ .state = ECS_UNBOUND, .remote_domid = remote_domid };
-        *port = (uint32_t)p;
-    }
+    rc = bind_locked(d, (struct evtchn){ .state = ECS_UNBOUND, .remote_domid = remote_domid }, port);
     lock_drop(&d->evtchn.lock);
-    return p < 0 ? p : 0;
+    return rc;
 }
 
 /* Both domains' locks are held. */
 static int bind_interdomain_locked(struct domain *d, struct domain *r, uint32_t remote_port, uint32_t *port)
 {
-    struct evtchn *near, *far = port_entry(r, remote_port);
-    int p = port_alloc_locked(d);
-    int rc = 0;
+    struct evtchn as = { .state = ECS_INTERDOMAIN, .remote = r, .remote_port = remote_port };
+    struct evtchn *far = port_entry(r, remote_port);
+    int rc;
 
-    if (p < 0)
-        return p;
+    as.remote_domid = r->domid;
+    rc = bind_locked(d, as, port);
+    if (rc)
+        return rc;
     if (!far)
         rc = refuse(-EINVAL, R_PORT_RANGE, remote_port, 0);
     else if (far->state != ECS_UNBOUND || far->remote_domid != d->domid)
         rc = refuse(-EINVAL, R_PORT_NOT_FOR_YOU, remote_port, r->domid);
     if (rc) {
-        port_free_locked(d, (uint32_t)p);
+        port_free_locked(d, *port);
         return rc;
     }
-    near = port_entry(d, (uint32_t)p);
-    near->state = far->state = ECS_INTERDOMAIN;
-    near->vcpu = 0;
-    near->remote = r;
-    near->remote_domid = r->domid;
-    near->remote_port = remote_port;
+    far->state = ECS_INTERDOMAIN;
     far->remote = d;
-    far->remote_domid = d->domid;
-    far->remote_port = (uint32_t)p;
-    *port = (uint32_t)p;
+    far->remote_port = *port;
     /* Events sent to the far end before were dropped: one for certain, as Xen gives. */
-    set_pending(d, d->vcpu[0], (uint32_t)p);
+    set_pending(d, d->vcpu[0], *port);
     return 0;
 }
 
@@ -217,8 +220,9 @@ bool evtchn_virq_is_global(uint32_t virq)
 
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
 {
+    struct evtchn as = { .state = ECS_VIRQ, .vcpu = (uint16_t)vcpu, .virq = (uint16_t)virq };
     struct vcpu *v;
-    int p;
+    int rc;
 
     if (virq >= NR_VIRQS)
         return refuse(-EINVAL, R_VIRQ_RANGE, virq, 0);
@@ -229,32 +233,26 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
         return refuse(-ENOENT, R_NO_SUCH_VCPU, vcpu, 0);
 
     lock_take(&d->evtchn.lock);
-    if (v->virq_port[virq]) {
-        p = refuse(-EEXIST, R_VIRQ_BOUND, virq, v->virq_port[virq]);
-    } else if ((p = port_alloc_locked(d)) >= 0) {
-        *port_entry(d, (uint32_t)p) =
-            (struct evtchn){ .state = ECS_VIRQ, .vcpu = (uint16_t)vcpu, .virq = (uint16_t)virq };
-        WRITE_ONCE(v->virq_port[virq], (uint16_t)p);
-        *port = (uint32_t)p;
-    }
+    if (v->virq_port[virq])
+        rc = refuse(-EEXIST, R_VIRQ_BOUND, virq, v->virq_port[virq]);
+    else
+        rc = bind_locked(d, as, port);
+    if (!rc)
+        WRITE_ONCE(v->virq_port[virq], (uint16_t)*port);
     lock_drop(&d->evtchn.lock);
-    return p < 0 ? p : 0;
+    return rc;
 }
 
 int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
 {
-    int p;
+    int rc;
 
     if (!domain_vcpu(d, vcpu))
         return refuse(-ENOENT, R_NO_SUCH_VCPU, vcpu, 0);
     lock_take(&d->evtchn.lock);
-    p = port_alloc_locked(d);
-    if (p >= 0) {
-        *port_entry(d, (uint32_t)p) = (struct evtchn){ .state = ECS_IPI, .vcpu = (uint16_t)vcpu };
-        *port = (uint32_t)p;
-    }
+    rc = bind_locked(d, (struct evtchn){ .state = ECS_IPI, .vcpu = (uint16_t)vcpu }, port);
     lock_drop(&d->evtchn.lock);
-    return p < 0 ? p : 0;
+    return rc;
 }
 
 /* d's lock is held, and the other end's domain's if there is one. */

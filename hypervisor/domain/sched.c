@@ -245,18 +245,6 @@ bool vcpu_is_up(const struct vcpu *v)
     return READ_ONCE(v->sched.state) != VS_DOWN;
 }
 
-void sched_remove_vcpu(struct vcpu *v)
-{
-    struct run_queue *q = queue_of(v);
-
-    lock_take(&q->lock);
-    ASSERT(!v->sched.on_cpu);
-    v->sched.state = VS_DOWN;
-    if (queued(v))
-        sched->dequeue(v);
-    lock_drop(&q->lock);
-}
-
 /* An area that is not mapped is left out, as the ABI allows. With runstate_update_flag a bit tells the
  * reader, who looks before and after, that the fields are changing. */
 static void update_runstate_area(struct vcpu *v)

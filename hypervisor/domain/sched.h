@@ -55,7 +55,6 @@ extern const struct sched_ops *sched; /* constant after boot */
 /* Boot: the run queue and idle vcpu of this CPU. */
 void sched_init(void);
 void sched_init_vcpu(struct vcpu *v);
-void sched_remove_vcpu(struct vcpu *v);
 
 void vcpu_wake(struct vcpu *v);  /* an event for it: ends a block */
 void vcpu_block(struct vcpu *v); /* the running one, unless an unmasked event is pending */

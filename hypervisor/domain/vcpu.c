@@ -98,7 +98,7 @@ void vcpu_stop(struct vcpu *v)
     timer_stop(&v->singleshot);
     timer_stop(&v->periodic);
     timer_stop(&v->poll_timer);
-    sched_remove_vcpu(v);
+    vcpu_down(v);
 }
 
 void vcpu_drop_info(struct vcpu *v)

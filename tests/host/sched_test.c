@@ -276,7 +276,7 @@ Test(sched, an_ended_domain_is_left)
     cr_assert_eq(schedule(), b);
     cr_assert(!a->sched.on_cpu);
     cr_assert_eq(fake_switches, 3, "to a, to the idle vcpu, to b");
-    sched_remove_vcpu(a);
+    vcpu_down(a);
 }
 
 static uint64_t total(struct vcpu *v)
