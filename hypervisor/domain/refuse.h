@@ -40,7 +40,7 @@
     X(BAD_MFN, "frame {a} does not exist", "mmu_update")                                                               \
     X(FRAME_FOREIGN, "{frame}, so {b:dom} cannot use it", "pin")                                                       \
     X(FRAME_TYPE_BUSY, "{frame}, so it {b:use}", "pin")                                                                \
-    X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "no test: 2^28 mappings of one frame need 2 GB of page tables")\
+    X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "no test: 2^28 mappings need 2 GB of page tables; tests/host/page_type_test.c counts on")\
     X(ENTRY_FLAGS, "page-table entry {a} has bits that no guest may set: {b}", "pin")                                  \
     X(DEVICE_FRAME, "frame {a} is no memory, and only domain 0 may map devices (but for the interrupt controllers)", "hostile_frames")\
     X(NOT_DEVICE_FRAME, "{frame}, so it cannot be mapped as a device", "hostile_frames")                               \
@@ -70,7 +70,7 @@
     X(PORT_STATE, "port {a:d} is {b:port}, which that call does not take", "events")                                   \
     X(PORT_NOT_FOR_YOU, "port {a:d} of {b:dom} is not an unbound port that waits for the caller", "events")            \
     X(PORTS_ALL_USED, "all {a:d} ports are in use", "events")                                                          \
-    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "no test: the machine has no page left, and a domain cannot bring that about")\
+    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "no test: a domain cannot use up all memory; tests/host/evtchn_test.c does")\
     X(VIRQ_RANGE, "there is no VIRQ {a:d}", "events")                                                                  \
     X(VIRQ_GLOBAL, "VIRQ {a:d} belongs to the domain, so only vcpu 0 can bind it, not vcpu {b:d}", "bad_numbers")      \
     X(VIRQ_BOUND, "VIRQ {a:d} is bound already, to port {b:d}", "events")                                              \
@@ -94,12 +94,12 @@
     X(GRANT_BAD_DEVICE_ADDRESS, "device address {a} is not that of the granted frame {b}", "grant_limits")             \
     X(GRANT_REPLACE_PTE, "a mapping made by its entry cannot be replaced by address ({a})", "grant_limits")            \
     X(GRANT_COPY_ARG, "{a:d} bytes from offset {b:d}: a copy stays within a page on both sides", "grants")             \
-    X(GRANT_COPY_FOREIGN, "frame {a} of {b:dom} is not granted, and only own frames may be named by number", "grants") \
+    X(GRANT_COPY_FOREIGN, "frame {a} of {b:dom} is not granted, and only own frames may be named by number", "pair_grants") \
     X(GRANT_NO_OFFER, "that entry (flags {a}, for {b:dom}) is no offer to take a frame from the caller", "pair_grants")\
     X(GRANT_TRANSFER_FRAME, "{frame}: it cannot go to {b:dom} now", "pair_grants")                                     \
     X(GRANT_IN_USE, "grant {a:d} or {b:d} is in use, so they cannot change places", "grant_limits")                    \
     X(GRANT_TOO_MANY_FRAMES, "{a:d} frames for a grant table that may have {b:d}", "grants")                           \
-    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "no test: the machine has no page left, and a domain cannot bring that about")\
+    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "no test: a domain cannot use up all memory")\
     X(GRANT_ONE_ONLY, "sub-operation {b:d} takes one structure, not {a:d}", "grants")                                  \
     X(GRANT_COUNT, "{a:d} structures are more than a call can have", "grant_limits")                                   \
     X(GRANT_VERSION, "grant tables are of version 1 here, not {a:d}", "grants")                                        \
