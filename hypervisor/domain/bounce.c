@@ -82,13 +82,6 @@ fault:
     no_way(v, t->what, "is not mapped writable", sp);
 }
 
-static __attribute__((cold, noinline)) void no_handler(struct vcpu *v, unsigned int vector,
-                                                       uint64_t error_code)
-{
-    domain_crash(v->domain, "exception %u, error code %llx, and the guest has no handler for it", vector,
-                 (unsigned long long)error_code);
-}
-
 void bounce_plain(struct vcpu *v, unsigned int vector)
 {
     const struct trap_info *row = &v->arch.traps[vector];
@@ -96,7 +89,7 @@ void bounce_plain(struct vcpu *v, unsigned int vector)
 
     v->exceptions++;
     if (unlikely(!t.rip))
-        no_handler(v, vector, 0);
+        domain_crash_exception(v, vector, 0);
     else
         deliver(v, &t, NULL, 0);
 }
@@ -108,7 +101,7 @@ void bounce_with_code(struct vcpu *v, unsigned int vector, uint64_t error_code)
 
     v->exceptions++;
     if (unlikely(!t.rip))
-        no_handler(v, vector, error_code);
+        domain_crash_exception(v, vector, error_code);
     else
         deliver(v, &t, &error_code, 1);
 }

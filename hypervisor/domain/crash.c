@@ -14,16 +14,37 @@
 #include <xen/sched.h>
 #include "hypercall/hypercall.h" /* names */
 #include "lib/print.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/layout.h"
+#include "mm/paging.h"
 #include "x86/copy.h"
 #include "x86/percpu.h"
+#include "x86/pte.h"
+#include "x86/trap.h"
 
 #define SHOWN_CALLS 20
 #define STACK_WORDS 64 /* looked at; only those that point into code are shown, and the first few */
 #define STACK_FIRST 8
 #define STACK_LINES 16
 #define NAME_SIZE   64
+#define REASON_SIZE 240
+#define REASONS     8 /* crashes whose reason is kept for `why` */
 
 typedef unsigned long long ull;
+
+/* Two domains whose numbers are the same modulo REASONS share a place: the later one has it. */
+static struct {
+    unsigned int domid;
+    char text[REASON_SIZE];
+} reasons[REASONS];
+
+const char *crash_reason(unsigned int domid)
+{
+    const char *text = reasons[domid % REASONS].text;
+
+    return text[0] && reasons[domid % REASONS].domid == domid ? text : NULL;
+}
 
 static void report_registers(const struct vcpu *v)
 {
@@ -114,17 +135,86 @@ static void report(const struct domain *d, const char *why)
 
 void domain_crash(struct domain *d, const char *why, ...)
 {
-    char text[160];
+    char *text = reasons[d->domid % REASONS].text;
     va_list args;
 
     if (d->shut_down || d->dying)
         return;
-    va_start(args, why);
-    vsnprintf(text, sizeof(text), why, args);
-    va_end(args);
     console_hold();
+    va_start(args, why);
+    vsnprintf(text, REASON_SIZE, why, args);
+    va_end(args);
+    reasons[d->domid % REASONS].domid = d->domid;
     report(d, text);
     console_release();
     d->crashed = true;
     domain_shutdown(d, SHUTDOWN_crash);
+}
+
+/* "it wrote to ffffffff8017b000: frame 0xe803 is an L4 page table of domain 1, pinned, so it cannot be mapped
+ * writable" */
+static void page_fault_text(const struct vcpu *v, uint64_t error_code, char *text, size_t size)
+{
+    uint64_t at = v->info->arch.cr2, entry, mfn;
+    const char *did = error_code & PF_INSN ? "jumped to" : error_code & PF_WRITE ? "wrote to" : "read from";
+
+    if (at - HV_VIRT_START < HV_VIRT_END - HV_VIRT_START) {
+        snprintf(text, size, "it %s %llx, which is the hypervisor's", did, (ull)at);
+        return;
+    }
+    if (!(error_code & PF_PRESENT)) {
+        snprintf(text, size, "it %s %llx, where nothing is mapped", did, (ull)at);
+        return;
+    }
+    entry = guest_walk(v, at, NULL);
+    mfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
+    if ((error_code & PF_WRITE) && (entry & PTE_P) && mfn_valid(MFN(mfn))) {
+        struct refusal r = { .a = mfn, .b = FT_WRITABLE, .rule = R_FRAME_TYPE_BUSY };
+        const struct frame *f = frame_of(MFN(mfn));
+        char frame[REASON_SIZE / 2];
+
+        r.frame_word = READ_ONCE(f->word);
+        r.frame_owner = READ_ONCE(f->owner);
+        refusal_text(&r, frame, sizeof(frame));
+        snprintf(text, size, "it wrote to %llx: %s", (ull)at, frame);
+    } else {
+        snprintf(text, size, "it %s %llx, which its page tables do not allow", did, (ull)at);
+    }
+}
+
+void domain_crash_exception(struct vcpu *v, unsigned int vector, uint64_t error_code)
+{
+    static const char *const names[] = {
+        "division error",
+        "debug exception",
+        "NMI",
+        "breakpoint",
+        "overflow",
+        "bound range",
+        "invalid opcode",
+        "device not available",
+        "double fault",
+        "coprocessor overrun",
+        "invalid TSS",
+        "segment not present",
+        "stack fault",
+        "general protection fault",
+        "page fault",
+        "exception",
+        "floating point error",
+        "alignment check",
+        "machine check",
+        "SIMD error",
+    };
+    const char *name = vector < ARRAY_SIZE(names) ? names[vector] : "exception";
+    char text[REASON_SIZE - 80] = "";
+
+    if (vector == VEC_PF)
+        page_fault_text(v, error_code, text, sizeof(text));
+    else if (vector == VEC_GP && error_code)
+        snprintf(text, sizeof(text), "selector %#llx cannot be loaded", (ull)error_code);
+    else if (vector == VEC_GP)
+        snprintf(text, sizeof(text), "a privileged instruction, or an address that is not canonical");
+    domain_crash(v->domain, "%s (exception %u, error code %#llx) and no handler for it%s%s", name, vector,
+                 (ull)error_code, text[0] ? ": " : "", text);
 }

@@ -6,6 +6,7 @@
  */
 #include <stdarg.h>
 #include "domain/console.h"
+#include "domain/crash.h"
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "lib/print.h"
@@ -116,8 +117,11 @@ static void show_why(struct domain *d)
 
 static void key_why(void)
 {
-    say("The last refusal of each vcpu that had one:\n");
+    say("The last refusal of each vcpu that had one, and why domains crashed:\n");
     each_domain(show_why);
+    for (unsigned int domid = 0; domid < DOMID_FIRST_RESERVED; domid++)
+        if (crash_reason(domid))
+            say("domain %u crashed: %s\n", domid, crash_reason(domid));
 }
 
 static void key_quit(void)

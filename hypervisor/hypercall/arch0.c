@@ -5,9 +5,11 @@
  */
 #include "lib/types.h"
 #include <xen/xen.h>
+#include "domain/crash.h"
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "hypercall/hypercall.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "libpv/parador.h"
 #include "mm/check.h"
@@ -76,10 +78,19 @@ static long why(struct vcpu *v, void *arg)
     uint16_t domid = w->domid;
     struct domain *d;
     const struct vcpu *of = v;
+    const char *crashed;
     struct refusal r;
 
     if (domid != DOMID_SELF && domid != v->domain->domid && !v->domain->privileged)
         return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_arch_0, PARADOR_why);
+    crashed = crash_reason(domid);
+    if (crashed) { /* also when it is gone */
+        memset(w, 0, sizeof(*w));
+        w->domid = domid;
+        w->crashed = 1;
+        snprintf(w->text, sizeof(w->text), "domain %u crashed: %s", domid, crashed);
+        return 0;
+    }
     d = get_domain_for(v->domain, domid);
     if (!d)
         return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);

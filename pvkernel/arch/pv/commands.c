@@ -73,6 +73,8 @@ static int cmd_why(int argc, char **argv)
     w.text[sizeof(w.text) - 1] = 0;
     if (w.error)
         kprintf("%s (error %d, rule %u, refusal number %u)\n", w.text, w.error, w.rule, w.count);
+    else if (w.crashed)
+        kprintf("%s\n", w.text);
     else
         kprintf("nothing was refused so far\n");
     return 0;
