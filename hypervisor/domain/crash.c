@@ -133,7 +133,7 @@ static void report(const struct domain *d, const char *why)
     report_refusal(v);
 }
 
-void domain_crash(struct domain *d, const char *why, ...)
+void domain_crash_as(struct domain *d, uint8_t reason, const char *why, ...)
 {
     char *text = reasons[d->domid % REASONS].text;
     va_list args;
@@ -147,8 +147,7 @@ void domain_crash(struct domain *d, const char *why, ...)
     reasons[d->domid % REASONS].domid = d->domid;
     report(d, text);
     console_release();
-    d->crashed = true;
-    domain_shutdown(d, SHUTDOWN_crash);
+    domain_shutdown(d, reason);
 }
 
 /* "it wrote to ffffffff8017b000: frame 0xe803 is an L4 page table of domain 1, pinned, so it cannot be mapped
@@ -180,6 +179,16 @@ static void page_fault_text(const struct vcpu *v, uint64_t error_code, char *tex
     } else {
         snprintf(text, size, "it %s %llx, which its page tables do not allow", did, (ull)at);
     }
+}
+
+void domain_crash_own(struct vcpu *v)
+{
+    char text[REASON_SIZE - 80] = "";
+
+    if (v->refusal.count)
+        refusal_text(&v->refusal, text, sizeof(text));
+    domain_crash(v->domain, "its kernel gave up (SHUTDOWN_crash)%s%s", text[0] ? "; last refusal: " : "",
+                 text);
 }
 
 void domain_crash_exception(struct vcpu *v, unsigned int vector, uint64_t error_code)

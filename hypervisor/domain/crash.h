@@ -8,11 +8,19 @@
 #define DOMAIN_CRASH_H
 
 #include "lib/types.h"
+#include <xen/xen.h>
+#include <xen/sched.h>
 
 struct domain;
 struct vcpu;
 
-void domain_crash(struct domain *d, const char *why, ...) __attribute__((format(printf, 2, 3), cold));
+/* reason: SHUTDOWN_*, what domain 0 hears. */
+void domain_crash_as(struct domain *d, uint8_t reason, const char *why, ...)
+    __attribute__((format(printf, 3, 4), cold));
+#define domain_crash(d, ...) domain_crash_as(d, SHUTDOWN_crash, __VA_ARGS__)
+
+/* A guest ended itself with SHUTDOWN_crash: the report, with v's last refusal as the likely reason. */
+void domain_crash_own(struct vcpu *v) __attribute__((cold));
 
 /* The same for an exception of v, the current vcpu, that its kernel has no handler for: says what v did. */
 void domain_crash_exception(struct vcpu *v, unsigned int vector, uint64_t error_code) __attribute__((cold));

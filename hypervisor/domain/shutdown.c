@@ -3,6 +3,7 @@
  * The end of a domain's life, first half: it stops running for good (poweroff, crash, destroyed by domain 0)
  * and domain 0 hears of it. What it held is given back in steps: teardown.c.
  */
+#include "domain/crash.h"
 #include "domain/domain.h"
 #include <xen/sched.h>
 #include "lib/print.h"
@@ -42,8 +43,7 @@ static void watchdog_over(void *arg)
 {
     struct domain *d = arg;
 
-    say("parador: %s: its watchdog was not fed in time\n", d->name);
-    domain_shutdown(d, SHUTDOWN_watchdog);
+    domain_crash_as(d, SHUTDOWN_watchdog, "it did not feed its watchdog in time");
 }
 
 void watchdog_init(struct domain *d)

@@ -5,6 +5,7 @@
  */
 #include "domain/sched.h"
 #include <xen/sched.h>
+#include "domain/crash.h"
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
 #include "lib/bits.h"
@@ -34,7 +35,10 @@ static long op_shutdown(struct vcpu *v, uint64_t guest)
 
     if (copy_from_guest(&op, guest, sizeof(op)))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    domain_shutdown(v->domain, (uint8_t)op.reason);
+    if ((uint8_t)op.reason == SHUTDOWN_crash)
+        domain_crash_own(v);
+    else
+        domain_shutdown(v->domain, (uint8_t)op.reason);
     return 0;
 }
 
