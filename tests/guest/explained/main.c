@@ -27,7 +27,7 @@ static bool harmful(unsigned int nr, unsigned int op)
     case __HYPERVISOR_platform_op: /* domain 0 would set the clock */
         return true;
     case __HYPERVISOR_sched_op:
-        return op <= SCHEDOP_shutdown_code;
+        return op <= SCHEDOP_shutdown_code || op == SCHEDOP_watchdog;
     case __HYPERVISOR_vcpu_op:
         return op == VCPUOP_down || op == VCPUOP_register_vcpu_info || op == VCPUOP_send_nmi ||
                op == VCPUOP_register_runstate_memory_area || op == VCPUOP_register_vcpu_time_memory_area;
