@@ -28,7 +28,7 @@
 /* Plumbing: pointers, numbers, privileges. */
 #define RULES_GENERAL(X)                                                                                               \
     X(NONE, "nothing was refused", "")                                                                                 \
-    X(BAD_POINTER, "guest pointer {a} is not the guest's own memory, or not mapped", "bad_pointers")                   \
+    X(BAD_POINTER, "guest pointer {a}: not the guest's own memory, not mapped, or read-only where a result goes", "bad_pointers")\
     X(NO_SUCH_CALL, "there is no hypercall {a:d}", "bad_numbers")                                                      \
     X(NO_SUCH_OP, "{call} has no sub-operation {b:d}", "bad_numbers")                                                  \
     X(NOT_PRIVILEGED, "only domain 0 may do that ({call}, sub-operation {b:d})", "not_privileged")                     \
@@ -40,20 +40,20 @@
     X(BAD_MFN, "frame {a} does not exist", "mmu_update")                                                               \
     X(FRAME_FOREIGN, "{frame}, so {b:dom} cannot use it", "pin")                                                       \
     X(FRAME_TYPE_BUSY, "{frame}, so it {b:use}", "pin")                                                                \
-    X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "no test: 2^28 mappings need 2 GB of page tables; tests/host/page_type_test.c counts on")\
+    X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "no test: 2^28 mappings need 2 GB of page tables; tests/host/page_type_test.c does")\
     X(ENTRY_FLAGS, "page-table entry {a} has bits that no guest may set: {b}", "pin")                                  \
     X(DEVICE_FRAME, "frame {a} is no memory, and only domain 0 may map devices (but for the interrupt controllers)", "hostile_frames")\
     X(NOT_DEVICE_FRAME, "{frame}, so it cannot be mapped as a device", "hostile_frames")                               \
     X(HYPERVISOR_SLOT, "slot {a:d} of a top-level table is Parador's", "mmu_update")                                   \
     X(NOT_MAPPED, "no page table maps address {a}, so there is no entry to change", "va_mapping")                      \
     X(UPDATE_COMMAND, "{a:d} is no command of mmu_update", "mmu_update")                                               \
-    X(ALREADY_PINNED, "{frame}: a table is pinned once", "pin")                                                        \
-    X(TABLE_NOT_PINNED, "{frame}: it is not pinned", "pin")                                                            \
+    X(ALREADY_PINNED, "{frame}, so it cannot be pinned again", "pin")                                                  \
+    X(TABLE_NOT_PINNED, "{frame}, so there is no pin to drop", "pin")                                                  \
     X(LDT_PLACE, "an LDT of {b:d} entries at {a} is too long, unaligned, or in Parador's slots", "descriptors")        \
     X(FOREIGN_DOMAIN, "{a:dom} is not the caller, and only domain 0 may act for others", "mmu_update")                 \
     X(NOT_OWN_CALL, "that operation is for the caller's own tables, not for {a:dom}", "hostile_frames")                \
     X(NO_CACHE_CONTROL, "only a domain with devices may flush caches", "hostile_frames")                               \
-    X(GDT_TOO_LONG, "a GDT of {a:d} entries reaches into the hypervisor's", "descriptors")                             \
+    X(GDT_TOO_LONG, "a guest's GDT has at most 7168 entries, not {a:d}", "descriptors")                                \
     X(BAD_DESCRIPTOR, "descriptor {a} is a system descriptor or leads out of ring 3", "descriptors")                   \
     X(BAD_DESCRIPTOR_FRAME, "{frame}; it holds a descriptor that is a system one or leads out of ring 3", "descriptors")\
     X(MISALIGNED, "address {a} is no multiple of {b:d}", "descriptors")                                                \
@@ -62,7 +62,7 @@
     X(EXCHANGE, "the two sides of an exchange do not match: {a:d} against {b:d}", "memory")                            \
     X(NO_MEMORY_MAP, "a PV domain has no memory map of its own", "memory")                                             \
     X(NO_PHYSMAP, "a PV domain has no physical address space to change", "hostile_frames")                             \
-    X(FRAME_NOT_GIVABLE, "{frame}: in use, or not the caller's, so it cannot be given away", "hostile_frames")
+    X(FRAME_NOT_GIVABLE, "{frame}, in use or not the caller's, so it cannot be given away", "hostile_frames")          
 
 /* Event channels. */
 #define RULES_EVTCHN(X)                                                                                                \
@@ -87,7 +87,7 @@
     X(GRANT_NOT_FOR_YOU, "that entry (flags {a}, for {b:dom}) gives the caller no access", "grants")                   \
     X(GRANT_READ_ONLY, "that entry (flags {a}) gives read-only access", "grants")                                      \
     X(GRANT_UNSTABLE, "the granter keeps changing that entry (flags {a}, for {b:dom})", "no test: the granter must run on another processor meanwhile")\
-    X(GRANT_BAD_FRAME, "{frame}: {b:dom} cannot give that access to it", "grants")                                     \
+    X(GRANT_BAD_FRAME, "{frame}, so {b:dom} cannot give that access to it", "grants")                                  \
     X(GRANT_NO_KIND, "flags {a} ask for no mapping, neither host nor device", "grants")                                \
     X(GRANT_NO_HANDLES, "all {a:d} mappings that a domain may have are in use", "grant_handles")                       \
     X(GRANT_BAD_HANDLE, "handle {a:d} is no mapping", "grants")                                                        \
@@ -96,7 +96,7 @@
     X(GRANT_COPY_ARG, "{a:d} bytes from offset {b:d}: a copy stays within a page on both sides", "grants")             \
     X(GRANT_COPY_FOREIGN, "frame {a} of {b:dom} is not granted, and only own frames may be named by number", "pair_grants") \
     X(GRANT_NO_OFFER, "that entry (flags {a}, for {b:dom}) is no offer to take a frame from the caller", "pair_grants")\
-    X(GRANT_TRANSFER_FRAME, "{frame}: it cannot go to {b:dom} now", "pair_grants")                                     \
+    X(GRANT_TRANSFER_FRAME, "{frame}, so it cannot go to {b:dom} now", "pair_grants")                                  \
     X(GRANT_IN_USE, "grant {a:d} or {b:d} is in use, so they cannot change places", "grant_limits")                    \
     X(GRANT_TOO_MANY_FRAMES, "{a:d} frames for a grant table that may have {b:d}", "grants")                           \
     X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "no test: a domain cannot use up all memory")\

@@ -106,8 +106,9 @@ def refusals():
              "| rule | number | sentence | errors | refused in | test |", "|---|---|---|---|---|---|"]
     for number, (name, sentence, test, reason) in enumerate(rules()):
         found = [(path, error) for path, code in files.items()
-                 for error in re.findall(rf"refuse\(\s*(-E\w+|[a-z]\w*),\s*R_{name}\b", code)]
-        errors = sorted({e for _, e in found if e.startswith("-E")})
+                 for errors in re.findall(rf"refuse\(((?:(?!refuse\()[^;])*?),\s*R_{name}\b", code)
+                 for error in re.findall(r"(?<!== )(?:-E[A-Z]+\b|GNTST_\w+)", errors) or [""]]
+        errors = sorted({e for _, e in found if e})
         places = sorted({path.removeprefix("hypervisor/") for path, _ in found})
         cells = (name, number, sentence.replace("|", "\\|"), ", ".join(errors), ", ".join(places), f"`{test}`" if test else reason)
         lines.append("| " + " | ".join(str(c) for c in cells) + " |")

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Every error that a call returns is explained: `why` has counted a refusal more, with that errno and a
- * sentence. Sweeps all calls and sub-operations with arguments of several kinds, as domain 0 and as another
- * domain. hypervisor/domain/refuse.h.
+ * sentence; so with the status of grant operations. Sweeps all calls and sub-operations with arguments of
+ * several kinds, as domain 0 and as another domain. hypervisor/domain/refuse.h.
  */
+#include "libpv/grant.h"
 #include "libpv/start.h"
 #include "libpv/string.h"
 #include "tests/guest/pages.h"
@@ -13,8 +14,8 @@ ROLE(control);
 
 #define SUB_OPS 48
 
-/* What must not succeed, or never comes back: shutdown, yield and block; vcpu_op down and the areas that
- * would be written later. */
+/* What must not succeed, or never comes back: shutdown, yield and block; vcpu_op down, a watchdog and the
+ * areas that would be written later. */
 static bool harmful(unsigned int nr, unsigned int op)
 {
     switch (nr) {
@@ -133,9 +134,71 @@ static void tables(void)
     expect_eq(test_unpin(inner), 0);
 }
 
+/* Makes one grant operation and looks whether its status, which must be bad, was explained. */
+static void grant(const char *what, unsigned int cmd, void *op, const int16_t *status)
+{
+    struct parador_why before = last(), after;
+
+    expect_eq(HYPERVISOR_grant_table_op(cmd, op, 1), 0);
+    after = last();
+    check(*status < 0 && after.count > before.count && after.error == *status && strlen(after.text) > 10,
+          "%s: status %d: refusal %u, error %d: %s", what, *status, after.count - before.count, after.error,
+          after.text);
+}
+
+static void grants(void)
+{
+    domid_t self = pv_domid();
+    unsigned long window = (unsigned long)pv_vaddr_reserve(1);
+    uint64_t *table = test_table_page(), *page = test_page();
+    int ref = pv_grant_access(self, pv_virt_to_mfn(page), true);
+    int of_table = pv_grant_access(self, pv_virt_to_mfn(table), false);
+    const struct gnttab_map_grant_ref good = {
+        .host_addr = window, .flags = GNTMAP_host_map | GNTMAP_readonly, .ref = (grant_ref_t)ref, .dom = self
+    };
+    struct gnttab_map_grant_ref m[6] = { good, good, good, good, good, good };
+    struct gnttab_unmap_grant_ref u = { .host_addr = window, .handle = 999999 };
+    struct gnttab_copy c = { .source.domid = 77, .dest.domid = DOMID_SELF, .len = 8 };
+    struct gnttab_transfer t = { .mfn = 1UL << 40, .domid = self };
+    struct gnttab_query_size q = { .dom = 77 };
+
+    require(!test_pin(1, table), "an L1");
+    m[0].dom = 77;
+    m[1].ref = 1000000;
+    m[2].flags = 0;
+    m[3].flags = GNTMAP_host_map; /* writable */
+    m[4].host_addr = NOWHERE;
+    m[5].ref = (grant_ref_t)of_table, m[5].flags = GNTMAP_host_map;
+    for (unsigned int i = 0; i < 6; i++)
+        grant("map", GNTTABOP_map_grant_ref, &m[i], &m[i].status);
+    grant("unmap", GNTTABOP_unmap_grant_ref, &u, &u.status);
+    grant("copy", GNTTABOP_copy, &c, &c.status);
+    c.source.domid = DOMID_SELF;
+    c.source.u.gmfn = 1UL << 40;
+    c.dest.u.gmfn = pv_virt_to_mfn(page).v;
+    grant("copy a frame that can't be", GNTTABOP_copy, &c, &c.status);
+    c.source.u.gmfn = c.dest.u.gmfn;
+    c.dest.u.gmfn = pv_virt_to_mfn(table).v;
+    grant("copy into a table", GNTTABOP_copy, &c, &c.status);
+    grant("transfer", GNTTABOP_transfer, &t, &t.status);
+    grant("query", GNTTABOP_query_size, &q, &q.status);
+    m[0] = good;
+    expect_eq(HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, &m[0], 1), 0);
+    expect_eq(m[0].status, GNTST_okay);
+    u.handle = m[0].handle;
+    u.host_addr = (unsigned long)page;
+    grant("unmap another place", GNTTABOP_unmap_grant_ref, &u, &u.status);
+    u.host_addr = window;
+    expect_eq(HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &u, 1), 0);
+    expect_eq(u.status, GNTST_okay);
+    expect_eq(test_unpin(table), 0);
+}
+
 void test_main(void)
 {
     HYPERVISOR_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
+    require(!pv_grant_init(), "the grant table");
     tables();
+    grants();
     sweep();
 }
