@@ -116,7 +116,7 @@
     X(VCPU_CONTEXT, "the state given for vcpu {a:d} is not possible", "two_vcpus")                                     \
     X(VCPU_INFO_PLACE, "vcpu_info cannot be at offset {a} of the frame: not aligned, or over its end", "vcpu")         \
     X(VCPU_INFO_SET, "vcpu {a:d} has registered its vcpu_info already", "vcpu")                                        \
-    X(NOT_PINNED, "vcpus are not pinned to processors", "not_privileged")                                              \
+    X(NOT_PINNED, "vcpus are not pinned to processors", "vcpu")                                              \
     X(PERIOD_RANGE, "a period of {a:d} ns is too short or too long", "timer")                                          \
     X(WATCHDOG, "there is no watchdog {a:d} that the domain could set now", "watchdog")
 
