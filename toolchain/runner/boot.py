@@ -14,7 +14,7 @@ import tempfile
 from . import build, packages
 from .archive import archive, programs, read
 from .axes import Trouble
-from .machine import Guard, Machine, arguments, module, to_stdout
+from .machine import Guard, Machine, Output, arguments, module
 
 NO_STATUS = 3
 READY = "PARADOR_READY"  # in the environment: everything is built, as runner/endtoend.py knows
@@ -159,11 +159,11 @@ def main(axes):
         return converse(axes, parador_command(axes, folder, debug.stub(folder.path)), parador_watcher(), grace=20.0)
 
 
-def converse(axes, command, watcher, grace, show=to_stdout):
+def converse(axes, command, watcher, grace, show=None):
     """Runs a machine with the user's keys; the exit status that the watcher found."""
     guard = None if sys.stdin.isatty() and axes.script is None else Guard(**PATIENCE)
     lonely = None if axes.script else "run: nobody types any more (stdin has ended); SCRIPT= runs commands and ends by itself"
-    machine = Machine(command, show=show, watch=watcher, keys=True, guard=guard, grace=grace, lonely=lonely)
+    machine = Machine(command, show=show or Output(), watch=watcher, keys=True, guard=guard, grace=grace, lonely=lonely)
     machine.run()
     if watcher.status is not None:
         return watcher.status

@@ -208,7 +208,14 @@ class Machine:
         return ESCAPES.sub("", line)
 
 
-def to_stdout(data):
-    """A show function: the bytes as they come."""
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+class Output:
+    """A show function: the bytes to stdout as they come, but newlines as the host has them (a terminal adds its own \\r)."""
+
+    def __init__(self):
+        self.held = b""
+
+    def __call__(self, data):
+        data = self.held + data
+        self.held = data[-1:] if data.endswith(b"\r") else b""
+        sys.stdout.buffer.write(data[:len(data) - len(self.held)].replace(b"\r\n", b"\n"))
+        sys.stdout.buffer.flush()

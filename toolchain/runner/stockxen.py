@@ -6,7 +6,7 @@ import os
 import re
 
 from . import boot
-from .machine import arguments, module
+from .machine import Output, arguments, module
 from .packages import XEN
 
 # domain 0's console_io output comes out at all log levels; noreboot: a crash ends in a halt that we can see.
@@ -79,9 +79,9 @@ def run(axes):
         script = " script" if axes.script is not None else ""
         words = f"role=driver domains=1{script} {axes.args}"
         line = command(axes, axes.mem or MEM, kernel, words, folder.write("ramdisk0", disk))
-        quiet = Quiet(boot.to_stdout)
+        quiet = Quiet(Output())
         watcher = Watcher()
-        status = boot.converse(axes, line, watcher, grace=0.0, show=boot.to_stdout if "loglvl=" in axes.append else quiet)
+        status = boot.converse(axes, line, watcher, grace=0.0, show=None if "loglvl=" in axes.append else quiet)
         if quiet.on or watcher.status is None:
             print("\n".join(quiet.hidden[-12:]))
         return status
