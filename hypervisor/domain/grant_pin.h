@@ -65,11 +65,11 @@ grant_inline uint64_t grant_leaf(mfn_t mfn, uint32_t pin)
     return mfn_to_maddr(mfn) | PTE_P | (pin & PINS_WRITING ? PTE_RW : 0);
 }
 
-/* A reference to r's frame, a writable one for a writing pin. 0 or a negative GNTST_*. Domain 0's device frames
- * are leaves like any other, but no memory to give or to copy. */
+/* A reference to r's frame, a writable one for a writing pin. 0 or a negative GNTST_*. Domain 0's device
+ * frames are leaves like any other, but no memory to give or to copy. */
 grant_inline int __must_check grant_get_frame(struct domain *r, mfn_t mfn, uint32_t pin)
 {
-    if (unlikely(r->privileged) && is_device_frame(mfn))
+    if (unlikely(mfn.v >= max_mfn) || unlikely(frame_of(mfn)->owner != owner_of(r)))
         return grant_frame_refused(r, mfn);
     if (unlikely(get_leaf(r, r, owner_of(r), grant_leaf(mfn, pin))))
         return grant_frame_refused(r, mfn);
