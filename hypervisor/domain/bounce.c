@@ -27,6 +27,8 @@ struct target {
 static __attribute__((cold, noinline)) void no_way(struct vcpu *v, const char *what, const char *why,
                                                    uint64_t sp)
 {
+    if (sp != (v->regs.rsp & ~15ULL)) /* back to its program, which the report is about */
+        enter_guest_user(v);
     domain_crash(v->domain, "%s: its kernel stack %s (%llx)", what, why, (unsigned long long)sp);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """make test: host tests, then each guest test on each system in each of its roles, the verdicts compared, and at last the
-tests of `make run` itself (runner/endtoend.py) and of gdb (runner/debugtests.py).
+tests of `make run` itself (runner/endtoend.py), of kernels that misbehave in it (runner/crashtests.py) and of gdb
+(runner/debugtests.py).
 
 A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
 domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. control:
@@ -20,7 +21,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from . import boot, build, debugtests, documents, domu, endtoend, packages, stockxen
+from . import boot, build, crashtests, debugtests, documents, domu, endtoend, packages, stockxen
 from .axes import Trouble
 from .machine import ICOUNT, Guard, Machine, arguments, module
 from .verdict import Result, Tally, judge
@@ -291,6 +292,7 @@ def run_guests(axes, systems, tests, report):
             work += [pool.submit(test_on_parador, axes, name, role, report) for name, role in pairs]
         work += [pool.submit(lambda case=case: report.add(*endtoend.run(axes, case))) for case in endtoend.cases(axes, systems)]
         if "parador" in systems:
+            work += [pool.submit(lambda name=name: report.add(*crashtests.run(axes, name))) for name in crashtests.wanted(axes)]
             work += [pool.submit(lambda test=test: report.add(*debugtests.run(axes, test))) for test in debugtests.wanted(axes)]
         try:
             for future in work:
