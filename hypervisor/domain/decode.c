@@ -24,12 +24,20 @@
 #define FLAG_OF 0x800
 #define FLAGS   (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
-/* The bytes, and what the prefixes said. */
+/* What a byte before the opcode says. REX counts only right before the opcode. */
+enum { OPSIZE = 1, ADDRSIZE = 2, LOCK = 4, REP = 8, SEGMENT = 16, REX = 32, NOTHING = 64 };
+
+static const uint8_t prefixes[256] = {
+    [0x26] = NOTHING,      [0x2e] = NOTHING,          [0x36] = NOTHING, [0x3e] = NOTHING,
+    [0x66] = OPSIZE,       [0x67] = ADDRSIZE,         [0xf0] = LOCK,    [0xf2 ... 0xf3] = REP,
+    [0x40 ... 0x4f] = REX, [0x64 ... 0x65] = SEGMENT, /* fs, gs */
+};
+
 struct reader {
     const uint8_t *code;
     size_t n, at;
-    uint8_t rex;
-    bool opsize, addrsize, lock, rep, segment, bad; /* bad: read beyond the end */
+    uint8_t rex, prefix; /* the REX byte, or 0; what the prefixes say */
+    bool bad;            /* read beyond the end, or nothing that a compiler writes */
 };
 
 static inline uint8_t next_byte(struct reader *r)
@@ -65,43 +73,15 @@ static uint64_t sign_extend(uint64_t v, unsigned int bytes)
 /* Reads prefixes; gives the first opcode byte. */
 static inline uint8_t read_prefixes(struct reader *r)
 {
-    for (;;) {
-        uint8_t b = next_byte(r);
+    uint8_t b;
 
-        switch (b) {
-        case 0x66:
-            r->opsize = true;
-            break;
-        case 0x67:
-            r->addrsize = true;
-            break;
-        case 0xf0:
-            r->lock = true;
-            break;
-        case 0xf2:
-        case 0xf3:
-            r->rep = true;
-            break;
-        case 0x64:
-        case 0x65:
-            r->segment = true;
-            break;
-        case 0x26:
-        case 0x2e:
-        case 0x36:
-        case 0x3e:
-            break;
-        default:
-            if ((b & 0xf0) != 0x40)
-                return b;
-            r->rex = b; /* counts only right before the opcode */
-            b = next_byte(r);
-            if ((b & 0xf0) != 0x40 && b != 0x66 && b != 0x67 && b != 0xf0 && b != 0xf2 && b != 0xf3)
-                return b;
-            r->bad = true; /* no compiler writes a prefix behind REX */
-            return b;
-        }
+    while (prefixes[b = next_byte(r)]) {
+        r->bad |= r->rex != 0; /* a prefix behind REX */
+        if (prefixes[b] == REX)
+            r->rex = b;
+        r->prefix |= prefixes[b];
     }
+    return b;
 }
 
 static inline struct reader begin(const uint8_t *code, size_t n)
@@ -111,15 +91,10 @@ static inline struct reader begin(const uint8_t *code, size_t n)
 
 uint64_t *decode_reg(struct cpu_user_regs *regs, unsigned int nr)
 {
+#define AT(reg) offsetof(struct cpu_user_regs, reg)
     static const uint8_t offsets[16] = {
-        offsetof(struct cpu_user_regs, rax), offsetof(struct cpu_user_regs, rcx),
-        offsetof(struct cpu_user_regs, rdx), offsetof(struct cpu_user_regs, rbx),
-        offsetof(struct cpu_user_regs, rsp), offsetof(struct cpu_user_regs, rbp),
-        offsetof(struct cpu_user_regs, rsi), offsetof(struct cpu_user_regs, rdi),
-        offsetof(struct cpu_user_regs, r8),  offsetof(struct cpu_user_regs, r9),
-        offsetof(struct cpu_user_regs, r10), offsetof(struct cpu_user_regs, r11),
-        offsetof(struct cpu_user_regs, r12), offsetof(struct cpu_user_regs, r13),
-        offsetof(struct cpu_user_regs, r14), offsetof(struct cpu_user_regs, r15),
+        AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
+        AT(r8),  AT(r9),  AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15),
     };
 
     return (uint64_t *)(void *)((char *)regs + offsets[nr & 15]);
@@ -173,26 +148,23 @@ static bool read_operand(struct reader *r, const struct cpu_user_regs *regs, str
 }
 
 /* The forms of a write: opcode (0x0f00 added for two bytes), the operation, and where the operand comes from.
- * Even opcodes write a byte, odd ones a word of the operand size. */
-enum source { SRC_REG, SRC_IMM, SRC_IMM8, SRC_GROUP1 };
+ * An even opcode writes a byte, and the odd one behind it a word of the operand size. */
+enum source { SRC_REG, SRC_IMM, SRC_GROUP1 };
 
 static const struct form {
     uint16_t opcode;
     uint8_t op, source;
 } forms[] = {
-    { 0x88, WRITE_MOV, SRC_REG },      { 0x89, WRITE_MOV, SRC_REG },      { 0xc6, WRITE_MOV, SRC_IMM },
-    { 0xc7, WRITE_MOV, SRC_IMM },      { 0x86, WRITE_XCHG, SRC_REG },     { 0x87, WRITE_XCHG, SRC_REG },
-    { 0x20, WRITE_AND, SRC_REG },      { 0x21, WRITE_AND, SRC_REG },      { 0x08, WRITE_OR, SRC_REG },
-    { 0x09, WRITE_OR, SRC_REG },       { 0x30, WRITE_XOR, SRC_REG },      { 0x31, WRITE_XOR, SRC_REG },
-    { 0x80, WRITE_AND, SRC_GROUP1 },   { 0x81, WRITE_AND, SRC_GROUP1 },   { 0x83, WRITE_AND, SRC_GROUP1 },
-    { 0xfb0, WRITE_CMPXCHG, SRC_REG }, { 0xfb1, WRITE_CMPXCHG, SRC_REG }, { 0xfc0, WRITE_XADD, SRC_REG },
-    { 0xfc1, WRITE_XADD, SRC_REG },
+    { 0x88, WRITE_MOV, SRC_REG },    { 0xc6, WRITE_MOV, SRC_IMM },    { 0x86, WRITE_XCHG, SRC_REG },
+    { 0x20, WRITE_AND, SRC_REG },    { 0x08, WRITE_OR, SRC_REG },     { 0x30, WRITE_XOR, SRC_REG },
+    { 0x80, WRITE_AND, SRC_GROUP1 }, { 0x83, WRITE_AND, SRC_GROUP1 }, { 0xfb0, WRITE_CMPXCHG, SRC_REG },
+    { 0xfc0, WRITE_XADD, SRC_REG },
 };
 
 static const struct form *find_form(uint16_t opcode)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(forms); i++)
-        if (forms[i].opcode == opcode)
+        if (forms[i].opcode == opcode || forms[i].opcode == (opcode & ~1))
             return &forms[i];
     return NULL;
 }
@@ -230,10 +202,10 @@ bool decode_write(const uint8_t *code, size_t n, const struct cpu_user_regs *reg
     if (opcode == 0x0f)
         opcode = 0xf00 | next_byte(&r);
     f = find_form(opcode);
-    if (!f || r.segment || r.addrsize || r.rep || !read_operand(&r, regs, &o))
+    if (!f || r.prefix & (SEGMENT | ADDRSIZE | REP) || !read_operand(&r, regs, &o))
         return false;
     w->op = f->op;
-    w->size = !(opcode & 1) ? 1 : r.rex & REX_W ? 8 : r.opsize ? 2 : 4;
+    w->size = !(opcode & 1) ? 1 : r.rex & REX_W ? 8 : r.prefix & OPSIZE ? 2 : 4;
     w->reg = (uint8_t)o.reg;
     if (f->source == SRC_GROUP1 && !group1(o.reg, &w->op))
         return false;
@@ -248,7 +220,7 @@ bool decode_write(const uint8_t *code, size_t n, const struct cpu_user_regs *reg
             return false;
         w->operand = cut(sign_extend(next_number(&r, bytes), bytes), w->size);
     }
-    if (r.lock && w->op == WRITE_MOV)
+    if (r.prefix & LOCK && w->op == WRITE_MOV)
         return false;
     w->length = (uint8_t)r.at;
     w->addr = o.rip_relative ? o.addr + regs->rip + r.at : o.addr;
@@ -285,22 +257,11 @@ static uint64_t result_flags(uint64_t result, unsigned int size)
            (__builtin_parity((unsigned int)(result & 0xff)) ? 0 : FLAG_PF);
 }
 
-/* Flags of a + b. */
-static uint64_t add_flags(uint64_t a, uint64_t b, unsigned int size)
+/* Carries of x + y = sum. Those of a subtraction a - b = d are the same bits of d + b = a. */
+static uint64_t carry_flags(uint64_t x, uint64_t y, uint64_t sum, unsigned int size)
 {
-    uint64_t sum = cut(a + b, size);
-
-    return result_flags(sum, size) | (sum < a ? FLAG_CF : 0) | ((a ^ b ^ sum) & 0x10 ? FLAG_AF : 0) |
-           (~(a ^ b) & (a ^ sum) & sign_bit(size) ? FLAG_OF : 0);
-}
-
-/* Flags of a - b. */
-static uint64_t sub_flags(uint64_t a, uint64_t b, unsigned int size)
-{
-    uint64_t diff = cut(a - b, size);
-
-    return result_flags(diff, size) | (a < b ? FLAG_CF : 0) | ((a ^ b ^ diff) & 0x10 ? FLAG_AF : 0) |
-           ((a ^ b) & (a ^ diff) & sign_bit(size) ? FLAG_OF : 0);
+    return (sum < x ? FLAG_CF : 0) | ((x ^ y ^ sum) & 0x10 ? FLAG_AF : 0) |
+           (~(x ^ y) & (x ^ sum) & sign_bit(size) ? FLAG_OF : 0);
 }
 
 /* As the processor writes a register: 4 bytes clear the upper half, 1 and 2 leave the rest. */
@@ -312,13 +273,14 @@ static void set_reg(uint64_t *reg, uint64_t v, unsigned int size)
 void decode_write_commit(const struct mem_write *w, uint64_t old, struct cpu_user_regs *regs)
 {
     uint64_t flags = regs->rflags & FLAGS, accumulator = cut(regs->rax, w->size);
+    uint64_t result = decode_write_result(w, old, regs), difference = cut(accumulator - old, w->size);
 
     if (w->op == WRITE_AND || w->op == WRITE_OR || w->op == WRITE_XOR)
-        flags = result_flags(decode_write_result(w, old, regs), w->size);
+        flags = result_flags(result, w->size);
     else if (w->op == WRITE_XADD)
-        flags = add_flags(old, w->operand, w->size);
+        flags = result_flags(result, w->size) | carry_flags(old, w->operand, result, w->size);
     else if (w->op == WRITE_CMPXCHG)
-        flags = sub_flags(accumulator, old, w->size);
+        flags = result_flags(difference, w->size) | carry_flags(difference, old, accumulator, w->size);
     if (takes_old(w->op))
         set_reg(decode_reg(regs, w->reg), old, w->size);
     else if (w->op == WRITE_CMPXCHG && accumulator != old)
@@ -327,72 +289,53 @@ void decode_write_commit(const struct mem_write *w, uint64_t old, struct cpu_use
     regs->rip += w->length;
 }
 
-/* 0f 01 with a register form. */
-static uint8_t decode_0f01(struct reader *r)
+/* Privileged instructions by opcode, those behind 0f apart. What is not here is not ours. */
+static const uint8_t one_byte[256] = {
+    [0x6c ... 0x6d] = PRIV_INS, [0x6e ... 0x6f] = PRIV_OUTS, [0xcd] = PRIV_INT,
+    [0xe4 ... 0xe5] = PRIV_IN,  [0xe6 ... 0xe7] = PRIV_OUT,  [0xec ... 0xed] = PRIV_IN,
+    [0xee ... 0xef] = PRIV_OUT, [0xfa] = PRIV_CLI,           [0xfb] = PRIV_STI,
+};
+static const uint8_t two_bytes[256] = {
+    [0x01] = PRIV_XSETBV, /* of that opcode's many; the next byte is looked at */
+    [0x06] = PRIV_CLTS,      [0x09] = PRIV_WBINVD,    [0x20] = PRIV_MOV_FROM_CR, [0x21] = PRIV_MOV_FROM_DR,
+    [0x22] = PRIV_MOV_TO_CR, [0x23] = PRIV_MOV_TO_DR, [0x30] = PRIV_WRMSR,       [0x32] = PRIV_RDMSR,
+};
+
+/* What follows the opcode, or is said by it. A form that is not ours is bad. */
+static inline void read_operands(struct reader *r, uint8_t opcode, const struct cpu_user_regs *regs,
+                                 struct priv_insn *p)
 {
-    switch (next_byte(r)) {
-    case 0xd0:
-        return PRIV_XGETBV;
-    case 0xd1:
-        return PRIV_XSETBV;
-    case 0xf9:
-        return PRIV_RDTSCP;
+    uint8_t modrm;
+
+    switch (p->op) {
+    case PRIV_NONE:
+        r->bad = true;
+        break;
+    case PRIV_XSETBV:
+        if (next_byte(r) != 0xd1)
+            r->bad = true;
+        break;
+    case PRIV_MOV_FROM_CR ... PRIV_MOV_TO_DR: /* the mod field is ignored; lock means CR8 on AMD */
+        modrm = next_byte(r);
+        p->number = (uint8_t)((modrm >> 3 & 7) | (r->rex & REX_R ? 8 : 0));
+        p->reg = (uint8_t)((modrm & 7) | (r->rex & REX_B ? 8 : 0));
+        if (r->prefix & LOCK)
+            r->bad = true;
+        break;
+    case PRIV_IN ... PRIV_OUTS: /* e4 to e7 name the port, others have it in DX; even ones move a byte */
+        p->port = opcode >> 2 == 0xe4 >> 2 ? next_byte(r) : (uint16_t)regs->rdx;
+        p->size = !(opcode & 1) ? 1 : r->prefix & OPSIZE ? 2 : 4;
+        p->rep = r->prefix & REP;
+        p->addr32 = r->prefix & ADDRSIZE;
+        if (p->op >= PRIV_INS && r->prefix & SEGMENT)
+            r->bad = true;
+        break;
+    case PRIV_INT:
+        p->number = next_byte(r);
+        break;
     default:
-        return PRIV_NONE;
+        break;
     }
-}
-
-/* mov between a general register and CRn or DRn: the mod field is ignored, lock means CR8 on AMD. */
-static uint8_t decode_mov_cr(struct reader *r, struct priv_insn *p, uint8_t op)
-{
-    uint8_t modrm = next_byte(r);
-
-    p->number = (uint8_t)((modrm >> 3 & 7) | (r->rex & REX_R ? 8 : 0));
-    p->reg = (uint8_t)((modrm & 7) | (r->rex & REX_B ? 8 : 0));
-    return r->lock ? PRIV_NONE : op;
-}
-
-static uint8_t decode_two_bytes(struct reader *r, struct priv_insn *p)
-{
-    switch (next_byte(r)) {
-    case 0x20:
-        return decode_mov_cr(r, p, PRIV_MOV_FROM_CR);
-    case 0x21:
-        return decode_mov_cr(r, p, PRIV_MOV_FROM_DR);
-    case 0x22:
-        return decode_mov_cr(r, p, PRIV_MOV_TO_CR);
-    case 0x23:
-        return decode_mov_cr(r, p, PRIV_MOV_TO_DR);
-    case 0x01:
-        return decode_0f01(r);
-    case 0x06:
-        return PRIV_CLTS;
-    case 0x09:
-        return PRIV_WBINVD;
-    case 0x30:
-        return PRIV_WRMSR;
-    case 0x31:
-        return PRIV_RDTSC;
-    case 0x32:
-        return PRIV_RDMSR;
-    case 0xa2:
-        return PRIV_CPUID;
-    default:
-        return PRIV_NONE;
-    }
-}
-
-/* in, out, ins, outs: the port is an immediate for e4 to e7, else DX; even opcodes move a byte. */
-static uint8_t decode_io(struct reader *r, struct priv_insn *p, uint8_t opcode,
-                         const struct cpu_user_regs *regs)
-{
-    p->port = opcode >= 0xe4 && opcode <= 0xe7 ? next_byte(r) : (uint16_t)regs->rdx;
-    p->size = !(opcode & 1) ? 1 : r->opsize ? 2 : 4;
-    p->rep = r->rep;
-    p->addr32 = r->addrsize;
-    if (opcode < 0x70)
-        return r->segment ? PRIV_NONE : opcode < 0x6e ? PRIV_INS : PRIV_OUTS;
-    return opcode & 2 ? PRIV_OUT : PRIV_IN;
 }
 
 bool decode_privileged(const uint8_t *code, size_t n, const struct cpu_user_regs *regs, struct priv_insn *p)
@@ -400,21 +343,8 @@ bool decode_privileged(const uint8_t *code, size_t n, const struct cpu_user_regs
     struct reader r = begin(code, n);
     uint8_t opcode = read_prefixes(&r);
 
-    if (opcode == 0x0f) {
-        p->op = decode_two_bytes(&r, p);
-    } else if ((opcode >= 0x6c && opcode <= 0x6f) || (opcode >= 0xe4 && opcode <= 0xe7) ||
-               (opcode >= 0xec && opcode <= 0xef)) {
-        p->op = decode_io(&r, p, opcode, regs);
-    } else if (opcode == 0xfa) {
-        p->op = PRIV_CLI;
-    } else if (opcode == 0xfb) {
-        p->op = PRIV_STI;
-    } else if (opcode == 0xcd) {
-        p->op = PRIV_INT;
-        p->number = next_byte(&r);
-    } else {
-        return false;
-    }
+    p->op = opcode == 0x0f ? two_bytes[next_byte(&r)] : one_byte[opcode];
+    read_operands(&r, opcode, regs, p);
     p->length = (uint8_t)r.at;
-    return p->op != PRIV_NONE && !r.bad;
+    return !r.bad;
 }

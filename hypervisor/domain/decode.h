@@ -53,20 +53,16 @@ enum priv_op {
     PRIV_MOV_FROM_DR,
     PRIV_MOV_TO_DR,
     PRIV_CLTS,
-    PRIV_CLI,
-    PRIV_STI,
     PRIV_RDMSR,
     PRIV_WRMSR,
     PRIV_WBINVD,
     PRIV_XSETBV,
-    PRIV_XGETBV,
+    PRIV_CLI, /* from here on also for guest user mode, which then needs IOPL 3 or the I/O bitmap */
+    PRIV_STI,
     PRIV_IN, /* port and size */
     PRIV_OUT,
     PRIV_INS, /* string forms; rep tells whether a rep prefix stands before */
     PRIV_OUTS,
-    PRIV_CPUID, /* for CPUID faulting, and after the forced prefix */
-    PRIV_RDTSC,
-    PRIV_RDTSCP,
     PRIV_INT, /* int n: vector is `number` */
 };
 

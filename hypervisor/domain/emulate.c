@@ -11,9 +11,7 @@
  * Files beside: emulate_msr.c, emulate_io.c, emulate_cpuid.c. Facts: abi.md 18 to 21, and probes of Xen 4.17.
  */
 #include "domain/emulate.h"
-#include "domain/emulate_ops.h"
 #include "domain/bounce.h"
-#include "domain/domain.h"
 #include "lib/string.h"
 #include "mm/paging.h"
 #include "x86/copy.h"
@@ -22,18 +20,14 @@
 #include "x86/pte.h"
 #include "x86/trap.h"
 
-#define FLAT_KERNEL_CODE 0xe033
-#define FORCED_PREFIX    5 /* bytes of it */
-#define VECTOR_DB        1
-#define VECTOR_UD        6
-#define VECTOR_GP        13
-#define ERROR_EXT        1 /* bits of a selector error code */
-#define ERROR_IDT        2
-#define CR4_GUEST        (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
-#define CR4_TSD          0x4
-#define EFLAGS_TF        (1u << 8)
-#define DR6_SINGLE_STEP  (1u << 14)
-#define LAR_LONG_CODE    (1u << 21) /* the descriptor's L bit, as LAR shows it */
+#define FORCED_PREFIX   5 /* bytes of it */
+#define ERROR_EXT       1 /* bits of a selector error code */
+#define ERROR_IDT       2
+#define CR4_GUEST       (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
+#define CR4_TSD         0x4
+#define CR4_HIDDEN      (1u << 20 | 1u << 11) /* Parador's SMEP and UMIP, which guests don't see */
+#define DR6_SINGLE_STEP (1u << 14)
+#define LAR_LONG_CODE   (1u << 21) /* the descriptor's L bit, as LAR shows it */
 
 /* The code segment is one of 64 bits; other selectors than the usual one are looked up in the guest's tables.
  */
@@ -41,7 +35,7 @@ static bool is_64bit_code(const struct vcpu *v)
 {
     uint32_t rights = 0;
 
-    if (likely(v->regs.cs == FLAT_KERNEL_CODE))
+    if (likely(v->regs.cs == FLAT_KERNEL_CS))
         return true;
     __asm__ volatile("lar %1, %0" : "+r"(rights) : "r"((uint32_t)v->regs.cs));
     return rights & LAR_LONG_CODE;
@@ -125,24 +119,24 @@ static int to_cr(struct vcpu *v, const struct priv_insn *p)
     }
 }
 
-/* DR8 and up don't exist: an invalid opcode, not a privileged one. */
-static int no_such_dr(struct vcpu *v)
+/* An invalid opcode, not a privileged one. */
+static int undefined(struct vcpu *v)
 {
-    bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
+    bounce_plain(v, VEC_UD);
     return EMULATE_AGAIN;
 }
 
 static int from_dr(struct vcpu *v, const struct priv_insn *p)
 {
     if (p->number > 7)
-        return no_such_dr(v);
+        return undefined(v); /* no such register */
     return get_debugreg(v, p->number, decode_reg(&v->regs, p->reg)) ? EMULATE_FAULT : EMULATED;
 }
 
 static int to_dr(struct vcpu *v, const struct priv_insn *p)
 {
     if (p->number > 7)
-        return no_such_dr(v);
+        return undefined(v);
     return set_debugreg(v, p->number, *decode_reg(&v->regs, p->reg)) ? EMULATE_FAULT : EMULATED;
 }
 
@@ -174,33 +168,27 @@ static int xsetbv(struct vcpu *v, const struct priv_insn *p)
     uint64_t val = v->regs.rdx << 32 | (uint32_t)v->regs.rax;
 
     (void)p;
-    if (!(v->arch.cr4 & CR4_OSXSAVE)) {
-        bounce_exception(v, VECTOR_UD, NO_ERROR_CODE);
-        return EMULATE_AGAIN;
-    }
+    if (!(v->arch.cr4 & CR4_OSXSAVE))
+        return undefined(v);
     return (uint32_t)v->regs.rcx || set_xcr0(v, val) ? EMULATE_FAULT : EMULATED;
 }
 
-/* Rows by operation, and whether guest user mode may come as far (it then needs IOPL 3 or the I/O bitmap). */
-static const struct {
-    int (*fn)(struct vcpu *v, const struct priv_insn *p);
-    bool user;
-} ops[] = {
-    [PRIV_MOV_FROM_CR] = { from_cr, false },
-    [PRIV_MOV_TO_CR] = { to_cr, false },
-    [PRIV_MOV_FROM_DR] = { from_dr, false },
-    [PRIV_MOV_TO_DR] = { to_dr, false },
-    [PRIV_CLTS] = { clts, false },
-    [PRIV_CLI] = { cli_sti, true },
-    [PRIV_STI] = { cli_sti, true },
-    [PRIV_RDMSR] = { emulate_rdmsr, false },
-    [PRIV_WRMSR] = { emulate_wrmsr, false },
-    [PRIV_WBINVD] = { wbinvd, false },
-    [PRIV_XSETBV] = { xsetbv, false },
-    [PRIV_IN] = { emulate_in, true },
-    [PRIV_OUT] = { emulate_out, true },
-    [PRIV_INS] = { emulate_string_io, true },
-    [PRIV_OUTS] = { emulate_string_io, true },
+static int (*const ops[])(struct vcpu *v, const struct priv_insn *p) = {
+    [PRIV_MOV_FROM_CR] = from_cr,
+    [PRIV_MOV_TO_CR] = to_cr,
+    [PRIV_MOV_FROM_DR] = from_dr,
+    [PRIV_MOV_TO_DR] = to_dr,
+    [PRIV_CLTS] = clts,
+    [PRIV_RDMSR] = emulate_rdmsr,
+    [PRIV_WRMSR] = emulate_wrmsr,
+    [PRIV_WBINVD] = wbinvd,
+    [PRIV_XSETBV] = xsetbv,
+    [PRIV_CLI] = cli_sti,
+    [PRIV_STI] = cli_sti,
+    [PRIV_IN] = emulate_in,
+    [PRIV_OUT] = emulate_out,
+    [PRIV_INS] = emulate_string_io,
+    [PRIV_OUTS] = emulate_string_io,
 };
 
 /* The instruction was carried out: behind it, and a single-stepped guest gets its trap. */
@@ -208,9 +196,9 @@ static inline void step_over(struct vcpu *v, unsigned int length)
 {
     v->regs.rip += length;
     v->exceptions++;
-    if (unlikely(v->regs.rflags & EFLAGS_TF)) {
+    if (unlikely(v->regs.rflags & RFLAGS_TF)) {
         v->arch.debugreg[6] |= DR6_SINGLE_STEP;
-        bounce_exception(v, VECTOR_DB, NO_ERROR_CODE);
+        bounce_plain(v, VEC_DB);
     }
 }
 
@@ -231,9 +219,9 @@ static __attribute__((noinline)) bool software_interrupt(struct vcpu *v, uint32_
     trap = &v->arch.traps[p.number];
     if ((trap->flags & 3) >= least && trap->cs) {
         v->regs.rip += p.length;
-        bounce_exception(v, p.number, NO_ERROR_CODE);
+        bounce_plain(v, p.number);
     } else {
-        bounce_exception(v, VECTOR_GP, (error_code & ERROR_EXT) | ERROR_IDT | (int64_t)p.number << 3);
+        bounce_with_code(v, VEC_GP, (error_code & ERROR_EXT) | ERROR_IDT | (uint64_t)p.number << 3);
     }
     return true;
 }
@@ -268,10 +256,10 @@ bool emulate_gp(struct vcpu *v, uint32_t error_code)
     if (unlikely(error_code))
         return error_code & ERROR_IDT && software_interrupt(v, error_code);
     n = emulate_fetch(v, code);
-    if (unlikely(!decode_privileged(code, n, &v->regs, &p)) || p.op >= ARRAY_SIZE(ops) || !ops[p.op].fn ||
-        (!v->kernel_mode && !ops[p.op].user))
+    if (unlikely(!decode_privileged(code, n, &v->regs, &p)) || p.op == PRIV_INT ||
+        (!v->kernel_mode && p.op < PRIV_CLI))
         return n < INSN_MAX && is_cut(v, code, n) && fetch_fault(v, n);
-    rc = ops[p.op].fn(v, &p);
+    rc = ops[p.op](v, &p);
     if (likely(rc == EMULATED))
         step_over(v, p.length);
     return rc != EMULATE_FAULT;

@@ -7,7 +7,7 @@
  * ones and swallows writes, as on a bus without a device; PIT channel 2 reads 0, so that a kernel which waits
  * for it to count down from ff gives up at once.
  */
-#include "domain/emulate_ops.h"
+#include "domain/emulate.h"
 #include "domain/bounce.h"
 #include "mm/paging.h"
 #include "x86/copy.h"
@@ -17,7 +17,6 @@
 
 #define PIT_CHANNEL2 0x42
 #define STRING_PIECE 256 /* units of a rep ins or outs at one go, then interrupts have their turn */
-#define EFLAGS_DF    (1u << 10)
 
 /* Parador's own. */
 static const struct {
@@ -59,9 +58,9 @@ static __attribute__((noinline)) bool bitmap_allows(struct vcpu *v, unsigned int
     return !((bits[0] | (unsigned int)bits[1] << 8) >> port % 8 & ((1u << size) - 1));
 }
 
-static inline bool io_allowed(struct vcpu *v, unsigned int port, unsigned int size)
+static inline bool io_allowed(struct vcpu *v, const struct priv_insn *p)
 {
-    return emulate_iopl_ok(v) || bitmap_allows(v, port, size);
+    return emulate_iopl_ok(v) || bitmap_allows(v, p->port, p->size);
 }
 
 static uint32_t port_read(const struct vcpu *v, uint16_t port, unsigned int size)
@@ -88,7 +87,7 @@ int emulate_in(struct vcpu *v, const struct priv_insn *p)
 {
     uint64_t mask = p->size == 4 ? ~0ULL : (1ULL << 8 * p->size) - 1;
 
-    if (!io_allowed(v, p->port, p->size))
+    if (!io_allowed(v, p))
         return EMULATE_FAULT;
     v->regs.rax = (v->regs.rax & ~mask) | (port_read(v, p->port, p->size) & mask);
     return EMULATED;
@@ -96,7 +95,7 @@ int emulate_in(struct vcpu *v, const struct priv_insn *p)
 
 int emulate_out(struct vcpu *v, const struct priv_insn *p)
 {
-    if (!io_allowed(v, p->port, p->size))
+    if (!io_allowed(v, p))
         return EMULATE_FAULT;
     port_write(v, p->port, p->size, (uint32_t)v->regs.rax);
     return EMULATED;
@@ -138,12 +137,12 @@ int emulate_string_io(struct vcpu *v, const struct priv_insn *p)
 {
     uint64_t *index = p->op == PRIV_OUTS ? &v->regs.rsi : &v->regs.rdi, left = p->rep ? v->regs.rcx : 1;
 
-    if (p->addr32 || !io_allowed(v, p->port, p->size))
+    if (p->addr32 || !io_allowed(v, p))
         return EMULATE_FAULT;
     for (unsigned int i = 0; i < STRING_PIECE && left; i++) {
         if (!move_unit(v, p, *index))
             return memory_fault(v, p, *index);
-        *index += v->regs.rflags & EFLAGS_DF ? -(uint64_t)p->size : p->size;
+        *index += v->regs.rflags & RFLAGS_DF ? -(uint64_t)p->size : p->size;
         left--;
         if (p->rep)
             v->regs.rcx = left;

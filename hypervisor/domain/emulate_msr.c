@@ -6,27 +6,15 @@
  * The list and its values are what Xen 4.17 answers a PV guest (probed on QEMU's processor), with one
  * difference: no machine check banks, so that nobody looks into them.
  */
-#include "domain/emulate_ops.h"
+#include "domain/emulate.h"
 #include "x86/cpu.h"
 #include "x86/msr.h"
 
-#define EFER_VISIBLE 0x0d01 /* SCE, LME, LMA, NXE */
+#define EFER_VISIBLE (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define MSR_TSC      0x10
 
-/* The bases that are in the processor while the vcpu runs; Xen's numbers for them. */
-static int base_of(uint32_t msr)
-{
-    switch (msr) {
-    case MSR_FS_BASE:
-        return SEGBASE_FS;
-    case MSR_GS_BASE:
-        return SEGBASE_GS_KERNEL;
-    case MSR_KERNEL_GS:
-        return SEGBASE_GS_USER;
-    default:
-        return -1;
-    }
-}
+/* The bases that are in the processor while the vcpu runs, from MSR_FS_BASE on: Xen's numbers for them. */
+static const uint8_t bases[] = { SEGBASE_FS, SEGBASE_GS_KERNEL, SEGBASE_GS_USER };
 
 /* What a write does: nothing, or #GP; SAME: nothing if it changes nothing. */
 enum write { WR_FAULT, WR_SAME, WR_DROP };
@@ -66,33 +54,24 @@ static const struct row *find_row(const struct vcpu *v, uint32_t msr)
     return NULL;
 }
 
-static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    const struct row *row;
-
-    if (msr == MSR_EFER) {
-        *val = rdmsr(MSR_EFER) & EFER_VISIBLE;
-    } else if (base_of(msr) >= 0) {
-        *val = get_segment_base(v, (unsigned int)base_of(msr));
-    } else if (msr == MSR_TSC) {
-        *val = rdtsc();
-    } else if (msr == MSR_PAT) { /* what the guest's page attributes really mean */
-        *val = rdmsr(MSR_PAT);
-    } else {
-        row = find_row(v, msr);
-        if (!row)
-            return false;
-        *val = row->value;
-    }
-    return true;
-}
-
 int emulate_rdmsr(struct vcpu *v, const struct priv_insn *p)
 {
+    uint32_t msr = (uint32_t)v->regs.rcx;
+    const struct row *row;
     uint64_t val;
 
     (void)p;
-    if (!read_msr(v, (uint32_t)v->regs.rcx, &val))
+    if (msr == MSR_EFER)
+        val = rdmsr(MSR_EFER) & EFER_VISIBLE;
+    else if (msr - MSR_FS_BASE < ARRAY_SIZE(bases))
+        val = get_segment_base(v, bases[msr - MSR_FS_BASE]);
+    else if (msr == MSR_TSC)
+        val = rdtsc();
+    else if (msr == MSR_PAT) /* what the guest's page attributes really mean */
+        val = rdmsr(MSR_PAT);
+    else if ((row = find_row(v, msr)))
+        val = row->value;
+    else
         return EMULATE_FAULT;
     v->regs.rax = (uint32_t)val;
     v->regs.rdx = val >> 32;
@@ -106,8 +85,8 @@ int emulate_wrmsr(struct vcpu *v, const struct priv_insn *p)
     const struct row *row;
 
     (void)p;
-    if (base_of(msr) >= 0)
-        return set_segment_base(v, (unsigned int)base_of(msr), val) ? EMULATE_FAULT : EMULATED;
+    if (msr - MSR_FS_BASE < ARRAY_SIZE(bases))
+        return set_segment_base(v, bases[msr - MSR_FS_BASE], val) ? EMULATE_FAULT : EMULATED;
     if (msr == MSR_EFER)
         return val == (rdmsr(MSR_EFER) & EFER_VISIBLE) ? EMULATED : EMULATE_FAULT;
     row = find_row(v, msr);

@@ -222,7 +222,6 @@ Test(decode, every_cut_is_refused)
     X(clts_i, "clts", PRIV_CLTS, 0, 0) X(cli_i, "cli", PRIV_CLI, 0, 0) X(sti_i, "sti", PRIV_STI, 0, 0) \
     X(rdmsr_i, "rdmsr", PRIV_RDMSR, 0, 0) X(wrmsr_i, "wrmsr", PRIV_WRMSR, 0, 0)                \
     X(wbinvd_i, "wbinvd", PRIV_WBINVD, 0, 0) X(xsetbv_i, "xsetbv", PRIV_XSETBV, 0, 0)          \
-    X(xgetbv_i, "xgetbv", PRIV_XGETBV, 0, 0) X(cpuid_i, "cpuid", PRIV_CPUID, 0, 0)             \
     X(int80, "int $0x80", PRIV_INT, 0x80, 0) X(int3l, ".byte 0xcd, 3", PRIV_INT, 3, 0)
 
 #define PORTS(X)                                                                               \
@@ -238,6 +237,9 @@ PRIVILEGED(X)
 PORTS(X)
 #undef X
 INSN(hlt_i, "hlt");
+INSN(cpuid_i, "cpuid");
+INSN(xgetbv_i, "xgetbv");
+INSN(rdtscp_i, "rdtscp");
 INSN(invlpg_i, "invlpg (%rax)");
 INSN(lgdt_i, "lgdt (%rax)");
 INSN(swapgs_i, "swapgs");
@@ -279,6 +281,9 @@ Test(decode, what_stays_a_fault)
     struct priv_insn p;
 
     cr_assert_not(decode_privileged(BYTES(hlt_i), &r, &p));
+    cr_assert_not(decode_privileged(BYTES(cpuid_i), &r, &p));
+    cr_assert_not(decode_privileged(BYTES(xgetbv_i), &r, &p));
+    cr_assert_not(decode_privileged(BYTES(rdtscp_i), &r, &p));
     cr_assert_not(decode_privileged(BYTES(invlpg_i), &r, &p));
     cr_assert_not(decode_privileged(BYTES(lgdt_i), &r, &p));
     cr_assert_not(decode_privileged(BYTES(swapgs_i), &r, &p));
