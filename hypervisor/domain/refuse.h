@@ -11,10 +11,11 @@
  * PARADOR_why) makes a sentence of it. Nothing is done on a path that succeeds. This one table feeds the
  * sentences, docs/refusals.md and the list of hostile tests.
  *
- * A row: name, the sentence, the guest test that breaks the rule (or "no test:" and why there is none). In a
- * sentence {a} and {b} are the two arguments in hexadecimal, {a:d} in decimal, {a:dom} as a domain, {b:use}
- * as a use that a frame was wanted for, {b:port} as the state of a port, {call} is the name of hypercall a,
- * and {frame} tells what frame a was (type, owner, pinned or not) when it was refused.
+ * A row: name, the sentence, the guest test that breaks the rule (or host/NAME for what a guest cannot bring
+ * about, such as an empty heap). In a sentence {a} and {b} are the two arguments in hexadecimal, {a:d} in
+ * decimal, {a:dom} as a domain, {b:use} as a use that a frame was wanted for, {b:port} as the state of a
+ * port, {call} is the name of hypercall a, and {frame} tells what frame a was (type, owner, pinned or not)
+ * when it was refused.
  */
 #ifndef DOMAIN_REFUSE_H
 #define DOMAIN_REFUSE_H
@@ -40,7 +41,7 @@
     X(BAD_MFN, "frame {a} does not exist", "mmu_update")                                                               \
     X(FRAME_FOREIGN, "{frame}, so {b:dom} cannot use it", "pin")                                                       \
     X(FRAME_TYPE_BUSY, "{frame}, so it {b:use}", "pin")                                                                \
-    X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "no test: 2^28 mappings need 2 GB of page tables; tests/host/page_type_test.c does")\
+    X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "host/page_type_test")\
     X(ENTRY_FLAGS, "page-table entry {a} has bits that no guest may set: {b}", "pin")                                  \
     X(DEVICE_FRAME, "frame {a} is no memory, and only domain 0 may map devices (but for the interrupt controllers)", "hostile_frames")\
     X(NOT_DEVICE_FRAME, "{frame}, so it cannot be mapped as a device", "hostile_frames")                               \
@@ -70,7 +71,7 @@
     X(PORT_STATE, "port {a:d} is {b:port}, which that call does not take", "events")                                   \
     X(PORT_NOT_FOR_YOU, "port {a:d} of {b:dom} is not an unbound port that waits for the caller", "events")            \
     X(PORTS_ALL_USED, "all {a:d} ports are in use", "events")                                                          \
-    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "no test: a domain cannot use up all memory; tests/host/evtchn_test.c does")\
+    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "host/evtchn_test")\
     X(VIRQ_RANGE, "there is no VIRQ {a:d}", "events")                                                                  \
     X(VIRQ_GLOBAL, "VIRQ {a:d} belongs to the domain, so only vcpu 0 can bind it, not vcpu {b:d}", "bad_numbers")      \
     X(VIRQ_BOUND, "VIRQ {a:d} is bound already, to port {b:d}", "events")                                              \
@@ -86,7 +87,7 @@
     X(GRANT_BUSY, "grant {a:d} is in use by {b:dom}, or as often as can be counted", "grant_limits")                   \
     X(GRANT_NOT_FOR_YOU, "that entry (flags {a}, for {b:dom}) gives the caller no access", "grants")                   \
     X(GRANT_READ_ONLY, "that entry (flags {a}) gives read-only access", "grants")                                      \
-    X(GRANT_UNSTABLE, "the granter keeps changing that entry (flags {a}, for {b:dom})", "no test: the granter must run on another processor meanwhile")\
+    X(GRANT_UNSTABLE, "the granter keeps changing that entry (flags {a}, for {b:dom})", "host/grant_test")\
     X(GRANT_BAD_FRAME, "{frame}, so {b:dom} cannot give that access to it", "grants")                                  \
     X(GRANT_NO_KIND, "flags {a} ask for no mapping, neither host nor device", "grants")                                \
     X(GRANT_NO_HANDLES, "all {a:d} mappings that a domain may have are in use", "grant_handles")                       \
@@ -99,7 +100,7 @@
     X(GRANT_TRANSFER_FRAME, "{frame}, so it cannot go to {b:dom} now", "pair_grants")                                  \
     X(GRANT_IN_USE, "grant {a:d} or {b:d} is in use, so they cannot change places", "grant_limits")                    \
     X(GRANT_TOO_MANY_FRAMES, "{a:d} frames for a grant table that may have {b:d}", "grants")                           \
-    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "no test: a domain cannot use up all memory")\
+    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "host/grant_test")\
     X(GRANT_ONE_ONLY, "sub-operation {b:d} takes one structure, not {a:d}", "grants")                                  \
     X(GRANT_COUNT, "{a:d} structures are more than a call can have", "grant_limits")                                   \
     X(GRANT_VERSION, "grant tables are of version 1 here, not {a:d}", "grants")                                        \

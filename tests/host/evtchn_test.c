@@ -116,6 +116,7 @@ Test(evtchn, no_memory_for_more_ports)
         cr_assert_eq(evtchn_bind_ipi(a, 0, &port), 0);
     fake_page_budget = 0;
     cr_assert_eq(evtchn_bind_ipi(a, 0, &port), -ENOMEM);
+    cr_assert_eq(fake_rule, R_PORTS_NO_MEMORY);
     fake_page_budget = 1;
     cr_assert_eq(evtchn_bind_ipi(a, 0, &port), 0);
 }

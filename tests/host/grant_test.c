@@ -10,6 +10,7 @@
 // sources: hypervisor/mm/pv_direct.c hypervisor/mm/grant_map.c hypervisor/mm/relinquish.c
 // sources: hypervisor/mm/check.c hypervisor/mm/descriptor.c
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include "domain/grant_pin.h"
@@ -245,6 +246,43 @@ Test(grant, one_user_at_a_time_and_128_uses)
     cr_assert_eq(g->grant->nr_active, 0);
 }
 
+#ifdef __x86_64__
+#define STEPS_A_CHANGE 6 /* so that from 6 to 90 instructions later the flags are others */
+#define NO_MATTER      (GTF_PWT | GTF_PCD | GTF_PAT | GTF_sub_page) /* Parador does not look at these */
+
+static uint16_t *unsteady; /* the flags that the granter changes */
+
+static void granter_runs(int signal)
+{
+    static unsigned int steps;
+
+    (void)signal;
+    steps++;
+    *unsteady = (uint16_t)((*unsteady & ~NO_MATTER) | (steps / STEPS_A_CHANGE * GTF_PWT & NO_MATTER));
+}
+
+/* The processor's single step stands in for a granter on another CPU that is always faster. */
+Test(grant, an_entry_that_never_stands_still)
+{
+    uint32_t h;
+    int rc;
+
+    offer(5, u, frame, GTF_permit_access);
+    unsteady = &grant_shared(g->grant, 5)->flags;
+    signal(SIGTRAP, granter_runs);
+    __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" : : : "memory", "cc");
+    rc = map(5, 0, 0, &h);
+    __asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
+    cr_assert_eq(rc, GNTST_general_error);
+    cr_assert_eq(fake_rule, R_GRANT_UNSTABLE);
+    cr_assert_eq(flags_of(5) & ~NO_MATTER, GTF_permit_access, "no mark was left");
+    cr_assert_eq(g->grant->nr_active + u->grant->nr_mapped, 0);
+    cr_assert_eq(fake_refs(frame), 1);
+    cr_assert_eq(map(5, 0, 0, &h), 0);
+    cr_assert_eq(unmap(h, 0), 0);
+}
+#endif
+
 Test(grant, unmap_looks_at_the_whole_entry)
 {
     mfn_t mine = fake_frame(u);
@@ -398,6 +436,49 @@ Test(grant, the_table_grows_to_its_limit)
     cr_assert_eq(map(3 * 512 - 1, 0, 0, &h), 0);
     cr_assert_eq(unmap(h, 0), 0);
     cr_assert_eq(map(3 * 512, 0, 0, &h), GNTST_bad_gntref);
+}
+
+/* All free frames; kept by links in the pages themselves. */
+static void **take_all(void)
+{
+    void **last = NULL, **page;
+
+    while ((page = page_alloc())) {
+        *page = last;
+        last = page;
+    }
+    return last;
+}
+
+static void **give_one(void **last)
+{
+    void **next = *last;
+
+    page_free(last);
+    return next;
+}
+
+Test(grant, no_memory_for_a_larger_table)
+{
+    void **pages = take_all();
+    uint32_t nr, max, h;
+
+    cr_assert_eq(frames_free(), 0);
+    for (unsigned int given = 0; given < 2; given++) { /* the second time for one of its two parts */
+        fake_rule = R_NONE;
+        cr_assert_eq(grant_setup(g, 2), GNTST_general_error);
+        cr_assert_eq(fake_rule, R_GRANT_NO_MEMORY);
+        cr_assert_eq(frames_free(), given, "what it got goes back");
+        grant_size(g, &nr, &max);
+        cr_assert_eq(nr, 1);
+        pages = give_one(pages);
+    }
+    while (pages)
+        pages = give_one(pages);
+    offer(511, u, frame, GTF_permit_access);
+    cr_assert_eq(map(511, 0, 0, &h), 0);
+    cr_assert_eq(grant_setup(g, 2), GNTST_okay);
+    cr_assert_eq(unmap(h, 0), 0);
 }
 
 Test(grant, the_users_end_gives_all_back)

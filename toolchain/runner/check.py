@@ -129,13 +129,16 @@ def check_documents(axes):
 
 
 def check_rules(axes):
-    """Every rule of a refusal has a guest test that breaks it (or says why not), and is used."""
+    """Every rule of a refusal has a guest test that breaks it (or a host test that expects it), and is used."""
     code = "".join(documents.text(p) for p in files(".c", ".h", folders=("hypervisor",)) if p != documents.RULES)
     for name, _, test, reason in documents.rules() if os.path.exists(documents.RULES) else []:
         if name == "NONE":
             continue
-        if not reason and not os.path.exists(f"tests/guest/{test}/main.c"):
-            yield f"rule {name}: its test tests/guest/{test} is not there"
+        path = documents.test_path(test)
+        if not reason and not os.path.exists(path):
+            yield f"rule {name}: its test {path} is not there"
+        elif test.startswith("host/") and not re.search(rf"\bcr_assert_eq\(fake_rule, R_{name}\b", documents.text(path)):
+            yield f"rule {name}: {path} does not assert that it refused"
         if not re.search(rf"\bR_{name}\b", code):
             yield f"rule {name}: nothing refuses by it"
 

@@ -90,11 +90,16 @@ def hypercalls():
 
 def rules():
     """[(name, sentence, test, reason)] of the table of rules, in its order. The third column of a row is the test that breaks
-    the rule; several words are the reason why no test can."""
+    the rule (NAME, or host/NAME); several words are the reason why no test can."""
     joined = text(RULES).replace("\\\n", " ")
     rows = [(n, "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', s)), t) for n, s, t in
             re.findall(r'\bX\((\w+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+),\s*"([^"]*)"\)', joined)]
     return [(n, s, "", t) if " " in t else (n, s, t, "") for n, s, t in rows]
+
+
+def test_path(test):
+    """The source of a test that stands in the table."""
+    return f"tests/{test}.c" if test.startswith("host/") else f"tests/guest/{test}/main.c"
 
 
 def refusals():
