@@ -28,7 +28,8 @@ endif
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@echo "  $(1)	$(patsubst $(B)/%,%,$@)")
 
-WARN      := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
+# Rows of a table have one signature, so a parameter that its function doesn't use is no mistake.
+WARN      := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
 ABI       := -D__XEN_INTERFACE_VERSION__=0x00040d00
 FREE      := $(TARGET) -std=gnu11 -O2 -g -ffreestanding -nostdlib -fno-stack-protector -mno-red-zone -fcf-protection=none \
              -fno-asynchronous-unwind-tables -fomit-frame-pointer -fno-strict-aliasing -fno-common -mgeneral-regs-only $(WARN) \

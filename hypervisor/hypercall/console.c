@@ -6,13 +6,8 @@
  * may stop and go on where it was (arguments count and pointer hold the progress). Every domain may write and
  * read; stock Xen allows both to domain 0 alone (docs/oracle.md). The line itself: domain/console.c.
  */
-#include "lib/types.h"
-#include <xen/xen.h>
-#include "domain/console.h"
-#include "domain/domain.h"
 #include "hypercall/hypercall.h"
-#include "x86/copy.h"
-#include "x86/percpu.h"
+#include "domain/console.h"
 
 #define PIECE 128
 
@@ -28,11 +23,9 @@ static long console_io_write(uint64_t count, uint64_t buffer)
         console_write(current->domain, text, n);
         count -= n;
         buffer += n;
-        if (count && preempt_pending()) {
-            uint64_t args[] = { CONSOLEIO_write, count, buffer };
-
-            return hypercall_restart(__HYPERVISOR_console_io, ARRAY_SIZE(args), args);
-        }
+        if (count && preempt_pending())
+            return hypercall_restart(__HYPERVISOR_console_io, 3,
+                                     (uint64_t[]){ CONSOLEIO_write, count, buffer });
     }
     return 0;
 }
@@ -49,17 +42,12 @@ static long console_io_read(uint64_t count, uint64_t buffer)
     return (long)n;
 }
 
-/* a1: CONSOLEIO_*; a2: count, an int of which only 32 bits count; a3: buffer. */
-long do_console_io(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+/* op: CONSOLEIO_*; count: an int, of which only 32 bits count. */
+long do_console_io(uint64_t op, uint64_t count, uint64_t buffer, uint64_t a4, uint64_t a5)
 {
-    (void)a4, (void)a5;
-    a2 = (uint32_t)a2;
-    switch ((uint32_t)a1) {
-    case CONSOLEIO_write:
-        return console_io_write(a2, a3);
-    case CONSOLEIO_read:
-        return console_io_read(a2, a3);
-    default:
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_console_io, a1);
-    }
+    if ((uint32_t)op == CONSOLEIO_write)
+        return console_io_write((uint32_t)count, buffer);
+    if ((uint32_t)op == CONSOLEIO_read)
+        return console_io_read((uint32_t)count, buffer);
+    return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_console_io, op);
 }

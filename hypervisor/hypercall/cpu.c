@@ -4,30 +4,22 @@
  * FPU's TS bit, debug registers. Where the values end up is x86/switch.h's struct vcpu_arch; who uses them is
  * domain/bounce.c.
  */
-#include "domain/domain.h"
-#include <xen/callback.h>
 #include "hypercall/hypercall.h"
-#include "x86/copy.h"
+#include <xen/callback.h>
+#include "lib/string.h"
 #include "x86/cpu.h"
 #include "x86/segment.h"
 #include "x86/trap.h"
 
-/* Ring 3 is the only one there is: selectors get RPL 3. */
-static uint16_t guest_selector(uint64_t sel)
-{
-    return (uint16_t)(sel | 3);
-}
-
-/* A list that ends with an address of 0; no list: all rows are cleared. */
+/* A list that ends with an address of 0; no list: all rows are cleared. Selectors get RPL 3, here and in
+ * stack_switch: ring 3 is the only one there is. */
 long do_set_trap_table(uint64_t traps, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     struct vcpu *v = current;
     struct trap_info t;
 
-    (void)a2, (void)a3, (void)a4, (void)a5;
     if (!traps) {
-        for (unsigned int i = 0; i < 256; i++)
-            v->arch.traps[i] = (struct trap_info){ 0 };
+        memset(v->arch.traps, 0, 256 * sizeof(t));
         return 0;
     }
     for (;;) {
@@ -37,7 +29,7 @@ long do_set_trap_table(uint64_t traps, uint64_t a2, uint64_t a3, uint64_t a4, ui
             return 0;
         if (!is_canonical(t.address))
             return refuse(-EINVAL, R_NON_CANONICAL, t.address, 0);
-        t.cs = guest_selector(t.cs);
+        t.cs = (uint16_t)(t.cs | 3);
         v->arch.traps[t.vector] = t;
         traps += sizeof(t);
         if (preempt_pending())
@@ -49,14 +41,15 @@ long do_stack_switch(uint64_t ss, uint64_t sp, uint64_t a3, uint64_t a4, uint64_
 {
     struct vcpu *v = current;
 
-    (void)a3, (void)a4, (void)a5;
-    v->arch.kernel_ss = guest_selector(ss);
+    v->arch.kernel_ss = (uint16_t)(ss | 3);
     v->arch.kernel_sp = sp;
     return 0;
 }
 
 static long register_callback(struct vcpu *v, uint16_t type, bool masks, uint64_t address)
 {
+    __typeof__(v->arch.sysenter) *other;
+
     if (!is_canonical(address))
         return refuse(-EINVAL, R_NON_CANONICAL, address, 0);
     switch (type) {
@@ -72,14 +65,11 @@ static long register_callback(struct vcpu *v, uint16_t type, bool masks, uint64_
         v->arch.syscall_masks_events = masks;
         return 0;
     case CALLBACKTYPE_syscall32:
-        v->arch.syscall32.eip = address;
-        v->arch.syscall32.cs = FLAT_KERNEL_CS;
-        v->arch.syscall32.masks_events = masks;
-        return 0;
     case CALLBACKTYPE_sysenter:
-        v->arch.sysenter.eip = address;
-        v->arch.sysenter.cs = FLAT_KERNEL_CS;
-        v->arch.sysenter.masks_events = masks;
+        other = type == CALLBACKTYPE_sysenter ? &v->arch.sysenter : &v->arch.syscall32;
+        other->eip = address;
+        other->cs = FLAT_KERNEL_CS;
+        other->masks_events = masks;
         return 0;
     case CALLBACKTYPE_nmi:
         v->arch.traps[VEC_NMI] =
@@ -90,8 +80,10 @@ static long register_callback(struct vcpu *v, uint16_t type, bool masks, uint64_
     }
 }
 
-static long unregister_callback(struct vcpu *v, uint16_t type)
+static long op_unregister(struct vcpu *v, uint32_t op, void *arg)
 {
+    uint16_t type = ((struct callback_unregister *)arg)->type;
+
     switch (type) {
     case CALLBACKTYPE_event:
     case CALLBACKTYPE_failsafe:
@@ -111,31 +103,28 @@ long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t system_call, u
 {
     struct vcpu *v = current;
 
-    (void)a4, (void)a5;
     register_callback(v, CALLBACKTYPE_event, true, event);
     register_callback(v, CALLBACKTYPE_failsafe, false, failsafe);
     register_callback(v, CALLBACKTYPE_syscall, false, system_call);
     return 0;
 }
 
+static long op_register(struct vcpu *v, uint32_t op, void *arg)
+{
+    const struct callback_register *r = arg;
+
+    return register_callback(v, r->type, r->flags & CALLBACKF_mask_events, r->address);
+}
+
+static const struct sub_op callback_ops[] = {
+    [CALLBACKOP_register] = { .fn = op_register, IN(struct callback_register) },
+    [CALLBACKOP_unregister] = { .fn = op_unregister, IN(struct callback_unregister) },
+};
+
 long do_callback_op(uint64_t cmd, uint64_t arg, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    struct callback_register reg;
-    struct callback_unregister unreg;
-
-    (void)a3, (void)a4, (void)a5;
-    switch ((uint32_t)cmd) {
-    case CALLBACKOP_register:
-        if (copy_from_guest(&reg, arg, sizeof(reg)))
-            return refuse(-EFAULT, R_BAD_POINTER, arg, 0);
-        return register_callback(current, reg.type, reg.flags & CALLBACKF_mask_events, reg.address);
-    case CALLBACKOP_unregister:
-        if (copy_from_guest(&unreg, arg, sizeof(unreg)))
-            return refuse(-EFAULT, R_BAD_POINTER, arg, 0);
-        return unregister_callback(current, unreg.type);
-    default:
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_callback_op, cmd);
-    }
+    return sub_op(__HYPERVISOR_callback_op, callback_ops, ARRAY_SIZE(callback_ops), current, (uint32_t)cmd,
+                  arg);
 }
 
 static __attribute__((noinline)) long set_base_slowly(uint64_t which, uint64_t base)
@@ -148,7 +137,6 @@ static __attribute__((noinline)) long set_base_slowly(uint64_t which, uint64_t b
 /* The three bases at once; selectors and refusals by the general way. A hypercall comes from kernel mode. */
 long do_set_segment_base(uint64_t which, uint64_t base, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    (void)a3, (void)a4, (void)a5;
     if (unlikely(!is_canonical(base)))
         return set_base_slowly(which, base);
     if ((uint32_t)which == SEGBASE_FS)
@@ -164,7 +152,6 @@ long do_set_segment_base(uint64_t which, uint64_t base, uint64_t a3, uint64_t a4
 
 long do_fpu_taskswitch(uint64_t set, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    (void)a2, (void)a3, (void)a4, (void)a5;
     set_guest_ts(current, (uint32_t)set != 0);
     return 0;
 }
@@ -173,7 +160,6 @@ long do_set_debugreg(uint64_t reg, uint64_t value, uint64_t a3, uint64_t a4, uin
 {
     int rc = set_debugreg(current, (uint32_t)reg, value);
 
-    (void)a3, (void)a4, (void)a5;
     return likely(!rc) ? 0 : refuse(rc, R_DEBUG_REGISTER, reg, value);
 }
 
@@ -182,6 +168,5 @@ long do_get_debugreg(uint64_t reg, uint64_t a2, uint64_t a3, uint64_t a4, uint64
     uint64_t value;
     int rc = get_debugreg(current, (uint32_t)reg, &value);
 
-    (void)a2, (void)a3, (void)a4, (void)a5;
     return likely(!rc) ? (long)value : refuse(rc, R_DEBUG_REGISTER, reg, 0);
 }

@@ -3,14 +3,10 @@
  * set_gdt and update_descriptor: a guest's descriptor tables. The frames have the type FT_DESC, which
  * excludes writable mappings; single descriptors change here, after mm/descriptor.c agreed.
  */
-#include "domain/domain.h"
-#include "domain/refuse.h"
 #include "hypercall/hypercall.h"
 #include "mm/descriptor.h"
 #include "mm/frame.h"
-#include "x86/copy.h"
 #include "x86/descriptor.h"
-#include "x86/percpu.h"
 
 static void put_gdt_frames(const uint64_t *mfns, unsigned int n)
 {
@@ -56,7 +52,6 @@ long do_set_gdt(uint64_t frames, uint64_t entries, uint64_t a3, uint64_t a4, uin
     uint64_t mfns[GDT_GUEST_FRAMES];
     int rc;
 
-    (void)a3, (void)a4, (void)a5;
     entries = (uint32_t)entries;
     if (entries > FIRST_RESERVED_GDT_ENTRY)
         return refuse(-EINVAL, R_GDT_TOO_LONG, entries, 0);
@@ -77,7 +72,6 @@ long do_update_descriptor(uint64_t maddr, uint64_t desc, uint64_t a3, uint64_t a
     enum frame_type type;
     int rc;
 
-    (void)a3, (void)a4, (void)a5;
     if (maddr & 7)
         return refuse(-EINVAL, R_MISALIGNED, maddr, 8);
     if (!descriptor_check(&desc))

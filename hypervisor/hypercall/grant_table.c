@@ -5,54 +5,85 @@
  * Structures are copied in whole and out from where the results begin. Between two entries the batch may stop
  * and go on later. Source: xen/grant_table.h.
  */
-#include "domain/grant.h"
-#include "domain/domain.h"
 #include "hypercall/hypercall.h"
-#include "x86/copy.h"
-#include "x86/percpu.h"
+#include "domain/grant.h"
 
 #define OP_WORDS_MAX 5
 #define VERSION      1U
 #define CMD_BITS     12 /* above them Xen keeps the progress of a cache flush */
-#define CMD_MASK     ((1U << CMD_BITS) - 1)
 
-static void op_map(struct vcpu *v, void *arg)
+static long op_map(struct vcpu *v, void *arg)
 {
     struct gnttab_map_grant_ref *op = arg;
 
     op->status = (int16_t)grant_map(v, op);
+    return 0;
 }
 
-static void op_unmap(struct vcpu *v, void *arg)
+static long op_unmap(struct vcpu *v, void *arg)
 {
     struct gnttab_unmap_grant_ref *op = arg;
 
     op->status = (int16_t)grant_unmap(v, op->host_addr, op->dev_bus_addr, 0, op->handle);
+    return 0;
 }
 
-static void op_unmap_and_replace(struct vcpu *v, void *arg)
+static long op_unmap_and_replace(struct vcpu *v, void *arg)
 {
     struct gnttab_unmap_and_replace *op = arg;
 
     op->status = (int16_t)grant_unmap(v, op->host_addr, 0, op->new_addr, op->handle);
+    return 0;
 }
 
-static void op_transfer(struct vcpu *v, void *arg)
+static long op_transfer(struct vcpu *v, void *arg)
 {
     struct gnttab_transfer *op = arg;
 
     op->status = (int16_t)grant_transfer(v->domain, op);
+    return 0;
 }
 
-static void op_copy(struct vcpu *v, void *arg)
+static long op_copy(struct vcpu *v, void *arg)
 {
     struct gnttab_copy *op = arg;
 
     op->status = (int16_t)grant_copy(v->domain, op);
+    return 0;
+}
+
+static long op_swap(struct vcpu *v, void *arg)
+{
+    struct gnttab_swap_grant_ref *op = arg;
+
+    op->status = (int16_t)grant_swap(v->domain, op->ref_a, op->ref_b);
+    return 0;
+}
+
+/* The frame of the caller's (or one that it maps), within the page. Processors here see the same memory as
+ * devices, so there is nothing to do but to check. */
+static long op_cache_flush(struct vcpu *v, void *arg)
+{
+    const struct gnttab_cache_flush *op = arg;
+    mfn_t m = maddr_to_mfn(op->a.dev_bus_addr);
+
+    if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE || op->offset + op->length > PAGE_SIZE ||
+        (op->op & ~(GNTTAB_CACHE_INVAL | GNTTAB_CACHE_CLEAN)))
+        return refuse(-EINVAL, R_GRANT_CACHE_RANGE, op->offset, op->length);
+    if (!op->length || !op->op)
+        return 0;
+    if (!mfn_valid(m))
+        return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
+    if (!get_frame(v->domain, m))
+        return refuse(-EPERM, R_FRAME_FOREIGN, m.v, v->domain->domid);
+    put_frame(m);
+    if (op->op == GNTTAB_CACHE_INVAL)
+        return refuse(-EOPNOTSUPP, R_GRANT_CACHE_INVALIDATE, 0, 0);
+    return 0;
 }
 
 /* The domain whose table the caller may look at or set up. NULL: *status says why. */
-static struct domain *table_owner(struct vcpu *v, uint16_t domid, unsigned int cmd, int16_t *status)
+static struct domain *table_owner(struct vcpu *v, uint16_t domid, uint32_t cmd, int16_t *status)
 {
     struct domain *d = get_domain_for(v->domain, domid);
 
@@ -68,63 +99,108 @@ static struct domain *table_owner(struct vcpu *v, uint16_t domid, unsigned int c
     return d;
 }
 
-static void op_query_size(struct vcpu *v, void *arg)
+static long op_setup_table(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    struct gnttab_query_size *op = arg;
-    struct domain *d = table_owner(v, op->dom, GNTTABOP_query_size, &op->status);
+    struct gnttab_setup_table *op = arg;
+    uint64_t list = (uint64_t)op->frame_list.p;
+    struct domain *d = table_owner(v, op->dom, cmd, &op->status);
 
     if (!d)
-        return;
-    grant_size(d, &op->nr_frames, &op->max_nr_frames);
+        return 0;
+    op->status = (int16_t)grant_setup(d, op->nr_frames);
+    for (uint32_t i = 0; !op->status && i < op->nr_frames; i++)
+        if (put_guest_u64(grant_frame(d, i).v, list + i * 8))
+            op->status = (int16_t)refuse(GNTST_bad_virt_addr, R_BAD_POINTER, list, 0);
     put_domain(d);
+    return 0;
 }
 
-static void op_get_status_frames(struct vcpu *v, void *arg)
+static long op_query_size(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    struct gnttab_get_status_frames *op = arg;
-    struct domain *d = table_owner(v, op->dom, GNTTABOP_get_status_frames, &op->status);
+    struct gnttab_query_size *op = arg;
+    struct domain *d = table_owner(v, op->dom, cmd, &op->status);
 
     if (!d)
-        return;
+        return 0;
+    grant_size(d, &op->nr_frames, &op->max_nr_frames);
+    put_domain(d);
+    return 0;
+}
+
+static long op_get_status_frames(struct vcpu *v, uint32_t cmd, void *arg)
+{
+    struct gnttab_get_status_frames *op = arg;
+    struct domain *d = table_owner(v, op->dom, cmd, &op->status);
+
+    if (!d)
+        return 0;
     if (op->nr_frames) /* version 1 has none */
         op->status = (int16_t)refuse(GNTST_general_error, R_GRANT_TOO_MANY_FRAMES, op->nr_frames, 0);
     put_domain(d);
+    return 0;
 }
 
-static void op_swap(struct vcpu *v, void *arg)
+/* Version 1 it is; 2 is refused as by a Xen that was started with gnttab=max-ver:1. What is in force comes
+ * back in any case. */
+static long op_set_version(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    struct gnttab_swap_grant_ref *op = arg;
+    uint32_t wanted = *(uint32_t *)arg;
 
-    op->status = (int16_t)grant_swap(v->domain, op->ref_a, op->ref_b);
+    *(uint32_t *)arg = VERSION;
+    if (wanted == VERSION)
+        return 0;
+    return refuse(wanted == 2 ? -ENOSYS : -EINVAL, R_GRANT_VERSION, wanted, 0);
 }
+
+static long op_get_version(struct vcpu *v, uint32_t cmd, void *arg)
+{
+    struct gnttab_get_version *op = arg;
+    struct domain *d;
+    int rc = get_target_domain(__HYPERVISOR_grant_table_op, cmd, op->dom, &d);
+
+    if (rc)
+        return rc;
+    put_domain(d);
+    op->version = VERSION;
+    return 0;
+}
+
+static const struct sub_op ops[] = {
+    [GNTTABOP_setup_table] = { .fn = op_setup_table, IN_OUT(struct gnttab_setup_table) },
+    [GNTTABOP_query_size] = { .fn = op_query_size, IN_OUT(struct gnttab_query_size) },
+    [GNTTABOP_get_status_frames] = { .fn = op_get_status_frames, IN_OUT(struct gnttab_get_status_frames) },
+    [GNTTABOP_set_version] = { .fn = op_set_version, IN_OUT(uint32_t), .out_always = true },
+    [GNTTABOP_get_version] = { .fn = op_get_version, IN_OUT(struct gnttab_get_version) },
+};
 
 static __attribute__((cold)) long bad_pointer(uint64_t guest)
 {
     return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
 }
 
-static __attribute__((cold)) long go_on_later(unsigned int cmd, uint64_t guest, uint32_t count)
+static __attribute__((cold)) long go_on_later(uint32_t cmd, uint64_t guest, uint32_t count)
 {
-    uint64_t args[3] = { cmd, guest, count };
-
-    return hypercall_restart(__HYPERVISOR_grant_table_op, 3, args);
+    return hypercall_restart(__HYPERVISOR_grant_table_op, 3, (uint64_t[]){ cmd, guest, count });
 }
 
 /* An array of structures of `size` bytes, of which those from `out` on go back. Inlined for each of its
  * users, so that the copies are a few moves. */
-static inline __attribute__((always_inline)) long run_batch(unsigned int cmd, uint64_t guest, uint32_t count,
+static inline __attribute__((always_inline)) long run_batch(uint32_t cmd, uint64_t guest, uint32_t count,
                                                             size_t size, size_t out,
-                                                            void (*fn)(struct vcpu *v, void *op))
+                                                            long (*fn)(struct vcpu *v, void *op))
 {
     uint64_t op[OP_WORDS_MAX];
+    long rc;
 
     for (uint32_t i = 0; i < count; i++, guest += size) {
         if (i && unlikely(preempt_pending()))
             return go_on_later(cmd, guest, count - i);
         if (unlikely(copy_from_guest(op, guest, size)))
             return bad_pointer(guest);
-        fn(current, op);
-        if (unlikely(copy_to_guest(guest + out, (char *)op + out, size - out)))
+        rc = fn(current, op);
+        if (rc)
+            return rc;
+        if (out < size && unlikely(copy_to_guest(guest + out, (char *)op + out, size - out)))
             return bad_pointer(guest);
     }
     return 0;
@@ -133,113 +209,10 @@ static inline __attribute__((always_inline)) long run_batch(unsigned int cmd, ui
 #define BATCH(cmd, type, first_out, fn) \
     run_batch(cmd, guest, count, sizeof(struct type), offsetof(struct type, first_out) & ~7UL, fn)
 
-/* One structure, not an array. */
-static long run_single(unsigned int cmd, uint64_t guest, uint32_t count, size_t size,
-                       void (*fn)(struct vcpu *v, void *op))
+static __attribute__((noinline)) long other_op(uint32_t cmd, uint64_t guest, uint32_t count)
 {
-    if (count != 1)
-        return refuse(-EINVAL, R_GRANT_ONE_ONLY, count, cmd);
-    return run_batch(cmd, guest, 1, size, 0, fn);
-}
+    size_t size = sizeof(struct gnttab_cache_flush);
 
-static long setup_table(uint64_t guest, uint32_t count)
-{
-    struct gnttab_setup_table op;
-    struct vcpu *v = current;
-    struct domain *d;
-
-    if (count != 1)
-        return refuse(-EINVAL, R_GRANT_ONE_ONLY, count, GNTTABOP_setup_table);
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return bad_pointer(guest);
-    d = table_owner(v, op.dom, GNTTABOP_setup_table, &op.status);
-    if (d) {
-        op.status = (int16_t)grant_setup(d, op.nr_frames);
-        for (uint32_t i = 0; !op.status && i < op.nr_frames; i++)
-            if (put_guest_u64(grant_frame(d, i).v, (uint64_t)op.frame_list.p + i * 8))
-                op.status = (int16_t)refuse(GNTST_bad_virt_addr, R_BAD_POINTER, (uint64_t)op.frame_list.p, 0);
-        put_domain(d);
-    }
-    return copy_to_guest(guest, &op, sizeof(op)) ? bad_pointer(guest) : 0;
-}
-
-/* Version 1 it is; 2 is refused as by a Xen that was started with gnttab=max-ver:1. What is in force comes
- * back in any case. */
-static long set_version(uint64_t guest)
-{
-    uint32_t version;
-    long rc = 0;
-
-    if (copy_from_guest(&version, guest, sizeof(version)))
-        return bad_pointer(guest);
-    if (version != VERSION)
-        rc = refuse(version == 2 ? -ENOSYS : -EINVAL, R_GRANT_VERSION, version, 0);
-    version = VERSION;
-    return copy_to_guest(guest, &version, sizeof(version)) ? bad_pointer(guest) : rc;
-}
-
-static long get_version(uint64_t guest)
-{
-    struct gnttab_get_version op;
-    struct domain *d;
-    bool allowed;
-
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return bad_pointer(guest);
-    d = get_domain_for(current->domain, op.dom);
-    if (!d)
-        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op.dom, 0);
-    allowed = d == current->domain || current->domain->privileged;
-    put_domain(d);
-    if (!allowed)
-        return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_grant_table_op, GNTTABOP_get_version);
-    op.version = VERSION;
-    return copy_to_guest(guest, &op, sizeof(op)) ? bad_pointer(guest) : 0;
-}
-
-/* One of cache_flush's: the frame of the caller's (or one that it maps), within the page. Processors here see
- * the same memory as devices, so there is nothing to do but to check. */
-static long flush_one(const struct gnttab_cache_flush *op)
-{
-    mfn_t m = maddr_to_mfn(op->a.dev_bus_addr);
-
-    if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE || op->offset + op->length > PAGE_SIZE ||
-        (op->op & ~(GNTTAB_CACHE_INVAL | GNTTAB_CACHE_CLEAN)))
-        return refuse(-EINVAL, R_GRANT_CACHE_RANGE, op->offset, op->length);
-    if (!op->length || !op->op)
-        return 0;
-    if (!mfn_valid(m))
-        return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
-    if (!get_frame(current->domain, m))
-        return refuse(-EPERM, R_FRAME_FOREIGN, m.v, current->domain->domid);
-    put_frame(m);
-    if (op->op == GNTTAB_CACHE_INVAL)
-        return refuse(-EOPNOTSUPP, R_GRANT_CACHE_INVALIDATE, 0, 0);
-    return 0;
-}
-
-static long cache_flush(uint64_t guest, uint32_t count)
-{
-    struct gnttab_cache_flush op;
-    long rc = 0;
-
-    for (uint32_t i = 0; !rc && i < count; i++, guest += sizeof(op)) {
-        if (i && preempt_pending())
-            return go_on_later(GNTTABOP_cache_flush, guest, count - i);
-        if (copy_from_guest(&op, guest, sizeof(op)))
-            return bad_pointer(guest);
-        rc = flush_one(&op);
-    }
-    return rc;
-}
-
-static __attribute__((noinline)) long other_op(unsigned int cmd, uint64_t guest, uint32_t count)
-{
-    if (cmd >> CMD_BITS) {
-        if ((cmd & CMD_MASK) != GNTTABOP_cache_flush)
-            return refuse(-EINVAL, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
-        cmd &= CMD_MASK;
-    }
     switch (cmd) {
     case GNTTABOP_unmap_and_replace:
         return BATCH(cmd, gnttab_unmap_and_replace, status, op_unmap_and_replace);
@@ -247,36 +220,19 @@ static __attribute__((noinline)) long other_op(unsigned int cmd, uint64_t guest,
         return BATCH(cmd, gnttab_transfer, status, op_transfer);
     case GNTTABOP_swap_grant_ref:
         return BATCH(cmd, gnttab_swap_grant_ref, status, op_swap);
-    case GNTTABOP_cache_flush:
-        return cache_flush(guest, count);
     case GNTTABOP_setup_table:
-        return setup_table(guest, count);
     case GNTTABOP_query_size:
-        return run_single(cmd, guest, count, sizeof(struct gnttab_query_size), op_query_size);
     case GNTTABOP_get_status_frames:
-        return run_single(cmd, guest, count, sizeof(struct gnttab_get_status_frames), op_get_status_frames);
-    case GNTTABOP_set_version:
-        return set_version(guest);
-    case GNTTABOP_get_version:
-        return get_version(guest);
+        if (count != 1)
+            return refuse(-EINVAL, R_GRANT_ONE_ONLY, count, cmd);
+        break;
     default:
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
+        if ((cmd & ((1U << CMD_BITS) - 1)) == GNTTABOP_cache_flush)
+            return run_batch(GNTTABOP_cache_flush, guest, count, size, size, op_cache_flush);
+        if (cmd >> CMD_BITS)
+            return refuse(-EINVAL, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
     }
-}
-
-static long map_batch(uint64_t guest, uint32_t count)
-{
-    return BATCH(GNTTABOP_map_grant_ref, gnttab_map_grant_ref, status, op_map);
-}
-
-static long unmap_batch(uint64_t guest, uint32_t count)
-{
-    return BATCH(GNTTABOP_unmap_grant_ref, gnttab_unmap_grant_ref, status, op_unmap);
-}
-
-static long copy_batch(uint64_t guest, uint32_t count)
-{
-    return BATCH(GNTTABOP_copy, gnttab_copy, status, op_copy);
+    return sub_op(__HYPERVISOR_grant_table_op, ops, ARRAY_SIZE(ops), current, cmd, guest);
 }
 
 /* The three that a driver makes at every request come first. */
@@ -284,14 +240,13 @@ long do_grant_table_op(uint64_t op, uint64_t guest, uint64_t nr, uint64_t a4, ui
 {
     uint32_t cmd = (uint32_t)op, count = (uint32_t)nr;
 
-    (void)a4, (void)a5;
     if (unlikely((int32_t)count < 0))
         return refuse(-EINVAL, R_GRANT_COUNT, count, cmd);
     if (cmd == GNTTABOP_map_grant_ref)
-        return map_batch(guest, count);
+        return BATCH(cmd, gnttab_map_grant_ref, status, op_map);
     if (cmd == GNTTABOP_unmap_grant_ref)
-        return unmap_batch(guest, count);
+        return BATCH(cmd, gnttab_unmap_grant_ref, status, op_unmap);
     if (cmd == GNTTABOP_copy)
-        return copy_batch(guest, count);
+        return BATCH(cmd, gnttab_copy, status, op_copy);
     return other_op(cmd, guest, count);
 }

@@ -7,11 +7,8 @@
  * A frame that can't be read, or user mode without tables for it, ends the domain, as nothing can be returned
  * to.
  */
-#include "domain/crash.h"
-#include "domain/domain.h"
 #include "hypercall/hypercall.h"
-#include "x86/copy.h"
-#include "x86/percpu.h"
+#include "domain/crash.h"
 #include "x86/segment.h"
 #include "x86/trap.h"
 
@@ -31,7 +28,6 @@ long do_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
     struct cpu_user_regs *r = &v->regs;
     uint64_t sp = r->rsp, rax, ss, cs, rflags, flags;
 
-    (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
     if (unlikely(!guest_range_ok(sp, sizeof(struct iret_context))))
         return bad_iret(v, "no frame can be read at RSP");
     guest_get_or(rax, AT(rax), fault);

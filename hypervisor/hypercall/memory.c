@@ -1,110 +1,43 @@
 /* SPDX-License-Identifier: MIT
  *
- * memory_op: a domain's reservation of frames, and what it may know about the machine's memory.
+ * memory_op: a domain's reservation of frames, and what it may know about the machine's memory. The frames
+ * themselves are mm/domain_frames.c's. Source: xen/memory.h.
  *
  * The reservation calls work through a list of extents and return how many they did, whatever stopped them;
- * they never give an errno. Progress of a preempted call
- * travels in the bits of the command above the sub-operation, as the ABI has it (memory.h). The frames
- * themselves are mm/domain_frames.c's; XENMEM_exchange is in memory_exchange.c.
+ * they never give an errno. Progress of a preempted call travels in the bits of the command above the
+ * sub-operation, as the ABI has it.
+ *
+ * XENMEM_exchange trades frames for others, to get contiguous ones. Chunk by chunk: the smallest number of
+ * extents on both sides that is the same amount of memory. A chunk's frames are stolen from the domain first
+ * (they must be mapped nowhere); when new ones can't be had, they are given back, so that a chunk happens
+ * whole or not at all. Stolen frames are nobody's and linked by their own `next`, the list's head is on the
+ * stack.
  */
-#include "boot/boot.h"
-#include "domain/domain.h"
-#include "domain/refuse.h"
 #include "hypercall/hypercall.h"
-#include "hypercall/memory.h"
+#include "boot/boot.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/paging.h"
-#include "x86/copy.h"
-#include "x86/percpu.h"
 #include <xen/memory.h>
 
-#define OP_MASK ((1UL << MEMOP_OP_BITS) - 1)
+#define OP_BITS 6
+#define OP_MASK ((1UL << OP_BITS) - 1)
 
-int memory_target(uint16_t domid, struct domain **d)
+static int target(uint32_t op, uint16_t domid, struct domain **d)
 {
-    struct domain *caller = current->domain;
-
-    *d = get_domain_for(caller, domid);
-    if (!*d)
-        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);
-    if (*d != caller && !caller->privileged) {
-        put_domain(*d);
-        return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_memory_op, 0);
-    }
-    return 0;
+    return get_target_domain(__HYPERVISOR_memory_op, op, domid, d);
 }
 
-unsigned int memory_max_order(void)
+/* The largest extents that the caller may ask for: 2 MiB; domain 0: what there is (as stock Xen's defaults).
+ */
+static unsigned int max_order(void)
 {
     return current->domain->privileged ? HEAP_MAX_ORDER : 9;
 }
 
-/* One extent of each reservation call; guest: the address of its number in the list. False: stop here. */
-
-static bool put_number(mfn_t m, uint64_t guest)
-{
-    if (!put_guest_u64(m.v, guest))
-        return true;
-    (void)refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    return false;
-}
-
-static bool increase_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t guest)
-{
-    mfn_t m = domain_frames_alloc(d, r->extent_order);
-
-    if (m.v == INVALID_MFN.v) {
-        (void)refuse(-ENOMEM, R_NO_MEMORY, 1UL << r->extent_order, d->domid);
-        return false;
-    }
-    return !guest || put_number(m, guest);
-}
-
-static bool populate_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t guest)
-{
-    uint64_t pfn;
-    mfn_t m;
-
-    if (get_guest_u64(&pfn, guest)) {
-        (void)refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-        return false;
-    }
-    m = domain_frames_alloc(d, r->extent_order);
-    if (m.v == INVALID_MFN.v) {
-        (void)refuse(-ENOMEM, R_NO_MEMORY, 1UL << r->extent_order, d->domid);
-        return false;
-    }
-    for (uint64_t i = 0; i < 1UL << r->extent_order; i++)
-        m2p_set(MFN(m.v + i), PFN(pfn + i));
-    return put_number(m, guest);
-}
-
-static bool decrease_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t guest)
-{
-    uint64_t first;
-
-    if (get_guest_u64(&first, guest)) {
-        (void)refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-        return false;
-    }
-    for (uint64_t i = 0; i < 1UL << r->extent_order; i++) {
-        mfn_t m = MFN(first + i);
-
-        if (!mfn_valid(m) || !get_frame(d, m)) {
-            (void)refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
-            return false;
-        }
-        if (domain_frame_release(d, m))
-            m2p_set(m, INVALID_PFN);
-        put_frame(m);
-    }
-    return true;
-}
-
 /* Before long extents are allocated: frames that others left are zeroed here, where it can stop. -ERESTART.
  */
-int memory_clean(unsigned int order)
+static int clean(unsigned int order)
 {
     while (order > 3 && frames_scrub_step())
         if (preempt_pending())
@@ -112,15 +45,76 @@ int memory_clean(unsigned int order)
     return 0;
 }
 
-typedef bool (*extent_fn)(struct domain *d, const struct xen_memory_reservation *r, uint64_t guest);
+/* One extent of each call. guest: the address of its number in the list; 0: there is none. */
 
-static const extent_fn extent_fns[] = {
-    [XENMEM_increase_reservation] = increase_one,
-    [XENMEM_decrease_reservation] = decrease_one,
-    [XENMEM_populate_physmap] = populate_one,
+static int increase(struct domain *d, unsigned int order, uint64_t guest)
+{
+    mfn_t m = domain_frames_alloc(d, order);
+
+    if (m.v == INVALID_MFN.v)
+        return refuse(-ENOMEM, R_NO_MEMORY, 1UL << order, d->domid);
+    return guest && put_guest_u64(m.v, guest) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
+}
+
+/* The first pfn stands where the first mfn will. */
+static int populate(struct domain *d, unsigned int order, uint64_t guest)
+{
+    uint64_t pfn;
+    mfn_t m;
+
+    if (get_guest_u64(&pfn, guest))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    m = domain_frames_alloc(d, order);
+    if (m.v == INVALID_MFN.v)
+        return refuse(-ENOMEM, R_NO_MEMORY, 1UL << order, d->domid);
+    for (uint64_t i = 0; i < 1UL << order; i++)
+        m2p_set(MFN(m.v + i), PFN(pfn + i));
+    return put_guest_u64(m.v, guest) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
+}
+
+static int decrease(struct domain *d, unsigned int order, uint64_t guest)
+{
+    uint64_t first;
+
+    if (get_guest_u64(&first, guest))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    for (uint64_t i = 0; i < 1UL << order; i++) {
+        mfn_t m = MFN(first + i);
+
+        if (!mfn_valid(m) || !get_frame(d, m))
+            return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
+        if (domain_frame_release(d, m))
+            m2p_set(m, INVALID_PFN);
+        put_frame(m);
+    }
+    return 0;
+}
+
+/* Takes an extent's frames from d and puts them on *list. */
+static int steal(struct domain *d, unsigned int order, uint64_t guest, uint64_t *list)
+{
+    uint64_t first;
+
+    if (get_guest_u64(&first, guest))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    for (uint64_t i = 0; i < 1UL << order; i++) {
+        mfn_t m = MFN(first + i);
+
+        if (!mfn_valid(m) || !domain_frame_steal(d, m))
+            return refuse(-EINVAL, R_FRAME_NOT_GIVABLE, m.v, 0);
+        frame_of(m)->next = (uint32_t)*list;
+        *list = m.v;
+    }
+    return 0;
+}
+
+static int (*const extent_fns[])(struct domain *d, unsigned int order, uint64_t guest) = {
+    [XENMEM_increase_reservation] = increase,
+    [XENMEM_decrease_reservation] = decrease,
+    [XENMEM_populate_physmap] = populate,
 };
 
-static long reservation(unsigned int op, uint64_t arg, uint64_t start)
+static long reservation(uint32_t op, uint64_t arg, uint64_t start)
 {
     struct xen_memory_reservation r;
     struct domain *d;
@@ -131,68 +125,129 @@ static long reservation(unsigned int op, uint64_t arg, uint64_t start)
         return (long)start;
     }
     list = (uint64_t)r.extent_start.p;
-    if (r.nr_extents > ~0UL >> MEMOP_OP_BITS || start > r.nr_extents || r.extent_order > memory_max_order() ||
+    if (r.nr_extents > ~0UL >> OP_BITS || start > r.nr_extents || r.extent_order > max_order() ||
         (list && !guest_range_ok(list, r.nr_extents * 8))) {
         (void)refuse(-EINVAL, R_EXTENTS, r.nr_extents, r.extent_order);
         return (long)start;
     }
-    if (memory_target(r.domid, &d))
+    if (target(op, r.domid, &d))
         return (long)start;
     for (i = start; i < r.nr_extents; i++) {
-        if ((op != XENMEM_decrease_reservation && memory_clean(r.extent_order)) ||
+        if ((op != XENMEM_decrease_reservation && clean(r.extent_order)) ||
             (i != start && preempt_pending())) {
             put_domain(d);
-            return hypercall_restart(__HYPERVISOR_memory_op, 2, (uint64_t[]){ op | i << MEMOP_OP_BITS, arg });
+            return hypercall_restart(__HYPERVISOR_memory_op, 2, (uint64_t[]){ op | i << OP_BITS, arg });
         }
-        if (!extent_fns[op](d, &r, list ? list + i * 8 : 0))
+        if (extent_fns[op](d, r.extent_order, list ? list + i * 8 : 0))
             break;
     }
     put_domain(d);
     return (long)i;
 }
 
-/* The other sub-operations: one structure in, perhaps out. */
+/* d: who gets the frames of the list back; NULL: nobody. */
+static void end_list(struct domain *d, uint64_t list)
+{
+    while (list) {
+        uint64_t next = frame_of(MFN(list))->next;
 
-static long current_reservation(void *arg)
+        if (!d || !domain_frame_give(d, MFN(list)))
+            domain_frame_discard(MFN(list)); /* not wanted, or the domain dies meanwhile */
+        list = next;
+    }
+}
+
+static int check_exchange(const struct xen_memory_exchange *x)
+{
+    uint64_t in = (uint64_t)x->in.extent_start.p, out = (uint64_t)x->out.extent_start.p;
+
+    if (x->nr_exchanged > x->in.nr_extents || x->in.domid != x->out.domid)
+        return refuse(-EINVAL, R_EXCHANGE, x->nr_exchanged, x->in.nr_extents);
+    if (MAX(x->in.extent_order, x->out.extent_order) > max_order())
+        return refuse(-EPERM, R_EXTENTS, x->in.nr_extents, MAX(x->in.extent_order, x->out.extent_order));
+    if (x->in.nr_extents > ~0UL >> OP_BITS || x->out.nr_extents > ~0UL >> OP_BITS ||
+        x->in.nr_extents << x->in.extent_order != x->out.nr_extents << x->out.extent_order)
+        return refuse(-EINVAL, R_EXCHANGE, x->in.nr_extents, x->out.nr_extents);
+    if (x->nr_exchanged == x->in.nr_extents)
+        return 0; /* no list is looked at */
+    if (!guest_range_ok(in, x->in.nr_extents * 8) || !guest_range_ok(out, x->out.nr_extents * 8))
+        return refuse(-EFAULT, R_BAD_POINTER, in, out);
+    return 0;
+}
+
+/* ins extents at `in` for outs extents at `out`. */
+static long exchange_chunk(struct domain *d, struct xen_memory_exchange *x, uint64_t in, uint64_t ins,
+                           uint64_t out, uint64_t outs)
+{
+    uint64_t list = 0;
+    long rc = clean(x->out.extent_order);
+
+    for (uint64_t i = 0; !rc && i < ins; i++)
+        rc = steal(d, x->in.extent_order, in + i * 8, &list);
+    if (rc) {
+        end_list(d, list);
+        return rc;
+    }
+    for (uint64_t i = 0; !rc && i < outs; i++)
+        rc = populate(d, x->out.extent_order, out + i * 8);
+    end_list(rc == -ENOMEM ? d : NULL, list);
+    if (rc != -ENOMEM)
+        x->nr_exchanged += ins;
+    return rc;
+}
+
+/* nr_exchanged is the progress in any case. */
+static long exchange(struct vcpu *v, uint32_t op, void *arg)
+{
+    struct xen_memory_exchange *x = arg;
+    unsigned int in_order = x->in.extent_order, out_order = x->out.extent_order;
+    uint64_t in = (uint64_t)x->in.extent_start.p, out = (uint64_t)x->out.extent_start.p, ins, outs;
+    struct domain *d;
+    long rc = check_exchange(x);
+
+    if (!rc && x->nr_exchanged < x->in.nr_extents)
+        rc = target(op, x->in.domid, &d);
+    if (rc || x->nr_exchanged == x->in.nr_extents)
+        return rc;
+    ins = out_order > in_order ? 1UL << (out_order - in_order) : 1;
+    outs = in_order > out_order ? 1UL << (in_order - out_order) : 1;
+    if (x->nr_exchanged % ins)
+        rc = refuse(-EINVAL, R_EXCHANGE, x->nr_exchanged, ins);
+    for (uint64_t chunk = x->nr_exchanged / ins; !rc && x->nr_exchanged < x->in.nr_extents; chunk++) {
+        rc = exchange_chunk(d, x, in + chunk * ins * 8, ins, out + chunk * outs * 8, outs);
+        if (!rc && preempt_pending() && x->nr_exchanged < x->in.nr_extents)
+            rc = -ERESTART;
+    }
+    put_domain(d);
+    return rc;
+}
+
+/* The other sub-operations. */
+
+static long reservation_pages(struct vcpu *v, uint32_t op, void *arg)
 {
     struct domain *d;
-    int rc = memory_target(*(domid_t *)arg, &d);
-    long pages;
+    long rc = target(op, *(domid_t *)arg, &d);
 
     if (rc)
         return rc;
-    pages = (long)d->tot_pages;
+    rc = (long)(op == XENMEM_current_reservation ? d->tot_pages : d->max_pages);
     put_domain(d);
-    return pages;
+    return rc;
 }
 
-static long maximum_reservation(void *arg)
+static long maximum_ram_page(struct vcpu *v, uint32_t op, void *arg)
 {
-    struct domain *d;
-    int rc = memory_target(*(domid_t *)arg, &d);
-    long pages;
-
-    if (rc)
-        return rc;
-    pages = (long)d->max_pages;
-    put_domain(d);
-    return pages;
-}
-
-static long maximum_ram_page(void *arg)
-{
-    (void)arg;
     return (long)max_mfn;
 }
 
 /* No domain has a memory map of its own: a PV guest's memory starts at 0 and ends at nr_pages. */
-static long memory_map(void *arg)
+static long memory_map(struct vcpu *v, uint32_t op, void *arg)
 {
-    (void)arg;
     return refuse(-ENOSYS, R_NO_MEMORY_MAP, 0, 0);
 }
 
-static long machine_memory_map(void *arg)
+static long machine_memory_map(struct vcpu *v, uint32_t op, void *arg)
 {
     struct xen_memory_map *map = arg;
     uint64_t buffer = (uint64_t)map->buffer.p;
@@ -213,16 +268,15 @@ static long machine_memory_map(void *arg)
     return 0;
 }
 
-static long machphys_mapping(void *arg)
+static long machphys_mapping(struct vcpu *v, uint32_t op, void *arg)
 {
-    *(struct xen_machphys_mapping *)arg = (struct xen_machphys_mapping){ .v_start = MACH2PHYS_VIRT_START,
-                                                                         .v_end = MACH2PHYS_VIRT_END,
-                                                                         .max_mfn = max_mfn - 1 };
+    *(struct xen_machphys_mapping *)arg =
+        (struct xen_machphys_mapping){ MACH2PHYS_VIRT_START, MACH2PHYS_VIRT_END, max_mfn - 1 };
     return 0;
 }
 
 /* The first frame of each 2 MiB of the table. */
-static long machphys_mfn_list(void *arg)
+static long machphys_mfn_list(struct vcpu *v, uint32_t op, void *arg)
 {
     struct xen_machphys_mfn_list *l = arg;
     uint64_t n = MIN(l->max_extents, DIV_ROUND_UP(max_mfn * 8, 2UL << 20));
@@ -242,9 +296,9 @@ _Static_assert(offsetof(struct xen_add_to_physmap, domid) == 0 &&
                    offsetof(struct xen_remove_from_physmap, domid) == 0 &&
                    offsetof(struct xen_add_to_physmap_batch, domid) == 0,
                "physmap() reads it");
-static long physmap(void *arg)
+static long physmap(struct vcpu *v, uint32_t op, void *arg)
 {
-    struct domain *d = get_domain_for(current->domain, *(domid_t *)arg);
+    struct domain *d = get_domain_for(v->domain, *(domid_t *)arg);
 
     if (!d)
         return refuse(-ESRCH, R_NO_SUCH_DOMAIN, *(domid_t *)arg, 0);
@@ -252,63 +306,37 @@ static long physmap(void *arg)
     return refuse(-EACCES, R_NO_PHYSMAP, 0, 0);
 }
 
+static const struct sub_op ops[] = {
+    [XENMEM_maximum_ram_page] = { .fn = maximum_ram_page },
+    [XENMEM_current_reservation] = { .fn = reservation_pages, IN(domid_t) },
+    [XENMEM_maximum_reservation] = { .fn = reservation_pages, IN(domid_t) },
+    [XENMEM_machphys_mfn_list] = { .fn = machphys_mfn_list, IN_OUT(struct xen_machphys_mfn_list) },
+    [XENMEM_add_to_physmap] = { .fn = physmap, IN(struct xen_add_to_physmap) },
+    [XENMEM_memory_map] = { .fn = memory_map, IN(struct xen_memory_map) },
+    [XENMEM_machine_memory_map] = { .fn = machine_memory_map,
+                                    IN_OUT(struct xen_memory_map),
+                                    .privileged = true },
+    [XENMEM_exchange] = { .fn = exchange, IN_OUT(struct xen_memory_exchange), .out_always = true },
+    [XENMEM_machphys_mapping] = { .fn = machphys_mapping, OUT(struct xen_machphys_mapping) },
+    [XENMEM_remove_from_physmap] = { .fn = physmap, IN(struct xen_remove_from_physmap) },
+    [XENMEM_add_to_physmap_batch] = { .fn = physmap, IN(struct xen_add_to_physmap_batch) },
+};
+
 /* What Xen says to a command with progress in its upper bits (an extent to go on with) that needs none. */
-enum progress { PROGRESS_EINVAL, PROGRESS_ENOSYS, PROGRESS_OK };
+#define PROGRESS_OK (1UL << XENMEM_add_to_physmap | 1UL << XENMEM_add_to_physmap_batch)
+#define PROGRESS_ENOSYS                                                                              \
+    (1UL << XENMEM_machphys_mfn_list | 1UL << XENMEM_memory_map | 1UL << XENMEM_machine_memory_map | \
+     1UL << XENMEM_machphys_mapping)
 
-struct memory_call {
-    long (*fn)(void *arg);
-    uint8_t size;
-    bool out;
-    uint8_t progress; /* enum progress */
-    bool control;     /* domain 0's; asked before the argument is looked at */
-};
-
-static const struct memory_call calls[] = {
-    [XENMEM_maximum_ram_page] = { maximum_ram_page, 0, false, PROGRESS_EINVAL, false },
-    [XENMEM_current_reservation] = { current_reservation, sizeof(domid_t), false, PROGRESS_EINVAL, false },
-    [XENMEM_maximum_reservation] = { maximum_reservation, sizeof(domid_t), false, PROGRESS_EINVAL, false },
-    [XENMEM_machphys_mfn_list] = { machphys_mfn_list, sizeof(struct xen_machphys_mfn_list), true,
-                                   PROGRESS_ENOSYS, false },
-    [XENMEM_add_to_physmap] = { physmap, sizeof(struct xen_add_to_physmap), false, PROGRESS_OK, false },
-    [XENMEM_memory_map] = { memory_map, sizeof(struct xen_memory_map), false, PROGRESS_ENOSYS, false },
-    [XENMEM_machine_memory_map] = { machine_memory_map, sizeof(struct xen_memory_map), true, PROGRESS_ENOSYS,
-                                    true },
-    [XENMEM_exchange] = { memory_exchange, sizeof(struct xen_memory_exchange), true, PROGRESS_EINVAL, false },
-    [XENMEM_machphys_mapping] = { machphys_mapping, sizeof(struct xen_machphys_mapping), true,
-                                  PROGRESS_ENOSYS, false },
-    [XENMEM_remove_from_physmap] = { physmap, sizeof(struct xen_remove_from_physmap), false, PROGRESS_EINVAL,
-                                     false },
-    [XENMEM_add_to_physmap_batch] = { physmap, sizeof(struct xen_add_to_physmap_batch), false, PROGRESS_OK,
-                                      false },
-};
-
-/* memory_op(sub-operation and progress, argument): source memory.h. */
+/* cmd: sub-operation and progress; arg: its structure. Source: memory.h. */
 long do_memory_op(uint64_t cmd, uint64_t arg, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    union {
-        char bytes[96];
-        uint64_t align;
-    } buf;
-    unsigned int op = (unsigned int)(cmd & OP_MASK);
-    const struct memory_call *call;
-    long rc;
+    uint32_t op = (uint32_t)(cmd & OP_MASK);
 
-    (void)a3, (void)a4, (void)a5;
     if (op < ARRAY_SIZE(extent_fns) && extent_fns[op])
-        return reservation(op, arg, cmd >> MEMOP_OP_BITS);
-    if (op >= ARRAY_SIZE(calls) || !calls[op].fn)
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_memory_op, op);
-    call = &calls[op];
-    if (cmd >> MEMOP_OP_BITS && call->progress != PROGRESS_OK)
-        return refuse(call->progress == PROGRESS_EINVAL ? -EINVAL : -ENOSYS, R_NO_SUCH_OP,
-                      __HYPERVISOR_memory_op, cmd);
-    if (call->control && !current->domain->privileged)
-        return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_memory_op, op);
-    _Static_assert(sizeof(struct xen_memory_exchange) <= sizeof(buf), "the largest argument");
-    if (call->size && copy_from_guest(&buf, arg, call->size))
-        return refuse(-EFAULT, R_BAD_POINTER, arg, 0);
-    rc = call->fn(&buf);
-    if (call->out && (rc >= 0 || op == XENMEM_exchange) && copy_to_guest(arg, &buf, call->size))
-        return refuse(-EFAULT, R_BAD_POINTER, arg, 0);
-    return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_memory_op, 2, (uint64_t[]){ cmd, arg }) : rc;
+        return reservation(op, arg, cmd >> OP_BITS);
+    if (cmd >> OP_BITS && op < ARRAY_SIZE(ops) && ops[op].fn && !(PROGRESS_OK >> op & 1))
+        return refuse(PROGRESS_ENOSYS >> op & 1 ? -ENOSYS : -EINVAL, R_NO_SUCH_OP, __HYPERVISOR_memory_op,
+                      cmd);
+    return sub_op(__HYPERVISOR_memory_op, ops, ARRAY_SIZE(ops), current, op, arg);
 }

@@ -8,40 +8,38 @@
  *
  * Next: mm/pv_direct.c.
  */
-#include "domain/domain.h"
 #include "hypercall/hypercall.h"
-#include "hypercall/owner.h"
 #include "lib/string.h"
 #include "mm/ldt.h"
 #include "mm/page_type.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"
-#include "x86/copy.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
-#include "x86/percpu.h"
 
 #ifndef MMU_UPDATE_PREEMPTED
 #define MMU_UPDATE_PREEMPTED \
     (~(~0U >> 1)) /* ABI: Xen's own encoding of a restart; not in the public headers */
 #endif
 
-int hypercall_owner(struct domain *caller, uint32_t domid, struct domain **owner)
+/*
+ * The domain `domid` (not DOMID_SELF) that the caller wants to act for, with a reference; NULL for DOMID_IO.
+ * 0; -ESRCH: there is none, or it is the caller, who must say DOMID_SELF; -EPERM: the caller isn't domain 0.
+ */
+static int get_foreign(struct domain *caller, uint32_t domid, struct domain **owner)
 {
-    struct domain *d;
+    struct domain *d = NULL;
 
-    if (domid == DOMID_IO || (domid == DOMID_XEN && caller->privileged)) {
-        *owner = NULL;
-        return 0;
-    }
-    if (domid == DOMID_XEN)
+    if (domid == DOMID_XEN && !caller->privileged)
         return refuse(-EPERM, R_FOREIGN_DOMAIN, domid, 0);
-    d = domid == caller->domid ? NULL : get_domain((uint16_t)domid);
-    if (!d)
-        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);
-    if (!caller->privileged) {
-        put_domain(d);
-        return refuse(-EPERM, R_FOREIGN_DOMAIN, domid, 0);
+    if (domid != DOMID_IO && domid != DOMID_XEN) {
+        d = domid == caller->domid ? NULL : get_domain((uint16_t)domid);
+        if (!d)
+            return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);
+        if (!caller->privileged) {
+            put_domain(d);
+            return refuse(-EPERM, R_FOREIGN_DOMAIN, domid, 0);
+        }
     }
     *owner = d;
     return 0;
@@ -154,7 +152,7 @@ static int table_owner(struct domain *d, uint64_t foreigndom, struct domain **pt
 
     *pt = d;
     if ((uint32_t)foreigndom >> 16 && domid != d->domid)
-        rc = hypercall_owner(d, domid, pt);
+        rc = get_foreign(d, domid, pt);
     if (*pt)
         return rc;
     *pt = d;
@@ -168,7 +166,7 @@ static __attribute__((noinline)) long update_foreign(struct batch *b)
     long rc = table_owner(d, b->foreigndom, &pt);
 
     if (!rc && (b->foreigndom & 0xffff) != DOMID_SELF)
-        rc = hypercall_owner(d, b->foreigndom & 0xffff, &owner);
+        rc = get_foreign(d, b->foreigndom & 0xffff, &owner);
     if (!rc && pt->undo_list)
         rc = paging_finish(pt);
     if (!rc)
@@ -187,7 +185,6 @@ long do_mmu_update(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t forei
     struct batch b;
     long rc = 0;
 
-    (void)a5;
     if (unlikely(!batch_ok(reqs)))
         return refuse(-EFAULT, R_BAD_POINTER, reqs, left);
     if (likely(foreigndom == DOMID_SELF)) {
@@ -221,20 +218,16 @@ static int vcpus_to_mask(const struct domain *d, uint64_t bitmap, uint64_t *mask
 static __attribute__((noinline)) int flush_after_update(struct domain *d, uint64_t va, uint64_t flags)
 {
     uint64_t where = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK, mask;
-    int rc;
 
     flags &= UVMF_FLUSHTYPE_MASK;
     if (flags != UVMF_TLB_FLUSH && flags != UVMF_INVLPG)
         return 0;
-    if (where == UVMF_LOCAL) {
+    if (where == UVMF_LOCAL)
         mask = tlb_vcpu_mask(d, current->id);
-    } else if (where == UVMF_ALL) {
+    else if (where == UVMF_ALL)
         mask = tlb_domain_mask(d);
-    } else {
-        rc = vcpus_to_mask(d, where, &mask);
-        if (rc)
-            return rc;
-    }
+    else if (vcpus_to_mask(d, where, &mask))
+        return -EFAULT;
     if (flags == UVMF_INVLPG)
         tlb_flush_page_mask(va, mask);
     else
@@ -248,7 +241,6 @@ long do_update_va_mapping(uint64_t va, uint64_t val, uint64_t flags, uint64_t a4
     struct domain *d = v->domain;
     int rc = d->paging->write_va(v, d, va, val);
 
-    (void)a4, (void)a5;
     if (unlikely(rc) || !flags)
         return rc;
     if (likely(flags == (UVMF_INVLPG | UVMF_LOCAL))) {
@@ -264,9 +256,8 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags,
     struct domain *d = v->domain, *owner = d;
     int rc = 0;
 
-    (void)a5;
     if ((uint16_t)domid != DOMID_SELF)
-        rc = hypercall_owner(d, (uint16_t)domid, &owner);
+        rc = get_foreign(d, (uint16_t)domid, &owner);
     if (!rc && !owner && !d->privileged)
         rc = refuse(-EPERM, R_FOREIGN_DOMAIN, (uint16_t)domid, 0);
     if (rc)
@@ -280,92 +271,67 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags,
 /* ---- mmuext_op ---- */
 
 /* Each returns 0, 1 (done, and it may have been long work), or a negative errno. */
-typedef int mmuext_fn(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2);
+typedef int mmuext_fn(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2);
 
-static int ext_pin(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+static int ext_pin(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)v, (void)arg2;
     if (!owner)
         return refuse(-EINVAL, R_FRAME_FOREIGN, arg1, DOMID_IO);
+    if (cmd == MMUEXT_UNPIN_TABLE)
+        return unpin_table(owner, MFN(arg1)) ?: 1;
     return pin_table(owner, MFN(arg1), FT_L1 + (cmd - MMUEXT_PIN_L1_TABLE)) ?: 1;
 }
 
-static int ext_unpin(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+static int ext_root(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)v, (void)cmd, (void)arg2;
-    if (!owner)
-        return refuse(-EINVAL, R_FRAME_FOREIGN, arg1, DOMID_IO);
-    return unpin_table(owner, MFN(arg1)) ?: 1;
-}
-
-static int ext_root(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
-{
-    (void)arg2;
     return owner->paging->set_root(v, MFN(arg1), cmd == MMUEXT_NEW_USER_BASEPTR);
 }
 
-static int ext_flush_local(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1,
-                           uint64_t arg2)
+static int ext_flush_local(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)v, (void)owner, (void)cmd, (void)arg1, (void)arg2;
     tlb_flush_local();
     return 0;
 }
 
-static int ext_flush(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+static int ext_invlpg_local(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
-    uint64_t mask;
-
-    (void)v, (void)arg1;
-    if (cmd == MMUEXT_TLB_FLUSH_ALL) {
-        owner->paging->flush(owner, ~0ULL);
-        return 0;
-    }
-    if (vcpus_to_mask(owner, arg2, &mask))
-        return refuse(-EINVAL, R_BAD_POINTER, arg2, 0);
-    tlb_flush_mask(mask);
-    return 0;
-}
-
-static int ext_invlpg_local(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1,
-                            uint64_t arg2)
-{
-    (void)v, (void)owner, (void)cmd, (void)arg2;
     if (likely(guest_range_ok(arg1, 1))) /* elsewhere is nothing of the guest's */
         invlpg(arg1);
     return 0;
 }
 
-static int ext_invlpg(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+/* All or a page, on the CPUs of all vcpus or of those in a bitmap. */
+static int ext_flush(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
-    uint64_t va = arg1, mask;
+    bool all = cmd == MMUEXT_TLB_FLUSH_ALL || cmd == MMUEXT_INVLPG_ALL;
+    bool page = cmd == MMUEXT_INVLPG_MULTI || cmd == MMUEXT_INVLPG_ALL;
+    uint64_t mask;
 
-    (void)v;
-    if (cmd == MMUEXT_INVLPG_MULTI && vcpus_to_mask(owner, arg2, &mask))
+    if (!all && vcpus_to_mask(owner, arg2, &mask))
         return refuse(-EINVAL, R_BAD_POINTER, arg2, 0);
-    if (!guest_range_ok(va, 1))
+    if (page && !guest_range_ok(arg1, 1))
         return 0;
-    if (cmd == MMUEXT_INVLPG_ALL)
-        owner->paging->flush(owner, va);
+    if (all)
+        owner->paging->flush(owner, page ? arg1 : ~0ULL);
+    else if (page)
+        tlb_flush_page_mask(arg1, mask);
     else
-        tlb_flush_page_mask(va, mask);
+        tlb_flush_mask(mask);
     return 0;
 }
 
-static int ext_cache(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+static int ext_cache(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)owner, (void)arg1, (void)arg2;
     if (!v->domain->privileged)
         return refuse(cmd == MMUEXT_FLUSH_CACHE ? -EACCES : -EINVAL, R_NO_CACHE_CONTROL, 0, 0); /* as Xen */
     __asm__ volatile("wbinvd" ::: "memory");
     return 0;
 }
 
-static int ext_ldt(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+static int ext_ldt(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
     uint64_t entries = (uint32_t)arg2, base = entries ? arg1 : 0;
 
-    (void)owner, (void)cmd;
     if (base % PAGE_SIZE || entries > LDT_MAX_ENTRIES || !guest_range_ok(base, 1))
         return refuse(-EINVAL, R_LDT_PLACE, base, entries);
     ldt_set(v, base, (unsigned int)entries);
@@ -373,13 +339,12 @@ static int ext_ldt(struct vcpu *v, struct domain *owner, unsigned int cmd, uint6
     return 0;
 }
 
-static int ext_page(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+static int ext_page(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
     mfn_t to = MFN(arg1), from = MFN(arg2);
     bool copy = cmd == MMUEXT_COPY_PAGE;
     int rc;
 
-    (void)v;
     if (!owner || (copy && !get_frame(owner, from)))
         return refuse(-EINVAL, R_FRAME_FOREIGN, from.v, owner ? owner->domid : DOMID_IO);
     rc = get_frame_type(owner, to, FT_WRITABLE);
@@ -395,16 +360,11 @@ static int ext_page(struct vcpu *v, struct domain *owner, unsigned int cmd, uint
     return rc;
 }
 
-static int ext_super(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
+static int ext_none(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
-    (void)v, (void)owner, (void)arg1, (void)arg2;
-    return refuse(-EOPNOTSUPP, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, cmd);
-}
+    bool super = cmd == MMUEXT_MARK_SUPER || cmd == MMUEXT_UNMARK_SUPER;
 
-static int ext_none(struct vcpu *v, struct domain *owner, unsigned int cmd, uint64_t arg1, uint64_t arg2)
-{
-    (void)v, (void)owner, (void)arg1, (void)arg2;
-    return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, cmd);
+    return refuse(super ? -EOPNOTSUPP : -ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_mmuext_op, cmd);
 }
 
 static const struct {
@@ -415,14 +375,14 @@ static const struct {
     [MMUEXT_PIN_L2_TABLE] = { ext_pin, false },
     [MMUEXT_PIN_L3_TABLE] = { ext_pin, false },
     [MMUEXT_PIN_L4_TABLE] = { ext_pin, false },
-    [MMUEXT_UNPIN_TABLE] = { ext_unpin, false },
+    [MMUEXT_UNPIN_TABLE] = { ext_pin, false },
     [MMUEXT_NEW_BASEPTR] = { ext_root, true },
     [MMUEXT_TLB_FLUSH_LOCAL] = { ext_flush_local, true },
     [MMUEXT_INVLPG_LOCAL] = { ext_invlpg_local, true },
     [MMUEXT_TLB_FLUSH_MULTI] = { ext_flush, true },
-    [MMUEXT_INVLPG_MULTI] = { ext_invlpg, true },
+    [MMUEXT_INVLPG_MULTI] = { ext_flush, true },
     [MMUEXT_TLB_FLUSH_ALL] = { ext_flush, true },
-    [MMUEXT_INVLPG_ALL] = { ext_invlpg, true },
+    [MMUEXT_INVLPG_ALL] = { ext_flush, true },
     [MMUEXT_FLUSH_CACHE] = { ext_cache, true },
     [MMUEXT_SET_LDT] = { ext_ldt, true },
     [MMUEXT_SET_LDT + 1] = { ext_none, false },
@@ -430,8 +390,8 @@ static const struct {
     [MMUEXT_CLEAR_PAGE] = { ext_page, false },
     [MMUEXT_COPY_PAGE] = { ext_page, false },
     [MMUEXT_FLUSH_CACHE_GLOBAL] = { ext_cache, true },
-    [MMUEXT_MARK_SUPER] = { ext_super, false },
-    [MMUEXT_UNMARK_SUPER] = { ext_super, false },
+    [MMUEXT_MARK_SUPER] = { ext_none, false },
+    [MMUEXT_UNMARK_SUPER] = { ext_none, false },
 };
 
 _Static_assert(sizeof(struct mmuext_op) == 24 && offsetof(struct mmuext_op, arg1) == 8 &&
@@ -449,10 +409,10 @@ static inline __attribute__((always_inline)) int ext_one(struct vcpu *v, struct 
         return refuse(-EFAULT, R_BAD_POINTER, at, 0);
     cmd = (uint32_t)cmd;
     if (unlikely(cmd >= ARRAY_SIZE(mmuext_rows)))
-        return ext_none(v, owner, (unsigned int)cmd, arg1, arg2);
+        return ext_none(v, owner, (uint32_t)cmd, arg1, arg2);
     if (!own && mmuext_rows[cmd].own_only)
         return refuse(-EPERM, R_NOT_OWN_CALL, owner ? owner->domid : DOMID_IO, cmd);
-    return mmuext_rows[cmd].fn(v, owner, (unsigned int)cmd, arg1, arg2);
+    return mmuext_rows[cmd].fn(v, owner, (uint32_t)cmd, arg1, arg2);
 }
 
 /* As update_batch(). */
@@ -478,7 +438,7 @@ static __attribute__((noinline)) long ext_foreign(struct batch *b)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain, *owner;
-    long rc = hypercall_owner(d, (uint16_t)b->foreigndom, &owner);
+    long rc = get_foreign(d, (uint16_t)b->foreigndom, &owner);
 
     if (!rc && !owner && !d->privileged)
         rc = refuse(-EPERM, R_NOT_OWN_CALL, b->foreigndom, 0);
@@ -502,7 +462,6 @@ long do_mmuext_op(uint64_t uops, uint64_t count, uint64_t pdone, uint64_t foreig
     struct batch b;
     long rc = 0;
 
-    (void)a5;
     if (unlikely(!batch_ok(uops)))
         return refuse(-EFAULT, R_BAD_POINTER, uops, left);
     if (likely(own)) {

@@ -7,15 +7,11 @@
  * has to run again (hypercall_restart()) has its progress in the list. iret ends a multicall by leaving
  * (x86/trap.h: hypercall_exit()), so nothing is done for the guest after its privilege changed (XSA-213).
  */
-#include "domain/domain.h"
-#include "domain/refuse.h"
 #include "hypercall/hypercall.h"
-#include "x86/copy.h"
 #include "x86/cpu.h"
 
-#define ENTRY    sizeof(struct multicall_entry)
-#define ARG(n)   (entry + offsetof(struct multicall_entry, args) + 8 * (n))
-#define MAX_LIST (1ULL << 32)
+#define ENTRY  sizeof(struct multicall_entry)
+#define ARG(n) (entry + offsetof(struct multicall_entry, args) + 8 * (n))
 
 _Static_assert(sizeof(struct multicall_entry) == 64, "Xen's layout");
 
@@ -72,7 +68,6 @@ long do_multicall(uint64_t list, uint64_t n, uint64_t a3, uint64_t a4, uint64_t 
 {
     struct vcpu *v = current;
 
-    (void)a3, (void)a4, (void)a5;
     n = (uint32_t)n;
     if (unlikely(v->arch.multicall_entry))
         return refuse(-EINVAL, R_MULTICALL_NESTED, v->arch.multicall_entry, 0);

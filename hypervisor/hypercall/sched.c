@@ -3,42 +3,21 @@
  * sched_op: yield, block, poll, shutdown. None of them switches vcpus here: they mark the vcpu, and
  * schedule() runs on the way out. Source: xen/sched.h.
  */
-#include "domain/sched.h"
+#include "hypercall/hypercall.h"
 #include <xen/sched.h>
 #include "domain/crash.h"
-#include "domain/domain.h"
-#include "hypercall/hypercall.h"
 #include "lib/bits.h"
-#include "x86/copy.h"
-#include "x86/percpu.h"
 
 #define POLL_MAX 128 /* ports, as Xen has it */
 
-static long op_yield(struct vcpu *v, uint64_t guest)
+static long op_shutdown(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    (void)guest;
-    vcpu_yield(v);
-    return 0;
-}
+    uint8_t reason = (uint8_t)((struct sched_shutdown *)arg)->reason;
 
-static long op_block(struct vcpu *v, uint64_t guest)
-{
-    (void)guest;
-    WRITE_ONCE(v->info->evtchn_upcall_mask, 0);
-    vcpu_block(v);
-    return 0;
-}
-
-static long op_shutdown(struct vcpu *v, uint64_t guest)
-{
-    struct sched_shutdown op;
-
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    if ((uint8_t)op.reason == SHUTDOWN_crash)
+    if (reason == SHUTDOWN_crash)
         domain_crash_own(v);
     else
-        domain_shutdown(v->domain, (uint8_t)op.reason);
+        domain_shutdown(v->domain, reason);
     return 0;
 }
 
@@ -61,7 +40,7 @@ static int any_port_pending(struct vcpu *v, const struct sched_poll *op)
     return 0;
 }
 
-static long op_poll(struct vcpu *v, uint64_t guest)
+static __attribute__((noinline)) long poll(struct vcpu *v, uint64_t guest)
 {
     struct sched_poll op;
     int rc;
@@ -88,93 +67,83 @@ static long op_poll(struct vcpu *v, uint64_t guest)
     return 0;
 }
 
-static long op_remote_shutdown(struct vcpu *v, uint64_t guest)
+static long op_remote_shutdown(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    struct sched_remote_shutdown op;
-    struct domain *d;
+    const struct sched_remote_shutdown *op = arg;
+    struct domain *d = get_domain(op->domain_id);
     long rc = 0;
 
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    d = get_domain(op.domain_id);
     if (!d)
-        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op.domain_id, 0);
+        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op->domain_id, 0);
     if (v->domain->privileged)
-        domain_shutdown(d, (uint8_t)op.reason);
+        domain_shutdown(d, (uint8_t)op->reason);
     else
-        rc = refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_sched_op, SCHEDOP_remote_shutdown);
+        rc = refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_sched_op, cmd);
     put_domain(d);
     return rc;
 }
 
 /* The reason that the domain's end will have, whatever ends it; the first one told counts. */
-static long op_shutdown_code(struct vcpu *v, uint64_t guest)
+static long op_shutdown_code(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    struct sched_shutdown op;
     struct domain *d = v->domain;
 
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
     lock_take(&d->lock);
     if (!d->shutdown_code_set)
-        d->shutdown_reason = (uint8_t)op.reason;
+        d->shutdown_reason = (uint8_t)((struct sched_shutdown *)arg)->reason;
     d->shutdown_code_set = true;
     lock_drop(&d->lock);
     return 0;
 }
 
-static long op_watchdog(struct vcpu *v, uint64_t guest)
+static long op_watchdog(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    struct sched_watchdog op;
+    const struct sched_watchdog *op = arg;
 
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    return watchdog_set(v->domain, op.id, op.timeout);
+    return watchdog_set(v->domain, op->id, op->timeout);
 }
 
 /* Domain 0's vcpus may ask to stay on one processor for a while; there is one, and none of them needs to. */
-static long op_pin_override(struct vcpu *v, uint64_t guest)
+static long op_pin_override(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    struct sched_pin_override op;
-
-    if (!v->domain->privileged)
-        return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_sched_op, SCHEDOP_pin_override);
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    return refuse(-EINVAL, R_NOT_PINNED, (uint32_t)op.pcpu, 0);
+    return refuse(-EINVAL, R_NOT_PINNED, (uint32_t)((struct sched_pin_override *)arg)->pcpu, 0);
 }
 
-static long (*const ops[])(struct vcpu *v, uint64_t guest) = {
-    [SCHEDOP_yield] = op_yield,
-    [SCHEDOP_block] = op_block,
-    [SCHEDOP_shutdown] = op_shutdown,
-    [SCHEDOP_poll] = op_poll,
-    [SCHEDOP_remote_shutdown] = op_remote_shutdown,
-    [SCHEDOP_shutdown_code] = op_shutdown_code,
-    [SCHEDOP_watchdog] = op_watchdog,
-    [SCHEDOP_pin_override] = op_pin_override,
+static const struct sub_op ops[] = {
+    [SCHEDOP_shutdown] = { .fn = op_shutdown, IN(struct sched_shutdown) },
+    [SCHEDOP_remote_shutdown] = { .fn = op_remote_shutdown, IN(struct sched_remote_shutdown) },
+    [SCHEDOP_shutdown_code] = { .fn = op_shutdown_code, IN(struct sched_shutdown) },
+    [SCHEDOP_watchdog] = { .fn = op_watchdog, IN(struct sched_watchdog) },
+    [SCHEDOP_pin_override] = { .fn = op_pin_override, IN(struct sched_pin_override), .privileged = true },
 };
 
+/* The three that are made all the time come before the table. */
 long do_sched_op(uint64_t cmd, uint64_t guest, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    uint32_t op = (uint32_t)cmd;
+    struct vcpu *v = current;
 
-    (void)a3, (void)a4, (void)a5;
-    if (op >= ARRAY_SIZE(ops) || !ops[op])
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_sched_op, op);
-    return ops[op](current, guest);
+    switch ((uint32_t)cmd) {
+    case SCHEDOP_yield:
+        vcpu_yield(v);
+        return 0;
+    case SCHEDOP_block:
+        WRITE_ONCE(v->info->evtchn_upcall_mask, 0);
+        vcpu_block(v);
+        return 0;
+    case SCHEDOP_poll:
+        return poll(v, guest);
+    default:
+        return sub_op(__HYPERVISOR_sched_op, ops, ARRAY_SIZE(ops), v, (uint32_t)cmd, guest);
+    }
 }
 
 /* The form of old guests: the second argument is a number. */
 long do_sched_op_compat(uint64_t cmd, uint64_t arg, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    uint32_t op = (uint32_t)cmd;
-
-    (void)a3, (void)a4, (void)a5;
-    if (op > SCHEDOP_shutdown)
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_sched_op_compat, op);
-    if (op != SCHEDOP_shutdown)
-        return ops[op](current, 0);
+    if ((uint32_t)cmd > SCHEDOP_shutdown)
+        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_sched_op_compat, (uint32_t)cmd);
+    if ((uint32_t)cmd != SCHEDOP_shutdown)
+        return do_sched_op(cmd, 0, 0, 0, 0);
     domain_shutdown(current->domain, (uint8_t)arg);
     return 0;
 }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The hypercall table: number, handler, name and count of arguments of every call of the ABI. Entry code and
- * multicall index it; the crash report and docs/hypercalls.md take the names from it. Also the page of stubs
- * that guests get.
+ * multicall index it; the crash report takes the names from it. Also the one routine that does
+ * sub-operations, the page of stubs that guests get, and how a long call stops and goes on.
  */
 #include "hypercall/hypercall.h"
-#include "domain/domain.h"
-#include "domain/refuse.h"
 #include "lib/string.h"
-#include "x86/copy.h"
 #include "x86/cpu.h"
 
 long hypercall_unknown(uint64_t nr)
@@ -22,64 +19,56 @@ static long no_such_hypercall(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4
     struct vcpu *v = current;
     uint64_t nr = v->regs.rax;
 
-    (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
     if (v->arch.multicall_entry && get_guest_u64(&nr, v->arch.multicall_entry))
         nr = 0;
     return hypercall_unknown(nr);
 }
 
-#define CALL(name, nargs) [__HYPERVISOR_##name] = { do_##name, #name, nargs, 0 }
-#define NONE(nr)          [nr] = { no_such_hypercall, NULL, 0, 0 }
-
 /* clang-format off */
+#define CALL(name, nargs) [__HYPERVISOR_##name] = { do_##name, #name, nargs, 0 },
+#define NONE { no_such_hypercall, NULL, 0, 0 }
+
 const struct hypercall hypercall_table[NR_HYPERCALLS] = {
-    /*  0 */ CALL(set_trap_table, 1),
-    /*  1 */ CALL(mmu_update, 4),
-    /*  2 */ CALL(set_gdt, 2),
-    /*  3 */ CALL(stack_switch, 2),
-    /*  4 */ CALL(set_callbacks, 3),
-    /*  5 */ CALL(fpu_taskswitch, 1),
-    /*  6 */ CALL(sched_op_compat, 2),
-    /*  7 */ CALL(platform_op, 1),
-    /*  8 */ CALL(set_debugreg, 2),
-    /*  9 */ CALL(get_debugreg, 1),
-    /* 10 */ CALL(update_descriptor, 2),
-    /* 11 */ NONE(11),
-    /* 12 */ CALL(memory_op, 2),
-    /* 13 */ CALL(multicall, 2),
-    /* 14 */ CALL(update_va_mapping, 3),
-    /* 15 */ CALL(set_timer_op, 1),
-    /* 16 */ CALL(event_channel_op_compat, 1),
-    /* 17 */ CALL(xen_version, 2),
-    /* 18 */ CALL(console_io, 3),
-    /* 19 */ NONE(19), /* physdev_op_compat */
-    /* 20 */ CALL(grant_table_op, 3),
-    /* 21 */ CALL(vm_assist, 2),
-    /* 22 */ CALL(update_va_mapping_otherdomain, 4),
-    /* 23 */ CALL(iret, 0),
-    /* 24 */ CALL(vcpu_op, 3),
-    /* 25 */ CALL(set_segment_base, 2),
-    /* 26 */ CALL(mmuext_op, 4),
-    /* 27 */ NONE(27), /* xsm_op */
-    /* 28 */ NONE(28), /* nmi_op */
-    /* 29 */ CALL(sched_op, 2),
-    /* 30 */ CALL(callback_op, 2),
-    /* 31 */ NONE(31), /* xenoprof_op */
-    /* 32 */ CALL(event_channel_op, 2),
-    /* 33 */ CALL(physdev_op, 2),
-    /* 34 */ NONE(34), /* hvm_op */
-    /* 35 */ NONE(35), /* sysctl */
-    /* 36 */ NONE(36), /* domctl */
-    /* 37 */ NONE(37), /* kexec_op */
-    /* 38 */ NONE(38), /* tmem_op */
-    /* 39 */ NONE(39), /* argo_op */
-    /* 40 */ NONE(40), /* xenpmu_op */
-    /* 41 */ NONE(41), NONE(42), NONE(43), NONE(44), NONE(45), NONE(46), NONE(47),
-    /* 48 */ CALL(arch_0, 2),
-    /* 49 */ NONE(49), NONE(50), NONE(51), NONE(52), NONE(53), NONE(54), NONE(55),
-    /* 56 */ NONE(56), NONE(57), NONE(58), NONE(59), NONE(60), NONE(61), NONE(62), NONE(63),
+    [11] = NONE,
+    [19] = NONE,        /* physdev_op_compat */
+    [27 ... 28] = NONE, /* xsm_op, nmi_op */
+    [31] = NONE,        /* xenoprof_op */
+    [34 ... 47] = NONE, /* hvm_op, sysctl, domctl, kexec_op, tmem_op, argo_op, xenpmu_op */
+    [49 ... 63] = NONE, HYPERCALLS(CALL)
 };
 /* clang-format on */
+
+long sub_op(unsigned int nr, const struct sub_op *rows, size_t n, struct vcpu *v, uint32_t op, uint64_t guest)
+{
+    uint64_t arg[SUB_OP_LARGEST / 8];
+    const struct sub_op *row;
+    long rc;
+
+    if (op >= n || !rows[op].fn)
+        return refuse(-ENOSYS, R_NO_SUCH_OP, nr, op);
+    row = &rows[op];
+    if (row->privileged && !current->domain->privileged)
+        return refuse(-EPERM, R_NOT_PRIVILEGED, nr, op);
+    if (row->in && copy_from_guest(arg, guest, row->in))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    rc = row->fn(v, op, arg);
+    if (row->out && (rc >= 0 || row->out_always) && copy_to_guest(guest, arg, row->out))
+        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    return rc == -ERESTART ? hypercall_restart(nr, 2, (uint64_t[]){ op, guest }) : rc;
+}
+
+int get_target_domain(unsigned int nr, uint32_t op, uint16_t domid, struct domain **d)
+{
+    struct domain *caller = current->domain;
+
+    *d = get_domain_for(caller, domid);
+    if (!*d)
+        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);
+    if (*d == caller || caller->privileged)
+        return 0;
+    put_domain(*d);
+    return refuse(-EPERM, R_NOT_PRIVILEGED, nr, op);
+}
 
 /* One slot: push rcx; push r11; mov $nr, eax; syscall; pop r11; pop rcx; ret. That of iret pushes rax too and
  * never comes back (abi 11). */

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * vcpu_op: bringing vcpus up and down, their areas and timers. Source: xen/vcpu.h.
+ * vcpu_op and set_timer_op: bringing vcpus up and down, their areas and timers. Source: xen/vcpu.h.
  */
-#include "domain/domain.h"
+#include "hypercall/hypercall.h"
 #include <xen/sched.h>
 #include <xen/vcpu.h>
-#include "hypercall/hypercall.h"
-#include "x86/copy.h"
 #include "x86/cpu.h"
 
 #define CONTEXT_ORDER 1                            /* pages, as a power of two, for a vcpu_guest_context */
 #define PERIOD_MIN    1000000ULL                   /* ns */
 #define PERIOD_MAX    (10ULL * 24 * 3600000000000) /* ns, 10 days */
+#define FAR_AWAY      (1ULL << 50)                 /* ns, 13 days */
+#define SOON          100000000                    /* ns */
 
-static long op_initialise(struct vcpu *v, uint64_t guest)
+static long initialise(struct vcpu *v, uint64_t guest)
 {
     struct vcpu_guest_context *c = pages_alloc(CONTEXT_ORDER);
     struct domain *d = v->domain;
@@ -30,29 +30,24 @@ static long op_initialise(struct vcpu *v, uint64_t guest)
         lock_drop(&d->lock);
     }
     pages_free(c, CONTEXT_ORDER);
-    if (rc == -ERESTART) {
-        uint64_t args[3] = { VCPUOP_initialise, v->id, guest };
-
-        return hypercall_restart(__HYPERVISOR_vcpu_op, 3, args);
-    }
+    if (rc == -ERESTART)
+        rc = hypercall_restart(__HYPERVISOR_vcpu_op, 3, (uint64_t[]){ VCPUOP_initialise, v->id, guest });
     return rc;
 }
 
-static long op_up(struct vcpu *v, uint64_t guest)
+static long op_up(struct vcpu *v, uint32_t op, void *arg)
 {
-    (void)guest;
     if (!v->initialised)
         return refuse(-EINVAL, R_VCPU_NO_STATE, v->id, 0);
     vcpu_up(v);
     return 0;
 }
 
-static long op_down(struct vcpu *v, uint64_t guest)
+static long op_down(struct vcpu *v, uint32_t op, void *arg)
 {
     struct domain *d = v->domain;
     bool others = false;
 
-    (void)guest;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         others |= d->vcpu[i] != v && vcpu_is_up(d->vcpu[i]);
     if (!others)
@@ -62,109 +57,77 @@ static long op_down(struct vcpu *v, uint64_t guest)
     return 0;
 }
 
-static long op_is_up(struct vcpu *v, uint64_t guest)
+static long op_is_up(struct vcpu *v, uint32_t op, void *arg)
 {
-    (void)guest;
     return vcpu_is_up(v);
 }
 
-static long op_get_runstate(struct vcpu *v, uint64_t guest)
+static long op_get_runstate(struct vcpu *v, uint32_t op, void *arg)
 {
-    struct vcpu_runstate_info info;
-
-    vcpu_get_runstate(v, &info);
-    if (copy_to_guest(guest, &info, sizeof(info)))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    vcpu_get_runstate(v, arg);
     return 0;
 }
 
-/* Registers an area of size bytes, whose address lies at guest. An address of 0 ends it. */
-static long register_area(struct vcpu *v, uint64_t guest, uint64_t size, uint64_t *where)
+/* An area that Parador keeps up to date, at an address of the guest's. 0 ends it. */
+static long op_area(struct vcpu *v, uint32_t op, void *arg)
 {
-    uint64_t area;
+    bool time = op == VCPUOP_register_vcpu_time_memory_area;
+    uint64_t area = *(uint64_t *)arg;
 
-    if (get_guest_u64(&area, guest))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    if (area && !guest_range_ok(area, size))
+    if (area &&
+        !guest_range_ok(area, time ? sizeof(struct vcpu_time_info) : sizeof(struct vcpu_runstate_info)))
         return refuse(-EFAULT, R_BAD_POINTER, area, 0);
-    *where = area;
+    *(time ? &v->time_area : &v->sched.runstate_area) = area;
     vcpu_update_areas(v);
     return 0;
 }
 
-static long op_runstate_area(struct vcpu *v, uint64_t guest)
+static long op_set_periodic(struct vcpu *v, uint32_t op, void *arg)
 {
-    return register_area(v, guest, sizeof(struct vcpu_runstate_info), &v->sched.runstate_area);
-}
+    uint64_t period = ((struct vcpu_set_periodic_timer *)arg)->period_ns;
 
-static long op_time_area(struct vcpu *v, uint64_t guest)
-{
-    return register_area(v, guest, sizeof(struct vcpu_time_info), &v->time_area);
-}
-
-static long op_set_periodic(struct vcpu *v, uint64_t guest)
-{
-    uint64_t period;
-
-    if (get_guest_u64(&period, guest))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
     if (period < PERIOD_MIN || period > PERIOD_MAX)
         return refuse(-EINVAL, R_PERIOD_RANGE, period, 0);
     vcpu_set_period(v, period);
     return 0;
 }
 
-static long op_stop_periodic(struct vcpu *v, uint64_t guest)
+static long op_stop_periodic(struct vcpu *v, uint32_t op, void *arg)
 {
-    (void)guest;
     vcpu_set_period(v, 0);
     return 0;
 }
 
-static long op_set_singleshot(struct vcpu *v, uint64_t guest)
+/* VCPU_SSHOTTMR_future is ignored, as the ABI allows and Xen does: a moment that has passed fires at once. */
+static long op_set_singleshot(struct vcpu *v, uint32_t op, void *arg)
 {
-    struct vcpu_set_singleshot_timer op;
-
-    if (v != current)
-        return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    /* VCPU_SSHOTTMR_future is ignored, as the ABI allows and Xen does: a moment that has passed fires at
-     * once. */
-    timer_set(&v->singleshot, op.timeout_abs_ns);
+    timer_set(&v->singleshot, ((struct vcpu_set_singleshot_timer *)arg)->timeout_abs_ns);
     return 0;
 }
 
-static long op_stop_singleshot(struct vcpu *v, uint64_t guest)
+static long op_stop_singleshot(struct vcpu *v, uint32_t op, void *arg)
 {
-    (void)guest;
-    if (v != current)
-        return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
     timer_stop(&v->singleshot);
     return 0;
 }
 
-static long op_register_info(struct vcpu *v, uint64_t guest)
+static long op_register_info(struct vcpu *v, uint32_t op, void *arg)
 {
-    struct vcpu_register_vcpu_info op;
+    const struct vcpu_register_vcpu_info *info = arg;
 
-    if (copy_from_guest(&op, guest, sizeof(op)))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    if (op.offset > PAGE_SIZE - sizeof(struct vcpu_info) || op.offset % __alignof__(struct vcpu_info))
-        return refuse(-ENXIO, R_VCPU_INFO_PLACE, op.offset, 0);
+    if (info->offset > PAGE_SIZE - sizeof(struct vcpu_info) || info->offset % __alignof__(struct vcpu_info))
+        return refuse(-ENXIO, R_VCPU_INFO_PLACE, info->offset, 0);
     if (v->info_mfn != INVALID_MFN.v)
         return refuse(-EINVAL, R_VCPU_INFO_SET, v->id, 0);
     if (v != current && vcpu_is_up(v))
         return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
-    if (!mfn_valid(MFN(op.mfn)))
-        return refuse(-EINVAL, R_BAD_MFN, op.mfn, 0);
-    return vcpu_place_info(v, MFN(op.mfn), op.offset);
+    if (!mfn_valid(MFN(info->mfn)))
+        return refuse(-EINVAL, R_BAD_MFN, info->mfn, 0);
+    return vcpu_place_info(v, MFN(info->mfn), info->offset);
 }
 
-static long op_send_nmi(struct vcpu *v, uint64_t guest)
+static long op_send_nmi(struct vcpu *v, uint32_t op, void *arg)
 {
-    if (guest)
-        return refuse(-EINVAL, R_NOT_NULL, guest, 0);
     WRITE_ONCE(v->nmi_pending, true);
     vcpu_wake(v);
     cpu_set_work(this_cpu(), WORK_SCHEDULE); /* the slow way out, where it is delivered */
@@ -172,32 +135,30 @@ static long op_send_nmi(struct vcpu *v, uint64_t guest)
 }
 
 /* Where the vcpu runs, for domain 0, whose vcpus stay where they are. */
-static long op_get_physid(struct vcpu *v, uint64_t guest)
+static long op_get_physid(struct vcpu *v, uint32_t op, void *arg)
 {
     uint64_t apic_id = v->sched.cpu;
 
     if (!v->domain->privileged)
         return refuse(-EINVAL, R_NOT_PINNED, 0, 0);
-    if (put_guest_u64(apic_id | apic_id << 32, guest))
-        return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    *(uint64_t *)arg = apic_id | apic_id << 32;
     return 0;
 }
 
-static long (*const ops[])(struct vcpu *v, uint64_t guest) = {
-    [VCPUOP_initialise] = op_initialise,
-    [VCPUOP_up] = op_up,
-    [VCPUOP_down] = op_down,
-    [VCPUOP_is_up] = op_is_up,
-    [VCPUOP_get_runstate_info] = op_get_runstate,
-    [VCPUOP_register_runstate_memory_area] = op_runstate_area,
-    [VCPUOP_set_periodic_timer] = op_set_periodic,
-    [VCPUOP_stop_periodic_timer] = op_stop_periodic,
-    [VCPUOP_set_singleshot_timer] = op_set_singleshot,
-    [VCPUOP_stop_singleshot_timer] = op_stop_singleshot,
-    [VCPUOP_register_vcpu_info] = op_register_info,
-    [VCPUOP_send_nmi] = op_send_nmi,
-    [VCPUOP_get_physid] = op_get_physid,
-    [VCPUOP_register_vcpu_time_memory_area] = op_time_area,
+static const struct sub_op ops[] = {
+    [VCPUOP_up] = { .fn = op_up },
+    [VCPUOP_down] = { .fn = op_down },
+    [VCPUOP_is_up] = { .fn = op_is_up },
+    [VCPUOP_get_runstate_info] = { .fn = op_get_runstate, OUT(struct vcpu_runstate_info) },
+    [VCPUOP_register_runstate_memory_area] = { .fn = op_area, IN(uint64_t) },
+    [VCPUOP_set_periodic_timer] = { .fn = op_set_periodic, IN(struct vcpu_set_periodic_timer) },
+    [VCPUOP_stop_periodic_timer] = { .fn = op_stop_periodic },
+    [VCPUOP_set_singleshot_timer] = { .fn = op_set_singleshot, IN(struct vcpu_set_singleshot_timer) },
+    [VCPUOP_stop_singleshot_timer] = { .fn = op_stop_singleshot },
+    [VCPUOP_register_vcpu_info] = { .fn = op_register_info, IN(struct vcpu_register_vcpu_info) },
+    [VCPUOP_send_nmi] = { .fn = op_send_nmi },
+    [VCPUOP_get_physid] = { .fn = op_get_physid, OUT(uint64_t) },
+    [VCPUOP_register_vcpu_time_memory_area] = { .fn = op_area, IN(uint64_t) },
 };
 
 long do_vcpu_op(uint64_t cmd, uint64_t id, uint64_t guest, uint64_t a4, uint64_t a5)
@@ -205,10 +166,34 @@ long do_vcpu_op(uint64_t cmd, uint64_t id, uint64_t guest, uint64_t a4, uint64_t
     struct vcpu *v = domain_vcpu(current->domain, (uint32_t)id);
     uint32_t op = (uint32_t)cmd;
 
-    (void)a4, (void)a5;
     if (!v)
         return refuse(-ENOENT, R_NO_SUCH_VCPU, (uint32_t)id, 0);
-    if (op >= ARRAY_SIZE(ops) || !ops[op])
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_vcpu_op, op);
-    return ops[op](v, guest);
+    if ((op == VCPUOP_set_singleshot_timer || op == VCPUOP_stop_singleshot_timer) && v != current)
+        return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
+    if (op == VCPUOP_send_nmi && guest)
+        return refuse(-EINVAL, R_NOT_NULL, guest, 0);
+    if (op == VCPUOP_initialise)
+        return initialise(v, guest);
+    return sub_op(__HYPERVISOR_vcpu_op, ops, ARRAY_SIZE(ops), v, op, guest);
+}
+
+/* The calling vcpu's single-shot timer. A deadline in the past fires at once; 0 stops the timer. A deadline
+ * that wrapped around, or is weeks ahead, means in old guests either "now" or "never": like Xen, 100 ms serve
+ * both. */
+long do_set_timer_op(uint64_t deadline, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+    struct vcpu *v = current;
+
+    if (unlikely(!deadline)) {
+        timer_stop(&v->singleshot);
+        return 0;
+    }
+    if (unlikely((int64_t)deadline < 0 || deadline >= FAR_AWAY)) {
+        uint64_t now = now_ns();
+
+        if ((int64_t)deadline < 0 || deadline - now >= FAR_AWAY)
+            deadline = now + SOON;
+    }
+    timer_set(&v->singleshot, deadline);
+    return 0;
 }

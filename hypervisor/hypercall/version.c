@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * xen_version: what a guest asks first. The answers are those of a Xen 4.17, because kernels choose their
- * ways by them; who wants to know whom it really talks to asks arch_0 (libpv/parador.h).
+ * xen_version and vm_assist: what a guest asks first. The answers are those of a Xen 4.17, because kernels
+ * choose their ways by them; who wants to know whom it really talks to asks arch_0 (libpv/parador.h).
  *
  * XENVER_version is also the null hypercall of the benchmarks, so it comes before the table.
  */
-#include "lib/types.h"
-#include <xen/xen.h>
+#include "hypercall/hypercall.h"
 #include <xen/features.h>
 #include <xen/version.h>
-#include "domain/domain.h"
-#include "hypercall/hypercall.h"
 #include "lib/string.h"
-#include "mm/layout.h"
-#include "x86/copy.h"
-#include "x86/percpu.h"
 
 #define XEN_VERSION (4 << 16 | 17)
 #define LARGEST     sizeof(xen_capabilities_info_t)
@@ -42,65 +36,74 @@ static long get_features(uint64_t arg)
     return 0;
 }
 
-static long platform_parameters(void *arg)
-{
-    ((struct xen_platform_parameters *)arg)->virt_start = HV_VIRT_START;
-    return 0;
-}
-
-/* Rows by sub-operation: the structure's size and what it holds, a fixed text or what a function fills in. It
- * is zeroed before. */
-static const struct version_op {
+/* The structure's size and the text that it holds, the rest is zero. */
+static const struct {
     uint32_t size;
     const char *text;
-    long (*fill)(void *arg);
-} version_ops[] = {
-    [XENVER_extraversion] = { sizeof(xen_extraversion_t), ".7", NULL },
-    [XENVER_compile_info] = { sizeof(xen_compile_info_t), "Parador", NULL },
-    [XENVER_capabilities] = { sizeof(xen_capabilities_info_t), "xen-3.0-x86_64", NULL },
-    [XENVER_changeset] = { sizeof(xen_changeset_info_t), "", NULL },
-    [XENVER_platform_parameters] = { sizeof(xen_platform_parameters_t), NULL, platform_parameters },
-    [XENVER_guest_handle] = { sizeof(xen_domain_handle_t), "", NULL },
-    [XENVER_commandline] = { sizeof(xen_commandline_t), "", NULL },
+} texts[] = {
+    [XENVER_extraversion] = { sizeof(xen_extraversion_t), ".7" },
+    [XENVER_compile_info] = { sizeof(xen_compile_info_t), "Parador" },
+    [XENVER_capabilities] = { sizeof(xen_capabilities_info_t), "xen-3.0-x86_64" },
+    [XENVER_changeset] = { sizeof(xen_changeset_info_t), "" },
+    [XENVER_guest_handle] = { sizeof(xen_domain_handle_t), "" },
+    [XENVER_commandline] = { sizeof(xen_commandline_t), "" },
 };
 
-/* No build id: Xen has one for domain 0, and refuses others. */
-static long build_id(void)
+static __attribute__((noinline)) long other_op(uint32_t op, uint64_t guest)
 {
-    return current->domain->privileged
-               ? refuse(-ENODATA, R_NO_BUILD_ID, 0, 0)
-               : refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_xen_version, XENVER_build_id);
+    char buf[LARGEST];
+
+    switch (op) {
+    case XENVER_pagesize:
+        return guest ? refuse(-EINVAL, R_NOT_NULL, guest, 0) : (long)PAGE_SIZE;
+    case XENVER_build_id: /* Xen has one for domain 0, and refuses others */
+        return current->domain->privileged ? refuse(-ENODATA, R_NO_BUILD_ID, 0, 0)
+                                           : refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_xen_version, op);
+    case XENVER_platform_parameters:
+        return put_guest_u64(HV_VIRT_START, guest) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
+    default:
+        if (op >= ARRAY_SIZE(texts) || !texts[op].size)
+            return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_xen_version, op);
+        memset(buf, 0, texts[op].size);
+        memcpy(buf, texts[op].text, strlen(texts[op].text));
+        return copy_to_guest(guest, buf, texts[op].size) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
+    }
 }
 
-static __attribute__((noinline)) long version_op(uint32_t op, uint64_t arg)
+/* op: XENVER_*; guest: its structure. */
+long do_xen_version(uint64_t op, uint64_t guest, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    uint8_t buf[LARGEST] __attribute__((aligned(8)));
-    const struct version_op *row;
-    long rc;
-
-    if (op == XENVER_pagesize)
-        return arg ? refuse(-EINVAL, R_NOT_NULL, arg, 0) : (long)PAGE_SIZE;
-    if (op == XENVER_build_id)
-        return build_id();
-    if (op >= ARRAY_SIZE(version_ops) || !version_ops[op].size)
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_xen_version, op);
-    row = &version_ops[op];
-    memset(buf, 0, row->size);
-    if (row->text)
-        memcpy(buf, row->text, strlen(row->text) + 1);
-    rc = row->fill ? row->fill(buf) : 0;
-    if (!rc && copy_to_guest(arg, buf, row->size))
-        return refuse(-EFAULT, R_BAD_POINTER, arg, 0);
-    return rc;
-}
-
-/* a1: XENVER_*; a2: its structure. */
-long do_xen_version(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
-{
-    (void)a3, (void)a4, (void)a5;
-    if (likely((uint32_t)a1 == XENVER_version))
+    if (likely((uint32_t)op == XENVER_version))
         return XEN_VERSION;
-    if (likely((uint32_t)a1 == XENVER_get_features))
-        return get_features(a2);
-    return version_op((uint32_t)a1, a2);
+    if (likely((uint32_t)op == XENVER_get_features))
+        return get_features(guest);
+    return other_op((uint32_t)op, guest);
+}
+
+#define ASSISTS                                                                   \
+    (1u << VMASST_TYPE_4gb_segments | 1u << VMASST_TYPE_4gb_segments_notify |     \
+     1u << VMASST_TYPE_writable_pagetables | 1u << VMASST_TYPE_pae_extended_cr3 | \
+     1u << VMASST_TYPE_architectural_iopl | 1u << VMASST_TYPE_runstate_update_flag)
+
+/* command: VMASST_CMD_*; which: VMASST_TYPE_*, both 32-bit numbers. Switches for the ways in which Parador
+ * helps a guest. Their meaning is where they are asked for: writable_pagetables (mm/), architectural_iopl
+ * (x86/ iret), pae_extended_cr3 (a bit of XENVER_get_features), runstate_update_flag (domain/time.c).
+ * 4gb_segments is for 32-bit guests, and means nothing here. m2p_strict (type 32) is accepted: our M2P is
+ * never mapped for guest users anyway. */
+long do_vm_assist(uint64_t command, uint64_t which, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+    struct domain *d = current->domain;
+    uint32_t cmd = (uint32_t)command, type = (uint32_t)which;
+
+    if (cmd != VMASST_CMD_enable && cmd != VMASST_CMD_disable)
+        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_vm_assist, cmd);
+    if (type == VMASST_TYPE_m2p_strict)
+        return 0;
+    if (type >= 32 || !(ASSISTS >> type & 1))
+        return refuse(-EINVAL, R_NO_SUCH_ASSIST, type, 0);
+    if (cmd == VMASST_CMD_enable)
+        __atomic_fetch_or(&d->vm_assist, 1u << type, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&d->vm_assist, ~(1u << type), __ATOMIC_RELAXED);
+    return 0;
 }

@@ -7,7 +7,7 @@ import glob
 import os
 import re
 
-TABLE = "hypervisor/hypercall/table.c"
+TABLE = "hypervisor/hypercall/hypercall.h"
 RULES = "hypervisor/domain/refuse.h"
 NUMBERS = ("/usr/include/xen/xen.h", "/usr/include/xen/arch-x86/xen.h")
 # The prefix of each call's sub-operations in the public headers.
