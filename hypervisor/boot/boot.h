@@ -30,6 +30,7 @@ struct boot_module { /* machine addresses; cmdline points into the loader's memo
  * free list. */
 struct boot_info {
     unsigned int nr_ranges, nr_modules;
+    bool left_out; /* a module was, and a line said so */
     struct boot_range ranges[BOOT_MAX_RANGES];
     struct boot_module modules[BOOT_MAX_MODULES];
     char cmdline[BOOT_CMDLINE_LEN];

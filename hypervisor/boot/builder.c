@@ -51,7 +51,8 @@ static void refuse_domain(const struct build *b, struct demand *demand)
         say("parador: %s is not started: %s\n", b->options.name, b->trouble);
     } else if (!demand->short_line) {
         demand->short_line = true;
-        say("parador: %s is not started: not enough memory: %llu MB asked for, %llu MB free\n",
+        say("parador: %s is not started, and none after it: not enough memory: %llu MB asked for, %llu MB "
+            "free\n",
             b->options.name, (unsigned long long)to_mb(b->nr_pages + OVERHEAD),
             (unsigned long long)to_mb(frames_free()));
     }
@@ -124,7 +125,7 @@ static void lay_out(struct build *b, struct demand *demand)
         demand->unnamed--;
     b->trouble = elf_parse(b->kernel, b->kernel_size, &b->image);
     if (!b->trouble && b->nr_pages > frames_total())
-        b->trouble = TOO_LITTLE;
+        b->trouble = "its mem= is more than the machine has";
     if (b->trouble)
         return;
     b->trouble = layout_domain(&b->image, b->ramdisk_size, !b->domid, b->nr_pages, &b->at);
@@ -240,6 +241,9 @@ static unsigned int build_one(const struct boot_info *bi, unsigned int i, struct
 
     if (!b->trouble)
         lay_out(b, demand);
+    if (!b->trouble &&
+        demand->short_line) /* modules that were left give memory back: not for somebody behind */
+        b->trouble = TOO_LITTLE;
     if (!b->trouble)
         create(b);
     if (b->p2m_mfns)

@@ -5,7 +5,8 @@
  *
  * Memory comes in runs as long as the allocator has them, in the order of pfns. The p2m list lies in the
  * domain's own pages, whose frames need not be contiguous: p2m_mfns remembers them while the domain is built.
- * Frames come zeroed, so only what is not zero is written. Read next: boot/guest_tables.c.
+ * What never was in use since boot may hold what firmware and loader left there, so the pages that the domain
+ * begins with are zeroed, and then only what is not zero is written. Read next: boot/guest_tables.c.
  */
 #include "boot/builder.h"
 #include <xen/xen.h>
@@ -44,6 +45,7 @@ static bool p2m_memory(struct build *b)
 
         if (m.v == INVALID_MFN.v)
             return false;
+        memset(mfn_to_virt(m), 0, PAGE_SIZE);
         b->p2m_mfns[i] = m.v;
     }
     for (uint64_t i = 0; i < b->at.p2m_pages; i++)
@@ -66,8 +68,11 @@ static bool memory_for(struct build *b, uint64_t pfn, uint64_t end)
                 return false;
             continue;
         }
-        for (uint64_t i = 0; i < 1ULL << order; i++)
+        for (uint64_t i = 0; i < 1ULL << order; i++) {
+            if (pfn + i < b->at.pages)
+                memset(mfn_to_virt(MFN(m.v + i)), 0, PAGE_SIZE);
             know_page(b, pfn + i, m.v + i);
+        }
         pfn += 1ULL << order;
     }
     return true;

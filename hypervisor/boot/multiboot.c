@@ -90,8 +90,10 @@ static void add_module(struct boot_info *bi, uint64_t start, uint64_t end, const
 {
     if (bi->nr_modules == BOOT_MAX_MODULES || end < start) {
         exit_note_trouble();
-        say("parador: module %u is left out: %s\n", bi->nr_modules,
-            end < start ? "its end is before its start" : "too many");
+        if (!bi->left_out)
+            say("parador: module %u is left out%s\n", bi->nr_modules,
+                end < start ? ": its end is before its start" : ", and all after it: too many");
+        bi->left_out = true;
         return;
     }
     bi->modules[bi->nr_modules++] = (struct boot_module){ start, end, cmdline };

@@ -43,7 +43,7 @@ void screen_act(const char *file, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     if (is_page())
-        say(" %-*s%s\n", COLUMN, text, file);
+        say(" %-*s %s\n", COLUMN - 1, text, file);
     else
         info("%s: %s\n", file, text);
 }

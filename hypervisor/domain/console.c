@@ -17,7 +17,7 @@
 #include "lib/string.h"
 #include "x86/serial.h"
 
-#define INPUT_SIZE 1024 /* power of two */
+#define INPUT_SIZE 4096 /* power of two */
 #define KEY_CTRL_T 0x14
 
 static struct {
