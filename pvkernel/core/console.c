@@ -14,7 +14,7 @@
 
 /* head, tail: ever growing; guarded by interrupts off. */
 static struct {
-    char keys[256];
+    char keys[4096];
     unsigned head, tail;
     bool interrupted;
     struct waitq readers;

@@ -95,6 +95,7 @@ void pv_machine_setup(void)
         panic("no timer: bind_virq gave %d", port);
     if (pv_console_on_input(keys, NULL))
         kprintf("no keyboard: the console gives no events\n");
+    keys(NULL); /* typed before the port was there */
 }
 
 void arch_console_write(const char *text, size_t n)
