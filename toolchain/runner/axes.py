@@ -34,8 +34,14 @@ KNOWN = {
     "B": "where everything is built (default build)",
     "V": "1: show the commands of the build",
 }
+MOST_DOMAINS = 256  # Parador takes 512 boot modules: each domain has a kernel and a ramdisk
 # Settings of make's own that may stand beside ours on its command line.
 OTHERS = {"HOSTCC", "XENHDRS", "CI", "SHELL", "MAKE", "LD", "AR", "OBJCOPY"}
+
+
+def counted(n, one, many):
+    """A number with the word that it wants: 1 check, 2 checks."""
+    return f"{n} {one if n == 1 else many}"
 
 
 def reject_unknown(makeflags):
@@ -49,6 +55,15 @@ def reject_unknown(makeflags):
         if re.fullmatch(r"[A-Z]+", name) and name not in KNOWN and name not in OTHERS:
             near = difflib.get_close_matches(name, KNOWN, 1)
             raise Trouble(f"unknown setting {name}=" + (f"; did you mean {near[0]}=?" if near else " (make help lists them)"))
+
+
+def host_memory():
+    """Megabytes of memory and swap that this computer has; 0 where that can't be told."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as f:
+            return sum(int(kb) for kb in re.findall(r"^(?:MemTotal|SwapTotal): +(\d+) kB", f.read(), re.MULTILINE)) >> 10
+    except OSError:
+        return 0
 
 
 class Axes:
@@ -66,7 +81,7 @@ class Axes:
         self.disk = self.file("DISK")
         self.mem = self.megabytes("MEM")
         self.smp = self.number("SMP", 1, 1, 64)
-        self.domains = self.number("DOMAINS", 2, 0, 1000)
+        self.domains = self.number("DOMAINS", 2, 1, MOST_DOMAINS)
         self.script = self.read_script()
         self.record = self.text("RECORD")
         self.accel = self.choice("ACCEL", "tcg", "kvm")
@@ -90,8 +105,8 @@ class Axes:
 
     def number(self, name, default, low, high):
         value = self.text(name, str(default))
-        if not value.isdigit() or not low <= int(value) <= high:
-            raise Trouble(f"{name}={value}: a number from {low} to {high} expected")
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+            raise Trouble(f"{name}={value} is no number from {low} to {high}; {name}= is {KNOWN[name]}")
         return int(value)
 
     def megabytes(self, name):
@@ -99,10 +114,13 @@ class Axes:
         value = self.text(name)
         if not value:
             return None
-        match = re.fullmatch(r"(\d+)([MG]?)B?", value, re.IGNORECASE)
+        match = re.fullmatch(r"([0-9]{1,9})([MG]?)B?", value, re.IGNORECASE)
         size = int(match[1]) * (1024 if match[2].upper() == "G" else 1) if match else 0
-        if not 1 <= size <= 1 << 20:
-            raise Trouble(f"{name}={value}: megabytes expected, such as {name}=256")
+        if not size:
+            raise Trouble(f"{name}={value} is no number of megabytes, such as {name}=256 or {name}=1G")
+        host = host_memory()
+        if host and size > host:
+            raise Trouble(f"{name}={value} is more than this computer has: {host} MB with its swap space; {name}= is {KNOWN[name]}")
         return size
 
     def file(self, name):

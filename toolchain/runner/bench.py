@@ -10,7 +10,7 @@ import os
 import re
 
 from . import boot, build, domu, packages, stockxen
-from .axes import Trouble
+from .axes import Trouble, counted
 from .machine import ICOUNT, Guard, Machine, arguments, module
 
 GOALS = "tests/bench/goals.json"
@@ -116,7 +116,7 @@ def table(axes, results):
         ratio = f"{ours / theirs:.2f}" if ours is not None and theirs else ""
         cells = ["" if c is None else c for c in (ours, theirs)]
         print(f"{name:<{wide}}{cells[0]:>12}{cells[1]:>12}{ratio:>8}{goal if goal is not None else '':>10}  {word:8}{description}")
-    print(f"{counts['within']} rows within their goal, {counts['near']} within {NEAR} of it, {counts['over']} over")
+    print(f"{counted(counts['within'], 'row', 'rows')} within their goal, {counts['near']} within {NEAR} of it, {counts['over']} over")
 
 
 def main(axes):

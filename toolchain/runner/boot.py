@@ -14,16 +14,19 @@ import tempfile
 from . import build, packages
 from .archive import archive, programs, read
 from .axes import Trouble
-from .machine import Guard, Machine, Output, arguments, module
+from .machine import Alone, Guard, Machine, Output, arguments, module
 
 NO_STATUS = 3
 READY = "PARADOR_READY"  # in the environment: everything is built, as runner/endtoend.py knows
 MEM = 256
 MIB = 1 << 20
 SPARE = 12  # MB that are Parador's and the firmware's
+RAMDISK = 128 << 10  # bytes, about, of a domain without a disk
 LEAST, MOST = 16, 32  # MB for a domain beside domain 0
 # An unattended run counts as hung after this many seconds without a line; see machine.Guard.
 PATIENCE = {"cpu": 600, "idle": 120}
+LONELY = 10  # seconds that a machine may be idle when stdin has ended
+POWER_OFF = b"\x14q"  # Parador's keys: Ctrl-T q
 
 MOTD = """Welcome to pvkernel, a small Unix that runs unprivileged: in a domain of Parador, or of stock Xen.
 Try: help, domains, ps, mem, ls, cat README, run hello, disk, sum xvda, ring, why.
@@ -77,19 +80,25 @@ def ramdisks(axes):
     return archive(driver), archive(common)
 
 
-def shares(machine, domains, disk):
-    """Megabytes of domain 0 and of each other domain; a Trouble where the machine can't hold the disk.
+def shares(axes, machine, disk):
+    """Megabytes of domain 0 and of each other domain; a Trouble where the machine can't hold domain 0 with its disk.
 
-    The disk counts twice: once as a boot module, once inside domain 0's memory (an eighth more for its bookkeeping).
+    The disk counts twice: once as a boot module, once inside domain 0's memory (an eighth more for its bookkeeping). All
+    modules, and each domain has a kernel of its own, are in memory when domain 0 is built.
     """
     module_mb = -(-disk // MIB)
+    kernel = axes.guest or f"{axes.build}/pvkernel"
+    kernels = axes.domains * (os.path.getsize(kernel) + RAMDISK) // MIB if os.path.exists(kernel) else 0
     driver = MOST + module_mb + module_mb // 8
-    others = max(0, domains - 1)
-    left = machine - SPARE - module_mb - driver
-    if module_mb > 1 and left < LEAST * min(others, 1):
-        need = SPARE + module_mb + driver + LEAST * others
-        raise Trouble(f"DISK is {module_mb} MiB: MEM={-(-need // 16) * 16} at least")
-    return driver, max(LEAST, min(MOST, left // others)) if others else 0
+    others = axes.domains - 1
+    need = SPARE + module_mb + kernels + driver
+    if module_mb > 1:
+        need += LEAST * min(others, 1)
+    if machine < need:
+        what = f"DISK is {module_mb} MiB" if module_mb > 1 else f"MEM={machine} is too little for domain 0"
+        what += f" beside {kernels} MB of kernels and ramdisks" if kernels > LEAST else ""
+        raise Trouble(f"{what}: MEM={-(-need // 16) * 16} at least")
+    return driver, max(LEAST, min(MOST, (machine - SPARE - module_mb - driver) // others)) if others else 0
 
 
 def parador_image(axes):
@@ -104,7 +113,7 @@ def parador_command(axes, folder, extra=()):
     if folder.kept:
         image, kernel = folder.link("parador", image), kernel if axes.guest else folder.link("pvkernel", kernel)
     first, other = ramdisks(axes)
-    driver_mb, other_mb = shares(machine, axes.domains, len(first))
+    driver_mb, other_mb = shares(axes, machine, len(first))
     script = " script" if axes.script is not None else ""
     modules = []
     for n in range(axes.domains):
@@ -144,33 +153,50 @@ def prepare(axes, system):
 
 
 def main(axes):
-    from . import debug, replay, stockxen
+    from . import debug, kvm, replay, stockxen
     system = (axes.on or ["parador"])[0]
     if system == "xen" and axes.record:
         raise Trouble("RECORD= is for ON=parador")
-    if system == "parador":
-        shares(axes.mem or MEM, axes.domains, os.path.getsize(axes.disk) if axes.disk else 0)  # before anything is built
+    disk = os.path.getsize(axes.disk) if axes.disk else 0
+    if system == "parador":  # before anything is built
+        shares(axes, axes.mem or MEM, disk)
+    else:
+        stockxen.fits(axes, disk)
+    if axes.accel == "kvm" and kvm.trouble():
+        raise Trouble(f"ACCEL=kvm: {kvm.trouble()}; without ACCEL= the machine is emulated")
     prepare(axes, system)
     if system == "xen":
         return stockxen.run(axes)
     if axes.record:
         return replay.record(axes)
     with Folder(axes) as folder:
-        return converse(axes, parador_command(axes, folder, debug.stub(folder.path)), parador_watcher(), grace=20.0)
+        return converse(axes, parador_command(axes, folder, debug.stub(folder.path)), parador_watcher(), 20.0, farewell=POWER_OFF)
 
 
-def converse(axes, command, watcher, grace, show=None):
-    """Runs a machine with the user's keys; the exit status that the watcher found."""
+def deserted(axes, farewell):
+    """What the end of stdin means: nothing to a script; else the machine is ended when it only waits."""
+    if axes.script is not None:
+        return None
+    return Alone(f"run: stdin has ended, nothing more will be typed: the machine ends when it has been idle for {LONELY} s "
+                 "(SCRIPT='help; d0: mem' runs commands and ends)", Guard(PATIENCE["cpu"], LONELY), farewell)
+
+
+def converse(axes, command, watcher, grace, show=None, awake=None, farewell=None):
+    """Runs a machine with the user's keys; the exit status that the watcher found. `farewell`: keys that power it off."""
     guard = None if sys.stdin.isatty() and axes.script is None else Guard(**PATIENCE)
-    lonely = None if axes.script else "run: nobody types any more (stdin has ended); SCRIPT= runs commands and ends by itself"
-    machine = Machine(command, show=show or Output(), watch=watcher, keys=True, guard=guard, grace=grace, lonely=lonely)
-    machine.run()
+    machine = Machine(command, show=show or Output(), watch=watcher, keys=True, guard=guard, grace=grace,
+                      alone=deserted(axes, farewell), awake=awake)
+    status = machine.run()
     if watcher.status is not None:
         return watcher.status
     if machine.quit:
         print("\nrun: ended by Ctrl-]", file=sys.stderr)
     elif machine.hang:
         print(f"\nrun: ended, the machine hangs: {machine.hang}", file=sys.stderr)
+    elif machine.left:
+        print("\nrun: ended, the machine was idle and nobody types", file=sys.stderr)
+    elif status and machine.said:
+        raise Trouble("QEMU can't run this machine: " + machine.said[-1].removeprefix("qemu-system-x86_64: "))
     else:
         print("\nrun: QEMU ended before the machine said how it went", file=sys.stderr)
     return NO_STATUS

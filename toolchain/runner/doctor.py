@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
 """make doctor: looks at this machine and says, line by line, what is there, what is wrong and how to mend it."""
-import fcntl
 import os
 import platform
 import re
 import shutil
 import subprocess
 
-from . import packages
+from . import kvm, packages
+from .axes import counted
 
-KVM_GET_API_VERSION = 0xAE00
 QEMU_LEAST, QEMU_TRIED = (7, 0), (7, 2)
 
 
@@ -82,22 +81,11 @@ def look_at_packages(findings, axes):
         findings.ok("all packages for build, run, test, bench, gdb, check and stock Xen are there")
 
 
-def kvm_answers():
-    try:
-        device = os.open("/dev/kvm", os.O_RDWR)
-        try:
-            return fcntl.ioctl(device, KVM_GET_API_VERSION) == 12
-        finally:
-            os.close(device)
-    except OSError:
-        return False
-
-
 def look_at_machine(findings, axes):
-    if kvm_answers():
-        findings.ok("/dev/kvm: ACCEL=kvm works")
+    if kvm.trouble():
+        findings.note("no KVM", f"{kvm.trouble()}; ACCEL=tcg, the default, emulates, and nothing else is needed")
     else:
-        findings.note("/dev/kvm is missing or does not answer", "ACCEL=tcg, the default, emulates; nothing else is needed")
+        findings.ok("KVM: ACCEL=kvm works")
     free = shutil.disk_usage(".").free >> 20
     (findings.ok if free >= 1024 else lambda w: findings.bad(w, "building and stock Xen's domain 0 want 1 GB"))(f"{free} MB free here")
     try:
@@ -123,5 +111,5 @@ def main(axes):
     look_at_compilers(findings, axes)
     look_at_packages(findings, axes)
     look_at_machine(findings, axes)
-    print("doctor: " + (f"{findings.wrong} things are wrong" if findings.wrong else "this machine is fine"))
+    print("doctor: " + (counted(findings.wrong, "thing is", "things are") + " wrong" if findings.wrong else "this machine is fine"))
     return 1 if findings.wrong else 0

@@ -12,7 +12,9 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
-from .boot import READY
+from .archive import archive
+from .boot import MEM, PATIENCE, READY, parador_watcher
+from .machine import Guard, Machine, arguments, module
 from .verdict import Result
 
 RUN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "run")
@@ -28,6 +30,9 @@ class Case:
     system: str = "parador"  # what has to run: parador, xen, or host where the runner itself answers
     brief: bool = False  # the output is this one line and nothing else
     keys: tuple = None  # (what must be printed first, the bytes that are typed then)
+    typed: bytes = None  # what is typed at once; then stdin ends
+    modules: list = None  # these boot modules instead of make run's
+    extra: tuple = ()  # and these options of QEMU
 
 
 class Files:
@@ -88,12 +93,19 @@ def bad_boots(axes, files):
     def refused(name, line, **settings):
         return Case(name, settings, status=2, lines=[line])
 
-    yield refused("boot_without_a_module", r"parador: .*module", DOMAINS="0")
+    yield Case("boot_without_a_module", {}, 2, [r"parador: .*module"], modules=[])
+    image, ramdisk = f"{axes.build}/pvkernel", files.write("ramdisk", archive({"script": b"d0: mem\n"}))
+    driver = [module(image, "name=d0 mem=32 -- role=driver domains=1 script"), module(ramdisk, "ramdisk")]
+    yield Case("boot_with_600_modules", {}, 2, [r"parador: module 512 is left out, and all after it: too many", r"parador: d0 .*two ramdisks"],
+               modules=driver + [module(ramdisk, "ramdisk")] * 598)
+    junk = files.noise("40mib", 40 * MIB)  # memory need not be zero after a reset
+    yield Case("boot_with_junk_in_memory", {}, 0, [r"pages of 4 kB"], modules=driver,
+               extra=[w for at in range(54, 254, 40) for w in ("-device", f"loader,file={junk},addr={at * MIB:#x},force-raw=on")])
     yield refused("boot_of_a_text_file", r"parador: .*ELF", GUEST=files.write("text", b"This is no kernel.\n" * 100))
     yield refused("boot_of_an_elf_without_notes", r"parador: .*note", GUEST=f"{axes.build}/user/{user}")
     yield refused("boot_of_a_truncated_elf", r"parador: .*(truncated|beyond|ends)", GUEST=files.write("cut", kernel[:6000]))
     yield refused("boot_of_a_cut_header", r"parador: .*ELF", GUEST=files.write("cut40", kernel[:40]))
-    yield Case("boot_with_100_domains_on_128_mb", {"DOMAINS": "100", "MEM": "128"}, 2, [r"parador: d\d+ is not started: .* MB"],
+    yield Case("boot_with_100_domains_on_128_mb", {"DOMAINS": "100", "MEM": "128"}, 2, [r"^parador: d[1-9]\d* is not started, and none after it: not enough memory: \d+ MB asked for, \d+ MB free$"],
                keys=(b"more: cat motd", b"\x14q"))
     yield refused("boot_with_an_unknown_word", r"parador: .*colour", APPEND="colour=blue")
 
@@ -107,26 +119,49 @@ def runner_cases(files):
     yield refused("missing_disk", r"DISK=/no such/file: no such file", DISK="/no such/file")
     yield refused("missing_guest", r"GUEST=nokernel: no such file", GUEST="nokernel")
     yield refused("missing_script", r"SCRIPT=@nowhere: No such file", SCRIPT="@nowhere")
-    yield refused("bad_memory", r"MEM=lots: megabytes expected", MEM="lots")
-    yield refused("bad_domains", r"DOMAINS=two: a number", DOMAINS="two")
+    for value in ("lots", "0", "-1", "9999999999"):
+        yield refused(f"memory_{value}", rf"MEM={value} is no number of megabytes", MEM=value)
+    yield refused("memory_beyond_this_computer", r"MEM=99999999 is more than this computer has: \d+ MB", MEM="99999999")
+    yield refused("memory_too_small", r"MEM=1 is too little for domain 0: MEM=48 at least", MEM="1")
+    yield refused("memory_too_small_on_xen", r"MEM=8 is too little for Xen and its domain 0: MEM=32 at least", MEM="8", ON="xen")
+    for value in ("two", "0", "-1", "257", "1000000"):
+        yield refused(f"domains_{value}", rf"DOMAINS={value} is no number from 1 to 256; DOMAINS= is how many", DOMAINS=value)
+    yield refused("kernels_too_large", r"MEM=96 is too little for domain 0 beside \d+ MB of kernels and ramdisks: MEM=\d+ at least", MEM="96", DOMAINS="250")
+    for value in ("none", "0", "99"):
+        yield refused(f"cpus_{value}", rf"SMP={value} is no number from 1 to 64; SMP= is", SMP=value)
     yield refused("bad_accelerator", r"ACCEL=warp: tcg or kvm expected", ACCEL="warp")
     yield refused("disk_too_large", r"DISK is 40 MiB: MEM=\d+ at least", DISK=files.noise("40mib", 40 * MIB), MEM="100")
+    yield refused("disk_too_large_on_xen", r"DISK is 40 MiB: MEM=64 at least", DISK=files.noise("40mib", 40 * MIB), MEM="60", ON="xen")
+
+
+def typed_cases():
+    """Keys that come before the machine is there are kept for it, and it ends when nobody types any more."""
+    told = r"^run: stdin has ended, nothing more will be typed"
+    yield Case("typed_at_once", {}, lines=[told, r"d1\b.*pages of 4 kB", r"^parador: d1 ended \(poweroff\)"], typed=b"mem\npoweroff\n")
+    yield Case("typed_at_once_for_one_domain", {"DOMAINS": "1"}, lines=[told, r"pages of 4 kB", r"^parador: d0 ended"], typed=b"mem\npoweroff\n")
+    yield Case("typed_at_length", {"DOMAINS": "1"}, lines=[r"^d0> echo last$", r"^last$"], typed=b"echo a line of some length\n" * 100 + b"echo last\npoweroff\n")
+    yield Case("typed_nothing", {}, lines=[told, r"^\[d1\] d1> $"], typed=b"")
+    yield Case("typed_at_once_on_xen", {"ON": "xen"}, lines=[told, r"pages of 4 kB", r"Dom0 halted"], system="xen", typed=b"mem\npoweroff\n")
+    yield Case("typed_nothing_on_xen", {"ON": "xen"}, 3, [told, r"^run: ended, the machine was idle"], system="xen", typed=b"")
 
 
 def cases(axes, systems):
     files = Files(axes)
     found = list(disk_cases(axes, files)) if "parador" in systems else []
-    for case in (*script_cases(files), *bad_boots(axes, files), *runner_cases(files)):
+    for case in (*script_cases(files), *typed_cases(), *bad_boots(axes, files), *runner_cases(files)):
         if case.system == "host" and "parador" in systems or case.system in systems:
             found.append(case)
     return [c for c in found if not axes.tests or any(t in c.name for t in axes.tests)]
 
 
-def talk(command, environment, keys):
-    """Runs a command to its end; types `keys` (or what they return) once their prompt was printed. Its exit status and
-    output."""
+def talk(command, environment, keys, typed=None):
+    """Runs a command to its end; types `keys` (or what they return) once their prompt was printed, or `typed` at once, and
+    ends its stdin. Its exit status and output."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
         output = b""
+        if typed is not None:
+            process.stdin.write(typed)
+            process.stdin.close()
         while True:
             data = os.read(process.stdout.fileno(), 65536)
             if not data:
@@ -139,19 +174,35 @@ def talk(command, environment, keys):
     return process.returncode, output
 
 
-def call(axes, target, settings, keys=None):
+def call(axes, target, settings, keys=None, typed=None):
     """What `make TARGET` with these settings does when everything is built: its exit status and the lines that came."""
     settings = {"B": axes.build, "CC": axes.text("CC"), "RUNS": f"{axes.build}/test-runs", **settings}
     environment = {k: v for k, v in os.environ.items() if k not in ("ON", "TEST", "DEBUG", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     environment[READY] = "1"
     command = [sys.executable, RUN, target, *(f"{k}={v}" for k, v in settings.items() if v)]
-    status, output = talk(command, environment, keys)
+    status, output = talk(command, environment, keys, typed)
     return status, [line.rstrip("\r") for line in output.decode("utf-8", "replace").splitlines()]
+
+
+def boot_modules(axes, case):
+    """A boot of the case's own modules, without make run: Parador's exit status and the lines that came."""
+    lines, watcher = [], parador_watcher()
+
+    def take(line):
+        lines.append(line)
+        return watcher(line)
+
+    command = arguments(axes, MEM, f"{axes.build}/parador", "", case.modules, case.extra)
+    Machine(command, watch=take, guard=Guard(**PATIENCE), grace=5.0).run()
+    return watcher.status, lines
 
 
 def run(axes, case):
     """Runs one case; its Result and the lines that came."""
-    status, lines = call(axes, "run", case.settings, case.keys)
+    if case.modules is None:
+        status, lines = call(axes, "run", case.settings, case.keys, case.typed)
+    else:
+        status, lines = boot_modules(axes, case)
     trouble = ""
     if status != case.status if case.status is not None else status in (0, 3):
         trouble = f"exit status {status}, not {'some failure' if case.status is None else case.status}"

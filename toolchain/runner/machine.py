@@ -3,8 +3,11 @@
 
 The console is QEMU's stdin and stdout, piped through here: every line is shown to a watcher (that is how the exit status
 is found), and on a terminal the keys go through raw, so that Ctrl-C reaches the guest. Ctrl-] ends QEMU, whatever it does.
+What is typed before the machine has printed anything is kept until then: its serial port is not set up yet. What QEMU
+itself has to say (its stderr) is kept for whoever wants to know why there is no machine.
 """
 import os
+import queue
 import re
 import selectors
 import shutil
@@ -79,9 +82,21 @@ class Guard:
         self.waited += max(0.0, seconds - cpu - line)
         if self.spent > self.cpu:
             return f"no output in {self.spent:.0f} s of processor time"
-        if self.waited > self.idle:
+        if self.idles():
             return f"idle without output for {self.waited:.0f} s"
         return None
+
+
+    def idles(self):
+        return self.waited > self.idle
+
+
+class Alone:
+    """What to do when stdin ends: the message that is printed at once; the guard that then holds; and the keys that power
+    a machine off which is only idle (None: QEMU is ended)."""
+
+    def __init__(self, message, guard, farewell=None):
+        self.message, self.guard, self.farewell = message, guard, farewell
 
 
 class Terminal:
@@ -111,33 +126,51 @@ class Machine:
     """Runs one QEMU to its end.
 
     `show` gets the raw output (or is None), `watch` each finished line without escapes; when watch returns True, QEMU is
-    given `grace` seconds to end by itself and is then ended. `keys`: hand stdin on; `lonely`: what to say when it ends.
-    `guard` may be None (no limit).
+    given `grace` seconds to end by itself and is then ended. `keys`: hand stdin on, from when `awake` says that somebody
+    hears it (None: from the first output on). `alone`: what stdin's end means, an Alone, or None: nothing. `guard` may be
+    None (no limit).
     """
 
-    def __init__(self, command, show=None, watch=None, keys=False, guard=None, grace=0.0, lonely=None):
-        self.lonely = lonely
+    def __init__(self, command, show=None, watch=None, keys=False, guard=None, grace=0.0, alone=None, awake=None):
         self.command, self.show, self.watch, self.keys, self.guard, self.grace = command, show, watch, keys, guard, grace
+        self.alone, self.awake = alone, awake
         self.hang = None  # why the guard ended it
         self.quit = False  # the user ended it with Ctrl-]
+        self.left = False  # stdin had ended and the machine was idle
+        self.said = []  # QEMU's own lines
         self.partial = ""
         self.deadline = None
+        self.typed, self.listens, self.deserted = queue.Queue(64), threading.Event(), threading.Event()
 
     def run(self):
         """Returns QEMU's own exit status once it has ended."""
         # A runner that is killed takes its QEMU along.
         leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
-        self.process = subprocess.Popen([*leash, *self.command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen([*leash, *self.command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        hearing = self.start(self.hear)
         try:
             with Terminal() as terminal, selectors.DefaultSelector() as ready:
                 ready.register(self.process.stdout, selectors.EVENT_READ)
                 if self.keys and terminal.ours:
-                    threading.Thread(target=self.forward, daemon=True).start()
+                    self.start(self.read_keys)
+                    self.start(self.forward)
                 self.pump(ready)
         finally:
             status = self.end()
             self.process.stdout.close()
+            hearing.join(2.0)
         return status
+
+    @staticmethod
+    def start(function):
+        thread = threading.Thread(target=function, daemon=True)
+        thread.start()
+        return thread
+
+    def hear(self):
+        """A thread of its own: QEMU's stderr."""
+        for line in self.process.stderr:
+            self.said.append(line.decode("utf-8", "replace").strip())
 
     def end(self):
         """QEMU may put its files in order (a recording, say) before it has to go."""
@@ -148,22 +181,29 @@ class Machine:
             self.process.kill()
             return self.process.wait()
 
-    def forward(self):
-        """A thread of its own: stdin, be it a terminal, a pipe or a file, into QEMU as fast as the guest takes it."""
+    def read_keys(self):
+        """A thread of its own: stdin, be it a terminal, a pipe or a file. Ctrl-] on a terminal works at any time."""
         try:
             while True:
                 data = os.read(0, 4096)
-                if not data:
-                    if self.lonely:
-                        print(self.lonely, file=sys.stderr)
-                    return
                 if QUIT_KEY in data and sys.stdin.isatty():
                     self.quit = True
                     self.process.terminate()
                     return
-                os.write(self.process.stdin.fileno(), data)
+                if not data and self.alone:
+                    print(self.alone.message, file=sys.stderr, flush=True)
+                self.typed.put(data)
+                if not data:
+                    return
         except (OSError, ValueError):
-            pass  # QEMU has ended, or stdin was closed
+            pass  # stdin was closed
+
+    def forward(self):
+        """A thread of its own: what was typed, into QEMU as fast as the guest takes it."""
+        self.listens.wait()
+        while data := self.typed.get():
+            self.type(data)
+        self.deserted.set()
 
     def type(self, data):
         """Types something, as the user would."""
@@ -181,11 +221,27 @@ class Machine:
             now = time.monotonic()
             if self.deadline and now > self.deadline:
                 return
+            if self.alone and self.deserted.is_set() and not self.left and self.guard is not self.alone.guard:
+                self.guard = self.alone.guard
+                self.guard.hung(self.process.pid, 0.0)
+                self.guard.output()
             if self.guard and now - checked >= 2.0:
                 self.hang = self.guard.hung(self.process.pid, now - checked)
                 checked = now
-                if self.hang:
+                if self.hang and not self.leave():
                     return
+
+    def leave(self):
+        """The guard is for ending the machine: where it is idle because nobody types any more, that is no hang, and it is
+        told to power itself off. False: end QEMU."""
+        if not self.alone or self.guard is not self.alone.guard or not self.guard.idles():
+            return False
+        self.hang, self.guard, self.left = None, None, True
+        if not self.alone.farewell:
+            return False
+        self.type(self.alone.farewell)
+        self.deadline = time.monotonic() + 20.0
+        return True
 
     def printed(self, data):
         """Shows and watches one piece of output; False at its end."""
@@ -197,6 +253,8 @@ class Machine:
             self.guard.output()
         if self.show:
             self.show(data)
+        if not self.awake or self.awake():
+            self.listens.set()
         *lines, self.partial = (self.partial + data.decode("latin1")).split("\n")
         for line in lines:
             if self.watch and self.watch(self.clean(line)) and not self.deadline:

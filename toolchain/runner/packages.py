@@ -79,37 +79,35 @@ def missing(words):
 
 def apt(*arguments):
     """apt-get without questions; its last error line, or None where all went well."""
-    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-E"]
-    done = subprocess.run(sudo + ["apt-get", *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace", check=False)
+    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    command = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     if done.returncode == 0:
         return None
     lines = [line for line in done.stdout.splitlines() if line.startswith("E:")] or done.stdout.splitlines() or ["no reason given"]
-    return lines[-1].removeprefix("E: ") if hasattr(str, "removeprefix") else lines[-1]
+    return lines[-1].removeprefix("E: ")
 
 
-def may_install(command):
-    """Whether we may: root may, a user who answers yes may; else a Trouble with the one command."""
+def may_install(listed, command):
+    """Whether we may: root may, a user who answers yes may."""
     if os.geteuid() == 0:
         return True
-    if shutil.which("sudo") and sys.stdin.isatty() and sys.stderr.isatty():
-        print(f"setup: install them with '{command}'? [y/N] ", end="", file=sys.stderr, flush=True)
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-    return False
+    if not (shutil.which("sudo") and sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"setup: missing: {listed}\nsetup: install with '{command}'? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def install(found):
     """Installs the packages in `found`, or raises a Trouble that names the command."""
     names = " ".join(found)
-    command = f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install -y --no-install-recommends {names}"
-    if not shutil.which("apt-get"):
-        raise Trouble(f"missing on this machine, which has no apt-get: {names} (Debian's names)")
+    sudo = "sudo " if os.geteuid() and shutil.which("sudo") else ""
+    command = f"{sudo}apt-get update && {sudo}apt-get install -y --no-install-recommends {names}"
     listed = ", ".join(f"{n} ({why})" for n, why in found.items())
-    if os.geteuid() != 0:
-        print(f"setup: missing: {listed}", file=sys.stderr, flush=True)
-    if not may_install(command):
-        raise Trouble(f"install what is missing with: {command}")
+    if not shutil.which("apt-get"):
+        raise Trouble(f"missing on this machine, which has no apt-get: {listed}; the names are Debian's")
+    if not may_install(listed, command):
+        raise Trouble(f"missing: {listed}; install {'it' if len(found) == 1 else 'them'}{'' if sudo else ' as root'} with: {command}")
     print(f"setup: installing {listed}", file=sys.stderr, flush=True)
     apt("update")
     trouble = apt("install", "-y", "--no-install-recommends", *found)

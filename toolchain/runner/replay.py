@@ -45,7 +45,7 @@ def record(axes):
     command = boot.parador_command(axes, boot.Folder(axes, kept=folder))
     with open(f"{folder}/{RUN}", "w", encoding="utf-8") as f:
         json.dump(command, f, indent=1)
-    status = boot.converse(axes, command[:1] + options(folder, "record") + command[1:], boot.parador_watcher(), grace=20.0)
+    status = boot.converse(axes, command[:1] + options(folder, "record") + command[1:], boot.parador_watcher(), 20.0, farewell=boot.POWER_OFF)
     print(f"run: recorded in {folder}; make rewind RECORD={folder} replays it under gdb", flush=True)
     return status
 

@@ -6,12 +6,14 @@ import os
 import re
 
 from . import boot
+from .axes import Trouble
 from .machine import Output, arguments, module
 from .packages import XEN
 
 # domain 0's console_io output comes out at all log levels; noreboot: a crash ends in a halt that we can see.
 OPTIONS = "com1=115200 console=com1 loglvl=warning guest_loglvl=all noreboot"
 MEM = 512
+SPARE = 24  # MB that Xen and our kernel want at least beside the disk, which stays where the boot loader put it
 # What Xen says once its domain 0 has ended, and the exit status where no script gave one.
 ENDINGS = [(r"Hardware Dom0 halted", 0), (r"Hardware Dom0 (crashed|shutdown)", 1), (r"Panic on CPU|Manual reset required", 1)]
 
@@ -71,6 +73,15 @@ def command(axes, megabytes, kernel, words, ramdisk=None, options="", extra=()):
     return arguments(axes, megabytes, image(axes), f"{OPTIONS} {options} {axes.append}", modules, extra)
 
 
+def fits(axes, disk):
+    """A Trouble where the machine can't hold a disk of so many bytes: Xen would panic, or the loader never end."""
+    disk_mb = -(-disk // boot.MIB)
+    need = SPARE + disk_mb + disk_mb // 64
+    if (axes.mem or MEM) < need:
+        what = f"DISK is {disk_mb} MiB" if disk_mb > 1 else f"MEM={axes.mem} is too little for Xen and its domain 0"
+        raise Trouble(f"{what}: MEM={-(-need // 16) * 16} at least")
+
+
 def run(axes):
     """make run ON=xen: the same kernel file, alone, with domain 0's ramdisk."""
     with boot.Folder(axes) as folder:
@@ -81,7 +92,8 @@ def run(axes):
         line = command(axes, axes.mem or MEM, kernel, words, folder.write("ramdisk0", disk))
         quiet = Quiet(Output())
         watcher = Watcher()
-        status = boot.converse(axes, line, watcher, grace=0.0, show=None if "loglvl=" in axes.append else quiet)
+        shown = "loglvl=" in axes.append
+        status = boot.converse(axes, line, watcher, 0.0, show=None if shown else quiet, awake=None if shown else lambda: not quiet.on)
         if quiet.on or watcher.status is None:
             print("\n".join(quiet.hidden[-12:]))
         return status

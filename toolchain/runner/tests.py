@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """make test: host tests, then each guest test on each system in each of its roles, the verdicts compared, and at last the
-tests of `make run` itself (runner/endtoend.py), of kernels that misbehave in it (runner/crashtests.py) and of gdb
+tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of kernels that misbehave in it (runner/crashtests.py) and of gdb
 (runner/debugtests.py).
 
 A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
@@ -21,8 +21,8 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from . import boot, build, crashtests, debugtests, documents, domu, endtoend, packages, stockxen
-from .axes import Trouble
+from . import boot, build, crashtests, debugtests, documents, domu, endtoend, hosttests, packages, stockxen
+from .axes import Trouble, counted
 from .machine import ICOUNT, Guard, Machine, arguments, module
 from .verdict import Result, Tally, judge
 
@@ -117,7 +117,7 @@ def run_host_tests(axes, names, report):
         lines = (done.stdout + done.stderr).splitlines()
         good = [line for line in lines if re.match(r"ok\b", line) and "# SKIP" not in line]
         bad = [line for line in lines if re.match(r"not ok\b", line)]
-        detail = f"{len(good)} tests" + (f", {len(bad)} failed: " + "; ".join(bad[:3]) if bad else "")
+        detail = counted(len(good), "test", "tests") + (f", {len(bad)} failed: " + "; ".join(bad[:3]) if bad else "")
         failed = len(bad) or done.returncode or not good
         if failed and not bad:
             detail += f", ended with status {done.returncode}"
@@ -191,7 +191,7 @@ def check_rules(report, everything):
     rules = [(rule, test) for rule, _, test, _ in documents.rules() if test and (everything or test in report.broken)]
     missing = [f"{rule} ({documents.test_path(test)})" for rule, test in rules if rule not in report.broken.get(test, ())]
     if rules:
-        detail = f"{len(rules)} rules broken by their tests" if not missing else "not broken by their tests: " + ", ".join(missing)
+        detail = counted(len(rules), "rule", "rules") + " broken by their tests" if not missing else "not broken by their tests: " + ", ".join(missing)
         report.add(Result("rules", "parador", "", "fail" if missing else "pass", detail, (len(rules) - len(missing), len(missing))))
 
 
@@ -293,6 +293,8 @@ def run_guests(axes, systems, tests, report):
         if "parador" in systems:
             work += [pool.submit(test_on_parador, axes, name, role, report) for name, role in pairs]
         work += [pool.submit(lambda case=case: report.add(*endtoend.run(axes, case))) for case in endtoend.cases(axes, systems)]
+        if systems != ["xen"]:
+            work += [pool.submit(lambda test=test: report.add(*hosttests.run(test))) for test in hosttests.wanted(axes)]
         if "parador" in systems:
             work += [pool.submit(lambda name=name: report.add(*crashtests.run(axes, name))) for name in crashtests.wanted(axes)]
             work += [pool.submit(lambda test=test: report.add(*debugtests.run(axes, test))) for test in debugtests.wanted(axes)]

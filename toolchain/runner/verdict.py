@@ -8,6 +8,8 @@ crash is the pass, and a verdict from a survivor is a failure.
 import re
 from dataclasses import dataclass
 
+from .axes import counted
+
 VERDICT = re.compile(r"(?:^|\s)test: (\S+): (pass|skip|fail|error)\s*$")
 
 
@@ -66,7 +68,7 @@ class Tally:
         differences = self.differences()
         if len(systems) > 1:
             compared = sum(r.system == "xen" for r in self.results)
-            print(f"\n{compared} verdicts compared between Parador and stock Xen, {len(differences)} differ")
+            print(f"\n{counted(compared, 'verdict', 'verdicts')} compared between Parador and stock Xen, {counted(len(differences), 'differs', 'differ')}")
             for name, role, ours, theirs in differences:
                 word = "listed in docs/oracle.md" if name in allowed else "NOT LISTED in docs/oracle.md"
                 print(f"  {name:24} {role:5} parador: {ours:6} xen: {theirs:6} {word}")
