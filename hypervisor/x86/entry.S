@@ -21,39 +21,25 @@
 
     .text
 
-/* Pushes rdi .. r15 in the order of struct cpu_user_regs, below error_code. */
+/* Offsets of the general registers in a vcpu: words in the order of struct cpu_user_regs (asserted in offsets.c). */
+    at = VCPU_regs
+    .irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+    VCPU_\reg = at
+    at = at + 8
+    .endr
+
+/* Pushes them below error_code. */
     .macro push_registers
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    .irp reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+    push %\reg
+    .endr
     .endm
 
-/* Loads from the vcpu in rbx all that SYSRET leaves alone, rbx last. */
+/* Loads from the vcpu in rbx all that SYSRET leaves alone but rbx itself. */
     .macro load_registers
-    mov VCPU_r15(%rbx), %r15
-    mov VCPU_r14(%rbx), %r14
-    mov VCPU_r13(%rbx), %r13
-    mov VCPU_r12(%rbx), %r12
-    mov VCPU_rbp(%rbx), %rbp
-    mov VCPU_r10(%rbx), %r10
-    mov VCPU_r9(%rbx), %r9
-    mov VCPU_r8(%rbx), %r8
-    mov VCPU_rax(%rbx), %rax
-    mov VCPU_rdx(%rbx), %rdx
-    mov VCPU_rsi(%rbx), %rsi
-    mov VCPU_rdi(%rbx), %rdi
+    .irp reg, r15, r14, r13, r12, rbp, r10, r9, r8, rax, rdx, rsi, rdi
+    mov VCPU_\reg(%rbx), %\reg
+    .endr
     .endm
 
 /* Debug builds: a stretch without interrupts begins (latency.c). In: rsp = the CPU's stack. Keeps all registers. */
@@ -84,33 +70,29 @@
  * In: as SYSCALL leaves it: rcx = guest RIP, r11 = guest RFLAGS, rsp = guest RSP, flags cleared by SFMASK.
  */
 #define CPU_STRUCT (PERCPU_STACKS + STACKS_SIZE - CPU_sizeof)
-    .balign 64
-    .globl stub, stub_end, stub_cstar, stub_sysenter
-stub:
+    .macro save_syscall cs, ss
     mov %rsp, stub + CPU_STRUCT + CPU_guest_rsp(%rip)
     mov stub + CPU_STRUCT + CPU_entry_stack(%rip), %rsp
-    push $FLAT_RING3_SS64
+    push $\ss
     push stub + CPU_STRUCT + CPU_guest_rsp(%rip)
     push %r11
-    push $FLAT_RING3_CS64
+    push $\cs
     push %rcx
     push $-1 /* entry_vector: VEC_SYSCALL */
     push_registers
+    .endm
+
+    .balign 64
+    .globl stub, stub_end, stub_cstar, stub_sysenter
+stub:
+    save_syscall FLAT_RING3_CS64, FLAT_RING3_SS64
     mov %rsp, %r11 /* the vcpu, plus VCPU_regs */
     lea stub + CPU_STRUCT(%rip), %rsp
     jmp *stub_entry(%rip)
 
     .balign 16
 stub_cstar: /* SYSCALL in compatibility mode */
-    mov %rsp, stub + CPU_STRUCT + CPU_guest_rsp(%rip)
-    mov stub + CPU_STRUCT + CPU_entry_stack(%rip), %rsp
-    push $FLAT_RING3_SS32
-    push stub + CPU_STRUCT + CPU_guest_rsp(%rip)
-    push %r11
-    push $FLAT_RING3_CS32
-    push %rcx
-    push $-1
-    push_registers
+    save_syscall FLAT_RING3_CS32, FLAT_RING3_SS32
     lea -VCPU_regs(%rsp), %rdi
     lea stub + CPU_STRUCT(%rip), %rsp
     jmp *stub_cstar_entry(%rip)
@@ -185,12 +167,9 @@ hypercall_done:
     inc %edx
     cmp $1, %edx /* not canonical: SYSRET would fault in ring 0 on the guest's stack */
     ja exit_to_guest
-    mov VCPU_r10(%r11), %r10
-    mov VCPU_r9(%r11), %r9
-    mov VCPU_r8(%r11), %r8
-    mov VCPU_rdx(%r11), %rdx
-    mov VCPU_rsi(%r11), %rsi
-    mov VCPU_rdi(%r11), %rdi
+    .irp reg, r10, r9, r8, rdx, rsi, rdi
+    mov VCPU_\reg(%r11), %\reg
+    .endr
     mov VCPU_rsp(%r11), %rsp
     mov VCPU_rflags(%r11), %r11
     sysretq
@@ -303,10 +282,8 @@ trap_gates:
     push $0
     .endif
     movl $vector, 4(%rsp)
-    .if (vector == VEC_NMI) || (vector == VEC_MC) || (vector == VEC_DF)
+    .if (vector == VEC_DB) || (vector == VEC_NMI) || (vector == VEC_MC) || (vector == VEC_DF)
     jmp trap_own_stack
-    .elseif vector == VEC_DB
-    jmp trap_debug_entry
     .else
     jmp trap_entry
     .endif
@@ -335,42 +312,18 @@ trap_from_ring0:
     call trap_ring0
     mov %rbp, %rsp
 back_to_ring0:
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
+    .irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+    pop %\reg
+    .endr
     add $8, %rsp
     iretq
 
-/* NMI, #MC, #DF: from anywhere, back to where it was. */
+/* NMI, #MC, #DF, #DB: from anywhere, back to where it was; but trap_ist() does not return with a #DB of the guest. */
 trap_own_stack:
     push_registers
     cld
     mov %rsp, %rdi
     call trap_ist
-    jmp back_to_ring0
-
-/* #DB from the guest goes on like any other exception, once its frame is in current->regs; from ring 0 it is forgotten. */
-trap_debug_entry:
-    push_registers
-    cld
-    mov %rsp, %rdi
-    testb $3, REGS_cs(%rsp)
-    jz 1f
-    call trap_debug_from_guest
-    jmp enter_guests
-1:  call trap_debug_from_ring0
     jmp back_to_ring0
 
     .section .note.GNU-stack, "", @progbits

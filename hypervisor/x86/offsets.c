@@ -24,21 +24,6 @@ void offsets(void)
     CPU(latency_start, latency_start);
 
     VCPU(regs, regs);
-    VCPU(r15, regs.r15);
-    VCPU(r14, regs.r14);
-    VCPU(r13, regs.r13);
-    VCPU(r12, regs.r12);
-    VCPU(rbp, regs.rbp);
-    VCPU(rbx, regs.rbx);
-    VCPU(r11, regs.r11);
-    VCPU(r10, regs.r10);
-    VCPU(r9, regs.r9);
-    VCPU(r8, regs.r8);
-    VCPU(rax, regs.rax);
-    VCPU(rcx, regs.rcx);
-    VCPU(rdx, regs.rdx);
-    VCPU(rsi, regs.rsi);
-    VCPU(rdi, regs.rdi);
     VCPU(vector, regs.entry_vector);
     VCPU(rip, regs.rip);
     VCPU(cs, regs.cs);
@@ -61,6 +46,9 @@ void offsets(void)
     DEFINE(HISTORY_rip, offsetof(struct history, rip));
 }
 
+_Static_assert(offsetof(struct cpu_user_regs, r15) == 0 && offsetof(struct cpu_user_regs, rdi) == 14 * 8 &&
+                   offsetof(struct cpu_user_regs, error_code) == 15 * 8,
+               "entry.S counts through them");
 _Static_assert(sizeof(struct history) == 32, "entry.S indexes by a shift");
 _Static_assert(sizeof(struct hypercall) == 32, "entry.S indexes by a shift");
 _Static_assert(sizeof(struct cpu) % 16 == 0, "the stack below it is aligned");

@@ -55,9 +55,6 @@ void hypercall_exit(void) __noreturn;
 /* Out to the guest from the boot: this CPU's stack begins anew. */
 void enter_guests(void) __noreturn;
 
-/* Searches the exception table for the instruction at rip; the address to go on at, 0: none. (extable.c) */
-uint64_t extable_find(uint64_t rip);
-
 /* Prints registers of a ring-0 frame or of a guest (LOG_ALWAYS). */
 void print_regs(const struct cpu_user_regs *r);
 #endif

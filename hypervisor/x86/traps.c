@@ -23,8 +23,6 @@
 /* Called by entry.S only. */
 void trap_ring0(struct cpu_user_regs *r);
 void trap_ist(struct cpu_user_regs *r);
-void trap_debug_from_guest(const struct cpu_user_regs *r);
-void trap_debug_from_ring0(struct cpu_user_regs *r);
 void trap_exit_fault(void);
 
 typedef void (*trap_fn)(struct vcpu *v);
@@ -121,23 +119,6 @@ const trap_fn trap_table[256] = {
     [32 ... 255] = guest_interrupt,
 };
 
-/* Copies its frame to where other exceptions have it; entry.S then leaves the IST stack. */
-void trap_debug_from_guest(const struct cpu_user_regs *r)
-{
-    struct vcpu *v = current;
-
-    memcpy(&v->regs, r, offsetof(struct cpu_user_regs, es));
-    v->arch.debugreg[6] |= debugreg_take_dr6() & 0xe00f;
-    bounce_plain(v, VEC_DB);
-}
-
-/* A guest made it arrive here (mov ss before SYSCALL or int, XSA-260): not Parador's, forget it. */
-void trap_debug_from_ring0(struct cpu_user_regs *r)
-{
-    (void)debugreg_take_dr6();
-    r->rflags &= ~(uint64_t)RFLAGS_TF;
-}
-
 /* Our iretq on the guest's behalf faulted: its selectors are bad. The exception is the guest's own. */
 void trap_exit_fault(void)
 {
@@ -149,6 +130,23 @@ void trap_exit_fault(void)
 
 /* --- Ring 0
  * ---------------------------------------------------------------------------------------------------- */
+
+/* Instructions of Parador that may fault, and where to go on if they do: pairs of self-relative offsets that
+ * the linker collects (x86/copy.h shows one). A few dozen rows, and a fault is rare: searched from the start.
+ */
+extern const struct extable {
+    int32_t insn, fixup;
+} __extable_start[], __extable_end[];
+
+/* 0: the instruction at rip has no row. */
+static uint64_t extable_find(uint64_t rip)
+{
+    for (const struct extable *r = __extable_start; r < __extable_end; r++) {
+        if ((uint64_t)&r->insn + (uint64_t)(int64_t)r->insn == rip)
+            return (uint64_t)&r->fixup + (uint64_t)(int64_t)r->fixup;
+    }
+    return 0;
+}
 
 static bool in_ldt_window(uint64_t addr)
 {
@@ -180,14 +178,36 @@ void trap_ring0(struct cpu_user_regs *r)
         (unsigned long long)r->rip, (unsigned long long)cr2);
 }
 
-/* NMI: counted and forgotten, wherever it came. #MC and #DF are the end. */
-void trap_ist(struct cpu_user_regs *r)
+/*
+ * #DB of the guest goes on like any other exception, once its frame is in current->regs. A guest can also
+ * make it arrive in ring 0 (mov ss before SYSCALL or int, XSA-260): not Parador's, forget it.
+ */
+static void debug_exception(struct cpu_user_regs *r)
 {
-    if (r->entry_vector == VEC_NMI) {
-        this_cpu()->nmis++;
+    uint64_t dr6 = debugreg_take_dr6();
+    struct vcpu *v = current;
+
+    if (!(r->cs & 3)) {
+        r->rflags &= ~(uint64_t)RFLAGS_TF;
         return;
     }
-    print_regs(r);
-    BUG("%s at %llx", r->entry_vector == VEC_MC ? "machine check" : "double fault",
-        (unsigned long long)r->rip);
+    memcpy(&v->regs, r, offsetof(struct cpu_user_regs, es));
+    v->arch.debugreg[6] |= dr6 & 0xe00f;
+    bounce_plain(v, VEC_DB);
+    enter_guests();
+}
+
+/* The vectors with stacks of their own. NMI: counted and forgotten, wherever it came. #MC and #DF are the
+ * end. */
+void trap_ist(struct cpu_user_regs *r)
+{
+    if (r->entry_vector == VEC_DB) {
+        debug_exception(r);
+    } else if (r->entry_vector == VEC_NMI) {
+        this_cpu()->nmis++;
+    } else {
+        print_regs(r);
+        BUG("%s at %llx", r->entry_vector == VEC_MC ? "machine check" : "double fault",
+            (unsigned long long)r->rip);
+    }
 }
