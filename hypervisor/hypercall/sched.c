@@ -35,7 +35,8 @@ static int any_port_pending(struct vcpu *v, const struct sched_poll *op)
         rc = port ? evtchn_pending(v->domain, port) : refuse(-EINVAL, R_PORT_RANGE, port, 0);
         if (rc)
             return rc;
-        v->sched.poll_port = op->nr_ports == 1 ? port : 0;
+        if (op->nr_ports == 1)
+            v->sched.poll_port = port;
     }
     return 0;
 }

@@ -12,8 +12,7 @@
 #include <xen/grant_table.h>
 
 /* The L1 entry at addr, its table locked. NULL: there is none of v's domain. */
-static inline __attribute__((always_inline)) uint64_t *lock_entry(struct vcpu *v, uint64_t addr, bool by_pte,
-                                                                  struct frame **table)
+static force_inline uint64_t *lock_entry(struct vcpu *v, uint64_t addr, bool by_pte, struct frame **table)
 {
     uint64_t *p, w;
     mfn_t m;

@@ -101,8 +101,7 @@ void put_leaf_slow(uint64_t entry) __attribute__((cold));
  * The frame's owner is read again after the exchange: the frame might have changed hands in between, back to
  * a word of the same value.
  */
-static inline __attribute__((always_inline)) int get_leaf(struct domain *d, struct domain *owner, uint32_t id,
-                                                          uint64_t entry)
+static force_inline int get_leaf(struct domain *d, struct domain *owner, uint32_t id, uint64_t entry)
 {
     uint64_t m = entry_mfn(entry).v, w, new;
     struct frame *f;
@@ -131,7 +130,7 @@ static inline __attribute__((always_inline)) int get_leaf(struct domain *d, stru
 }
 
 /* Drops them. The last reference, and a device's entry, go the slow way. */
-static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
+static force_inline void put_leaf(uint64_t entry)
 {
     uint64_t m = entry_mfn(entry).v, w, new;
 
@@ -158,8 +157,7 @@ static inline __attribute__((always_inline)) void put_leaf(uint64_t entry)
  * One use more of a table of d that is in use and validated already. False: it isn't, ask get_frame_type().
  * `validated` stands next to the type in the word and implies uses.
  */
-static inline __attribute__((always_inline)) bool get_table_fast(struct domain *d, mfn_t m,
-                                                                 enum frame_type level)
+static force_inline bool get_table_fast(struct domain *d, mfn_t m, enum frame_type level)
 {
     struct frame *f;
     uint64_t w, new;
@@ -182,7 +180,7 @@ static inline __attribute__((always_inline)) bool get_table_fast(struct domain *
 }
 
 /* One use less of what has others. */
-static inline __attribute__((always_inline)) void put_table_fast(mfn_t m)
+static force_inline void put_table_fast(mfn_t m)
 {
     struct frame *f = frame_of(m);
     uint64_t w = READ_ONCE(f->word);
@@ -251,7 +249,7 @@ int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entr
  * memory: another vcpu may take the tables apart meanwhile, and what then stands there may lead anywhere, so
  * a fault ends the walk. The caller finds out whether the result is an L1 of the domain by table_lock().
  */
-static inline __attribute__((always_inline)) uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
+static force_inline uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
 {
     uint64_t e, *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
     uint64_t mask = PTE_ADDR;

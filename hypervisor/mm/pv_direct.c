@@ -47,9 +47,8 @@ static inline bool install_leaf(uint64_t *p, uint64_t old, uint64_t entry, enum 
 }
 
 /* f: a locked L1 of d; unlocks it. id: owner's number. */
-static inline __attribute__((always_inline)) int update_leaf(struct domain *d, struct domain *owner,
-                                                             uint32_t id, struct frame *f, uint64_t *p,
-                                                             uint64_t old, uint64_t entry, enum how how)
+static force_inline int update_leaf(struct domain *d, struct domain *owner, uint32_t id, struct frame *f,
+                                    uint64_t *p, uint64_t old, uint64_t entry, enum how how)
 {
     uint64_t drop = old;
     bool stored;
@@ -177,7 +176,7 @@ int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entr
     return update_leaf(d, d, owner_of(d), f, maddr_to_virt(ptr), old, entry, HOW_EXCHANGE);
 }
 
-static inline __attribute__((always_inline)) int set_root(struct vcpu *v, mfn_t m, bool user)
+static force_inline int set_root(struct vcpu *v, mfn_t m, bool user)
 {
     uint64_t *root = user ? &v->arch.cr3_user : &v->arch.cr3_kernel;
     uint64_t old = *root, maddr = mfn_to_maddr(m);

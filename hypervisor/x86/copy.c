@@ -16,7 +16,7 @@
                      :                                   \
                      : "memory")
 
-static size_t copy(void *dst, const void *src, size_t n)
+size_t copy_guest_raw(void *dst, const void *src, size_t n)
 {
     size_t words = n / 8, bytes = n % 8;
 
@@ -26,14 +26,4 @@ static size_t copy(void *dst, const void *src, size_t n)
     if (bytes)
         STRING_COPY("movsb", dst, src, bytes);
     return bytes;
-}
-
-size_t copy_to_guest_raw(void *guest, const void *src, size_t n)
-{
-    return copy(guest, src, n);
-}
-
-size_t copy_from_guest_raw(void *dst, const void *guest, size_t n)
-{
-    return copy(dst, guest, n);
 }

@@ -14,7 +14,7 @@
 #include "mm/layout.h"
 
 /* [addr, addr + size) lies outside the hypervisor's slots and the non-canonical hole. */
-static inline __attribute__((always_inline)) bool guest_range_ok(uint64_t addr, uint64_t size)
+static force_inline bool guest_range_ok(uint64_t addr, uint64_t size)
 {
     uint64_t end = addr + size;
 
@@ -27,38 +27,27 @@ static inline __attribute__((always_inline)) bool guest_range_ok(uint64_t addr, 
     return addr >= HV_VIRT_END && (end >= addr || end == 0);
 }
 
-/* Bytes not copied (0: all). */
-size_t copy_to_guest_raw(void *guest, const void *src, size_t n);
-size_t copy_from_guest_raw(void *dst, const void *guest, size_t n);
+/* Copies n bytes to or from guest memory; bytes not copied (0: all). */
+size_t copy_guest_raw(void *dst, const void *src, size_t n);
 
-#ifdef HOST_TEST
-static inline int __must_check copy_from_guest(void *dst, uint64_t guest, size_t n)
-{
-    return guest_range_ok(guest, n) && !copy_from_guest_raw(dst, (const void *)guest, n) ? 0 : -EFAULT;
-}
-
-static inline int __must_check copy_to_guest(uint64_t guest, const void *src, size_t n)
-{
-    return guest_range_ok(guest, n) && !copy_to_guest_raw((void *)guest, src, n) ? 0 : -EFAULT;
-}
-
-static inline int __must_check get_guest_u64(uint64_t *val, uint64_t guest)
-{
-    return copy_from_guest(val, guest, 8);
-}
-
-static inline int __must_check put_guest_u64(uint64_t val, uint64_t guest)
-{
-    return copy_to_guest(guest, &val, 8);
-}
-
-#define get_guest_u64_nocheck get_guest_u64
-#define put_guest_u64_nocheck put_guest_u64
-#else
 /*
  * One object of 8, 4, 2 or 1 bytes, in one instruction; a fault goes to `label`. The caller checked the
  * range. val is an lvalue of the type that ptr (a pointer into guest memory) points to.
  */
+#ifdef HOST_TEST
+#define guest_get_or(val, ptr, label)                               \
+    do {                                                            \
+        if (!(ptr))                                                 \
+            goto label;                                             \
+        __builtin_memcpy(&(val), (const void *)(ptr), sizeof(val)); \
+    } while (0)
+#define guest_put_or(val, ptr, label)                         \
+    do {                                                      \
+        if (!(ptr))                                           \
+            goto label;                                       \
+        __builtin_memcpy((void *)(ptr), &(val), sizeof(val)); \
+    } while (0)
+#else
 #define guest_get_or(val, ptr, label)                                                            \
     do {                                                                                         \
         __typeof__(val) got_; /* gcc 12: a member as the output crashes it */                    \
@@ -82,7 +71,74 @@ static inline int __must_check put_guest_u64(uint64_t val, uint64_t guest)
                  : "q"(val), "m"(*(volatile __typeof__(val) *)(ptr)) \
                  : "memory"                                          \
                  : label)
+#endif
 
+/* Whether copies of n bytes are made word by word, without a call. */
+#define COPY_BY_WORDS(n) (__builtin_constant_p(n) && (n) <= 48 && (n) % 4 == 0)
+
+#ifdef __clang__
+#define UNROLL /* it can't unroll asm goto, and would say so */
+#else
+#define UNROLL _Pragma("GCC unroll 6")
+#endif
+
+static force_inline int __must_check copy_from_guest(void *dst, uint64_t guest, size_t n)
+{
+    uint64_t word;
+    uint32_t half;
+
+    if (unlikely(!guest_range_ok(guest, n)))
+        return -EFAULT;
+    if (!COPY_BY_WORDS(n))
+        return unlikely(copy_guest_raw(dst, (const void *)guest, n)) ? -EFAULT : 0;
+    UNROLL for (size_t at = 0; at + 8 <= n; at += 8)
+    {
+        guest_get_or(word, guest + at, fault);
+        __builtin_memcpy((char *)dst + at, &word, 8);
+    }
+    if (n % 8) {
+        guest_get_or(half, guest + n - 4, fault);
+        __builtin_memcpy((char *)dst + n - 4, &half, 4);
+    }
+    return 0;
+fault:
+    return -EFAULT;
+}
+
+static force_inline int __must_check copy_to_guest(uint64_t guest, const void *src, size_t n)
+{
+    uint64_t word;
+    uint32_t half;
+
+    if (unlikely(!guest_range_ok(guest, n)))
+        return -EFAULT;
+    if (!COPY_BY_WORDS(n))
+        return unlikely(copy_guest_raw((void *)guest, src, n)) ? -EFAULT : 0;
+    UNROLL for (size_t at = 0; at + 8 <= n; at += 8)
+    {
+        __builtin_memcpy(&word, (const char *)src + at, 8);
+        guest_put_or(word, guest + at, fault);
+    }
+    if (n % 8) {
+        __builtin_memcpy(&half, (const char *)src + n - 4, 4);
+        guest_put_or(half, guest + n - 4, fault);
+    }
+    return 0;
+fault:
+    return -EFAULT;
+}
+
+static inline int __must_check get_guest_u64(uint64_t *val, uint64_t guest)
+{
+    return copy_from_guest(val, guest, 8);
+}
+
+static inline int __must_check put_guest_u64(uint64_t val, uint64_t guest)
+{
+    return copy_to_guest(guest, &val, 8);
+}
+
+/* The caller checked the range. */
 static inline int __must_check get_guest_u64_nocheck(uint64_t *val, uint64_t guest)
 {
     uint64_t word;
@@ -93,88 +149,5 @@ static inline int __must_check get_guest_u64_nocheck(uint64_t *val, uint64_t gue
 fault:
     return -EFAULT;
 }
-
-static inline int __must_check put_guest_u64_nocheck(uint64_t val, uint64_t guest)
-{
-    guest_put_or(val, guest, fault);
-    return 0;
-fault:
-    return -EFAULT;
-}
-
-static inline int __must_check get_guest_u64(uint64_t *val, uint64_t guest)
-{
-    return likely(guest_range_ok(guest, 8)) ? get_guest_u64_nocheck(val, guest) : -EFAULT;
-}
-
-static inline int __must_check put_guest_u64(uint64_t val, uint64_t guest)
-{
-    return likely(guest_range_ok(guest, 8)) ? put_guest_u64_nocheck(val, guest) : -EFAULT;
-}
-
-/* Sizes that copy_from_guest and copy_to_guest do word by word, without a call. */
-#define COPY_BY_WORDS(n) (__builtin_constant_p(n) && (n) <= 48 && (n) % 4 == 0)
-
-#define COPY_WORD_IN(at)                                  \
-    do {                                                  \
-        if (n >= (at) + 8) {                              \
-            uint64_t w_;                                  \
-            guest_get_or(w_, guest + (at), fault);        \
-            __builtin_memcpy((char *)dst + (at), &w_, 8); \
-        } else if (n >= (at) + 4) {                       \
-            uint32_t h_;                                  \
-            guest_get_or(h_, guest + (at), fault);        \
-            __builtin_memcpy((char *)dst + (at), &h_, 4); \
-        }                                                 \
-    } while (0)
-#define COPY_WORD_OUT(at)                                       \
-    do {                                                        \
-        if (n >= (at) + 8) {                                    \
-            uint64_t w_;                                        \
-            __builtin_memcpy(&w_, (const char *)src + (at), 8); \
-            guest_put_or(w_, guest + (at), fault);              \
-        } else if (n >= (at) + 4) {                             \
-            uint32_t h_;                                        \
-            __builtin_memcpy(&h_, (const char *)src + (at), 4); \
-            guest_put_or(h_, guest + (at), fault);              \
-        }                                                       \
-    } while (0)
-
-static inline __attribute__((always_inline)) int __must_check copy_from_guest(void *dst, uint64_t guest,
-                                                                              size_t n)
-{
-    if (unlikely(!guest_range_ok(guest, n)))
-        return -EFAULT;
-    if (!COPY_BY_WORDS(n))
-        return unlikely(copy_from_guest_raw(dst, (const void *)guest, n)) ? -EFAULT : 0;
-    COPY_WORD_IN(0);
-    COPY_WORD_IN(8);
-    COPY_WORD_IN(16);
-    COPY_WORD_IN(24);
-    COPY_WORD_IN(32);
-    COPY_WORD_IN(40);
-    return 0;
-fault:
-    return -EFAULT;
-}
-
-static inline __attribute__((always_inline)) int __must_check copy_to_guest(uint64_t guest, const void *src,
-                                                                            size_t n)
-{
-    if (unlikely(!guest_range_ok(guest, n)))
-        return -EFAULT;
-    if (!COPY_BY_WORDS(n))
-        return unlikely(copy_to_guest_raw((void *)guest, src, n)) ? -EFAULT : 0;
-    COPY_WORD_OUT(0);
-    COPY_WORD_OUT(8);
-    COPY_WORD_OUT(16);
-    COPY_WORD_OUT(24);
-    COPY_WORD_OUT(32);
-    COPY_WORD_OUT(40);
-    return 0;
-fault:
-    return -EFAULT;
-}
-#endif
 
 #endif

@@ -170,14 +170,8 @@ bool frames_scrub_step(void)
     return false;
 }
 
-size_t copy_to_guest_raw(void *guest, const void *src, size_t n)
+size_t copy_guest_raw(void *dst, const void *src, size_t n)
 {
-    memcpy(guest, src, n);
-    return 0;
-}
-
-size_t copy_from_guest_raw(void *dst, const void *guest, size_t n)
-{
-    memcpy(dst, guest, n);
+    memcpy(dst, src, n);
     return 0;
 }
