@@ -13,6 +13,7 @@
 #include "x86/copy.h"
 #include "x86/cpu.h"
 #include "x86/pte.h"
+#include "x86/segment.h"
 #include "x86/trap.h"
 
 #define PIT_CHANNEL2 0x42
@@ -50,11 +51,11 @@ static __attribute__((noinline)) bool bitmap_allows(struct vcpu *v, unsigned int
     if (!v->arch.iobmp || port + size > v->arch.iobmp_limit)
         return false;
     if (user)
-        toggle_guest_mode(v);
+        enter_guest_kernel(v);
     if (copy_from_guest(&bits[0], at, 1) || (port % 8 + size > 8 && copy_from_guest(&bits[1], at + 1, 1)))
         bits[0] = bits[1] = 0xff;
     if (user)
-        toggle_guest_mode(v);
+        enter_guest_user(v);
     return !((bits[0] | (unsigned int)bits[1] << 8) >> port % 8 & ((1u << size) - 1));
 }
 

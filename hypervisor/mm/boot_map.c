@@ -18,8 +18,7 @@
 #include "mm/tlb.h"
 #include "x86/cpu.h"
 
-#define PTE_PS 0x80ULL
-#define TABLE  (0x61ULL | PTE_RW) /* present, writable, accessed, dirty: the leaf decides */
+#define TABLE (PTE_P | PTE_RW | PTE_A | PTE_D) /* the leaf decides */
 
 static const struct boot_info
     *boot; /* boot: where table pages come from while the heap is empty; then NULL */
@@ -108,7 +107,7 @@ void mm_init(const struct boot_info *bi)
     device_mfn_limit = 1ULL << (cpu_features.phys_bits - PAGE_SHIFT);
     /* The table below slot 259 serves slot 256 too. */
     hv_l4[slot(M2P_RW_VIRT, 39)] = boot_frame(bi) | TABLE | PTE_NX;
-    hv_l4[slot(M2P_VIRT, 39)] = (hv_l4[slot(M2P_RW_VIRT, 39)] & PTE_ADDR) | PTE_P | PTE_US | 0x20;
+    hv_l4[slot(M2P_VIRT, 39)] = (hv_l4[slot(M2P_RW_VIRT, 39)] & PTE_ADDR) | PTE_P | PTE_US | PTE_A;
     hv_l4[slot(FRAME_TABLE_VIRT, 39)] = boot_frame(bi) | TABLE | PTE_NX;
     map_direct(bi);
     frames_init(bi);

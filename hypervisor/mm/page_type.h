@@ -14,20 +14,8 @@
 #include "mm/frame.h"
 #include "mm/layout.h"
 #include "mm/tlb.h"
-
-#define PTE_P            0x001ULL
-#define PTE_RW           0x002ULL
-#define PTE_US           0x004ULL
-#define PTE_CACHE        0x098ULL /* PWT, PCD, PAT: for domains with devices */
-#define PTE_A            0x020ULL
-#define PTE_D            0x040ULL
-#define PTE_G            0x100ULL /* in an L1 entry; means nothing while CR4.PGE is off */
-#define PTE_AVAIL_SHIFT  9
-#define PTE_AVAIL        0xe00ULL
-#define PTE_ADDR         0x000ffffffffff000ULL
-#define PTE_AVAIL_HIGH   (0x7ffULL << 52)
-#define PTE_GUEST_KERNEL (1ULL << 52) /* ours: the guest did not set the user bit (abi 5) */
-#define PTE_NX           (1ULL << 63)
+#include "x86/copy.h"
+#include "x86/pte.h"
 
 /* What a guest may set in a present entry of any level; all else (PSE above all) is refused. */
 #define PTE_ALLOWED (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX | PTE_ADDR)
@@ -40,18 +28,6 @@
 
 _Static_assert(FT_WRITABLE == 6, "the largest type in use: get_leaf() compares whole words");
 _Static_assert(FRAME_VALIDATED == 1ULL << (FRAME_TYPE_SHIFT - 1), "read together with the type");
-
-#ifdef HOST_TEST
-#define walk_read(val, ptr, label) \
-    do {                           \
-        if (!(ptr))                \
-            goto label;            \
-        (val) = READ_ONCE(*(ptr)); \
-    } while (0)
-#else
-#include "x86/copy.h"
-#define walk_read(val, ptr, label) guest_get_or(val, ptr, label)
-#endif
 
 static inline enum frame_type type_of(uint64_t word)
 {
@@ -255,10 +231,10 @@ static force_inline uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
     uint64_t mask = PTE_ADDR;
 
     __asm__("" : "+r"(mask)); /* one load of the constant, not one a step */
-#define WALK_DOWN(shift)        \
-    walk_read(e, p, nothing);   \
-    if (unlikely(!(e & PTE_P))) \
-        goto nothing;           \
+#define WALK_DOWN(shift)         \
+    guest_get_or(e, p, nothing); \
+    if (unlikely(!(e & PTE_P)))  \
+        goto nothing;            \
     p = (uint64_t *)maddr_to_virt(e & mask) + (vaddr >> (shift)&511)
     WALK_DOWN(30);
     WALK_DOWN(21);

@@ -16,20 +16,15 @@ extern const char __text_start[], __text_end[];
 
 #define MAX_RETURNS 24
 
-typedef unsigned long long ull;
-
 void print_regs(const struct cpu_user_regs *r)
 {
-    say("  rip %016llx cs %04x rflags %08llx rsp %016llx ss %04x vector %u error %x\n", (ull)r->rip, r->cs,
-        (ull)r->rflags, (ull)r->rsp, r->ss, r->entry_vector, r->error_code);
-    say("  rax %016llx rbx %016llx rcx %016llx rdx %016llx\n", (ull)r->rax, (ull)r->rbx, (ull)r->rcx,
-        (ull)r->rdx);
-    say("  rsi %016llx rdi %016llx rbp %016llx r8  %016llx\n", (ull)r->rsi, (ull)r->rdi, (ull)r->rbp,
-        (ull)r->r8);
-    say("  r9  %016llx r10 %016llx r11 %016llx r12 %016llx\n", (ull)r->r9, (ull)r->r10, (ull)r->r11,
-        (ull)r->r12);
-    say("  r13 %016llx r14 %016llx r15 %016llx cr2 %016llx cr3 %llx\n", (ull)r->r13, (ull)r->r14, (ull)r->r15,
-        (ull)read_cr2(), (ull)this_cpu()->cr3);
+    say("  rip %016lx cs %04x rflags %08lx rsp %016lx ss %04x vector %u error %x\n", r->rip, r->cs, r->rflags,
+        r->rsp, r->ss, r->entry_vector, r->error_code);
+    say("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
+    say("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
+    say("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
+    say("  r13 %016lx r14 %016lx r15 %016lx cr2 %016lx cr3 %lx\n", r->r13, r->r14, r->r15, read_cr2(),
+        this_cpu()->cr3);
 }
 
 /* Words of the stack that point into the text: return addresses, and a few that were. */
@@ -41,7 +36,7 @@ static void print_returns(void)
     say("  on the stack (addr2line -e build/parador.syms):");
     for (; sp < end && n < MAX_RETURNS; sp++) {
         if (*sp >= (uint64_t)__text_start && *sp < (uint64_t)__text_end)
-            say("%s%llx", n++ % 6 ? " " : "\n    ", (ull)*sp);
+            say("%s%lx", n++ % 6 ? " " : "\n    ", *sp);
     }
     say("\n");
 }

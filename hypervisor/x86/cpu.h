@@ -119,44 +119,23 @@ static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
     __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
 }
 
-static inline uint8_t inb(uint16_t port)
-{
-    uint8_t val;
-
-    __asm__ volatile("inb %1, %0" : "=a"(val) : "Nd"(port));
-    return val;
-}
-
-static inline void outb(uint16_t port, uint8_t val)
-{
-    __asm__ volatile("outb %0, %1" : : "a"(val), "Nd"(port));
-}
-
-static inline uint16_t inw(uint16_t port)
-{
-    uint16_t val;
-
-    __asm__ volatile("inw %1, %0" : "=a"(val) : "Nd"(port));
-    return val;
-}
-
-static inline void outw(uint16_t port, uint16_t val)
-{
-    __asm__ volatile("outw %0, %1" : : "a"(val), "Nd"(port));
-}
-
-static inline uint32_t inl(uint16_t port)
-{
-    uint32_t val;
-
-    __asm__ volatile("inl %1, %0" : "=a"(val) : "Nd"(port));
-    return val;
-}
-
-static inline void outl(uint16_t port, uint32_t val)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(val), "Nd"(port));
-}
+/* inb, outb; inw, outw; inl, outl */
+#define PORT_ACCESS(suffix, type)                                \
+    static inline type in##suffix(uint16_t port)                 \
+    {                                                            \
+        type val;                                                \
+                                                                 \
+        __asm__ volatile("in %1, %0" : "=a"(val) : "Nd"(port));  \
+        return val;                                              \
+    }                                                            \
+    static inline void out##suffix(uint16_t port, type val)      \
+    {                                                            \
+        __asm__ volatile("out %0, %1" : : "a"(val), "Nd"(port)); \
+    }
+PORT_ACCESS(b, uint8_t)
+PORT_ACCESS(w, uint16_t)
+PORT_ACCESS(l, uint32_t)
+#undef PORT_ACCESS
 
 static inline uint64_t read_cr0(void)
 {
@@ -164,11 +143,6 @@ static inline uint64_t read_cr0(void)
 
     __asm__ volatile("mov %%cr0, %0" : "=r"(val));
     return val;
-}
-
-static inline void write_cr0(uint64_t val)
-{
-    __asm__ volatile("mov %0, %%cr0" : : "r"(val) : "memory");
 }
 
 static inline uint64_t read_cr2(void)

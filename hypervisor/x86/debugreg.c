@@ -10,7 +10,6 @@
 #include "domain/domain.h"
 #include "x86/copy.h"
 #include "x86/cpu.h"
-#include "x86/debugreg.h"
 #include "x86/msr.h"
 
 #define DR6_RESERVED_ONE  0xffff0ff0ULL
@@ -61,40 +60,37 @@ uint64_t debugreg_take_dr6(void)
 /* Kind fields, once any breakpoint is enabled: I/O breakpoints would need CR4.DE. */
 static bool check_dr7(uint64_t val)
 {
-    for (unsigned int i = 0; i < 4; i++) {
-        if ((val & 0xff) && (val >> (16 + 4 * i) & 3) == 2)
+    for (unsigned int kinds = 16; kinds < 32 && (val & DR7_ENABLED); kinds += 4) {
+        if ((val >> kinds & 3) == 2)
             return false;
     }
     return !(val & DR7_DETECT);
 }
 
+/* The register that `reg` names: 4 and 5 are 6 and 7, unless the guest set CR4.DE. False: there is none. */
+static bool find(const struct vcpu *v, uint64_t *reg)
+{
+    bool alias = *reg == 4 || *reg == 5;
+
+    if (alias && !(v->arch.cr4 & CR4_DE)) {
+        *reg += 2;
+        return true;
+    }
+    return !alias && *reg <= 7;
+}
+
 int set_debugreg(struct vcpu *v, uint64_t reg, uint64_t val)
 {
-    if ((reg == 4 || reg == 5) && !(v->arch.cr4 & CR4_DE))
-        reg += 2;
-    switch (reg) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-        if (!guest_range_ok(val, 1))
-            return -EPERM;
-        break;
-    case 6:
-        if (val >> 32)
-            return -EINVAL;
-        val = (val & ~DR6_RESERVED_ZERO) | DR6_RESERVED_ONE;
-        break;
-    case 7:
-        if (val >> 32)
-            return -EINVAL;
-        val = (val & ~DR7_RESERVED_ZERO) | DR7_RESERVED_ONE;
-        if (!check_dr7(val))
-            return -EPERM;
-        break;
-    default:
+    if (!find(v, &reg))
         return -ENODEV;
-    }
+    if (reg >= 6 && val >> 32)
+        return -EINVAL;
+    if (reg == 6)
+        val = (val & ~DR6_RESERVED_ZERO) | DR6_RESERVED_ONE;
+    else if (reg == 7)
+        val = (val & ~DR7_RESERVED_ZERO) | DR7_RESERVED_ONE;
+    if (reg == 7 ? !check_dr7(val) : reg < 4 && !guest_range_ok(val, 1))
+        return -EPERM;
     v->arch.debugreg[reg] = val;
     if (v == current)
         debugreg_load(v);
@@ -103,9 +99,7 @@ int set_debugreg(struct vcpu *v, uint64_t reg, uint64_t val)
 
 int get_debugreg(const struct vcpu *v, uint64_t reg, uint64_t *val)
 {
-    if ((reg == 4 || reg == 5) && !(v->arch.cr4 & CR4_DE))
-        reg += 2;
-    if (reg > 7 || reg == 4 || reg == 5)
+    if (!find(v, &reg))
         return -ENODEV;
     *val = v->arch.debugreg[reg];
     return 0;

@@ -22,14 +22,7 @@ struct tss {
     uint16_t pad3, iomap;
 } __attribute__((packed));
 
-struct gate {
-    uint16_t offset_low, selector;
-    uint8_t ist, type;
-    uint16_t offset_mid;
-    uint32_t offset_high, zero;
-};
-
-_Static_assert(sizeof(struct tss) == 104 && sizeof(struct gate) == 16, "Intel SDM vol. 3, 6.14 and 7.7");
+_Static_assert(sizeof(struct tss) == 104, "Intel SDM vol. 3, 7.7");
 
 struct table_register {
     uint16_t limit;
@@ -48,24 +41,19 @@ struct table_register {
 #define DESC_CODE64_R3 0x00affb000000ffffULL
 #define TYPE_TSS       0x89ULL
 #define TYPE_LDT       0x82ULL
-#define GATE_INTERRUPT 0x8e
-#define GATE_DPL3      0x60
+#define GATE_INTERRUPT 0x8eULL /* Intel SDM vol. 3, 6.14 */
+#define GATE_DPL3      0x60ULL
 
-static struct gate idt[256] __attribute__((aligned(4096))); /* constant after boot, the same for all CPUs */
+static uint64_t idt[256][2] __attribute__((aligned(4096))); /* constant after boot, the same for all CPUs */
 static uint64_t zero_page[512] __attribute__((aligned(4096)));
 
 extern const char trap_gates[][32];
 extern const char stub[], stub_cstar[], stub_sysenter[];
 
-static uint64_t reserved_slot(unsigned int selector)
-{
-    return PERCPU_GDT_WINDOW + (selector & ~7U);
-}
-
 /* Writes a descriptor of the reserved page; high: the second half of a system descriptor. */
 static void set_slot(struct cpu *c, unsigned int selector, uint64_t desc)
 {
-    *(uint64_t *)(percpu_area(c->id) + reserved_slot(selector)) = desc;
+    *(uint64_t *)(percpu_area(c->id) + PERCPU_GDT_WINDOW + (selector & ~7U)) = desc;
 }
 
 static void set_system_slot(struct cpu *c, unsigned int selector, uint64_t base, uint64_t limit,
@@ -136,31 +124,23 @@ void descriptors_set_entry_stack(struct cpu *c, uint64_t stack)
     ((struct tss *)(percpu_area(c->id) + PERCPU_TSS))->rsp[0] = stack;
 }
 
-/* own_stacks: the TSS is there, and with it the stacks that some vectors go to. */
-static void idt_build(uint16_t selector, bool own_stacks)
+/* Makes the IDT and loads it. own_stacks: the TSS is there, and with it the stacks that some vectors go to.
+ */
+static void idt_load(uint16_t selector, bool own_stacks)
 {
+    const struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
     static const uint8_t ist[32] = {
         [VEC_DB] = IST_DB, [VEC_NMI] = IST_NMI, [VEC_DF] = IST_DF, [VEC_MC] = IST_MC
     };
 
     for (unsigned int v = 0; v < 256; v++) {
-        uint64_t to = (uint64_t)trap_gates[v];
+        uint64_t to = (uint64_t)trap_gates[v], stack = v < 32 && own_stacks ? ist[v] : 0;
         bool open = v == VEC_BP || v == VEC_BP + 1; /* int3 and into come straight from ring 3 */
 
-        idt[v] = (struct gate){ (uint16_t)to,
-                                selector,
-                                v < 32 && own_stacks ? ist[v] : 0,
-                                (uint8_t)(GATE_INTERRUPT | (open ? GATE_DPL3 : 0)),
-                                (uint16_t)(to >> 16),
-                                (uint32_t)(to >> 32),
-                                0 };
+        idt[v][0] = (to & 0xffff) | (uint64_t)selector << 16 | stack << 32 |
+                    (GATE_INTERRUPT | (open ? GATE_DPL3 : 0)) << 40 | (to >> 16 & 0xffff) << 48;
+        idt[v][1] = to >> 32;
     }
-}
-
-static void load_idt(void)
-{
-    struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
-
     __asm__ volatile("lidt %0" : : "m"(idtr));
 }
 
@@ -169,8 +149,7 @@ void descriptors_early(void)
     uint16_t cs;
 
     __asm__ volatile("mov %%cs, %0" : "=r"(cs));
-    idt_build(cs, false);
-    load_idt();
+    idt_load(cs, false);
 }
 
 static void syscall_init(uint64_t area)
@@ -194,9 +173,6 @@ void descriptors_init(struct cpu *c)
     struct tss *tss = (struct tss *)(area + PERCPU_TSS);
     struct table_register gdtr = { GDT_BYTES - 1, area + PERCPU_GDT_WINDOW };
 
-    for (uint64_t i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
-        set_window(c, PERCPU_GDT_WINDOW + (i << PAGE_SHIFT),
-                   ((uint64_t)zero_page - IMAGE_VIRT) | PTE_P | PTE_NX);
     set_slot(c, HV_CS, DESC_HV_CODE);
     set_slot(c, HV_DS, DESC_HV_DATA);
     set_slot(c, FLAT_RING3_CS32, DESC_CODE32_R3);
@@ -206,9 +182,7 @@ void descriptors_init(struct cpu *c)
     tss->iomap = sizeof(*tss);
     for (unsigned int i = IST_DF; i <= IST_DB; i++)
         tss->ist[i - 1] = area + IST_TOP(i);
-    if (c->id == 0)
-        idt_build(HV_CS, true);
-    load_idt();
+    idt_load(HV_CS, true);
 
     __asm__ volatile("lgdt %0\n\t"
                      "ltr %1\n\t"

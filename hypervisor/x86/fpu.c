@@ -5,7 +5,6 @@
  * The area is a page in the format of XSAVE; without XSAVE only FXSAVE's 512 bytes are used. Parador itself
  * uses no such registers (-mgeneral-regs-only), so saving at a switch of vcpus is enough.
  */
-#include "x86/fpu.h"
 #include "domain/domain.h"
 #include "x86/cpu.h"
 #include "x86/msr.h"
@@ -28,56 +27,48 @@ void fpu_reset(struct vcpu *v)
     v->arch.xcr0 = XCR0_X87_SSE;
 }
 
-static void clear_ts(void)
+static inline void load_ts(bool ts)
 {
-    if (this_cpu()->fpu_ts) {
+    struct cpu *c = this_cpu();
+
+    if (c->fpu_ts == ts)
+        return;
+    c->fpu_ts = ts;
+    if (ts)
+        __asm__ volatile("mov %0, %%cr0" : : "r"(read_cr0() | CR0_TS) : "memory");
+    else
         __asm__ volatile("clts");
-        this_cpu()->fpu_ts = false;
-    }
+}
+
+void set_guest_ts(struct vcpu *v, bool ts)
+{
+    v->arch.cr0_ts = ts;
+    load_ts(ts);
 }
 
 void fpu_save(struct vcpu *v)
 {
-    clear_ts();
+    load_ts(false);
     if (cpu_features.xsave)
         __asm__ volatile("xsave64 (%0)" : : "r"(v->arch.xsave), "a"(-1), "d"(-1) : "memory");
     else
         __asm__ volatile("fxsave64 (%0)" : : "r"(v->arch.xsave) : "memory");
 }
 
-static void restore(const struct vcpu *v)
-{
-    if (cpu_features.xsave)
-        __asm__ volatile("xrstor64 (%0)" : : "r"(v->arch.xsave), "a"(-1), "d"(-1) : "memory");
-    else
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(v->arch.xsave) : "memory");
-}
-
 void fpu_load(struct vcpu *v)
 {
     struct cpu *c = this_cpu();
 
-    clear_ts();
+    load_ts(false);
     if (cpu_features.xsave && c->xcr0 != v->arch.xcr0) {
         write_xcr0(v->arch.xcr0);
         c->xcr0 = v->arch.xcr0;
     }
-    restore(v);
-    set_guest_ts(v, v->arch.cr0_ts);
-}
-
-void set_guest_ts(struct vcpu *v, bool ts)
-{
-    struct cpu *c = this_cpu();
-
-    v->arch.cr0_ts = ts;
-    if (c->fpu_ts == ts)
-        return;
-    c->fpu_ts = ts;
-    if (ts)
-        write_cr0(read_cr0() | CR0_TS);
+    if (cpu_features.xsave)
+        __asm__ volatile("xrstor64 (%0)" : : "r"(v->arch.xsave), "a"(-1), "d"(-1) : "memory");
     else
-        __asm__ volatile("clts");
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(v->arch.xsave) : "memory");
+    load_ts(v->arch.cr0_ts);
 }
 
 int set_xcr0(struct vcpu *v, uint64_t val)

@@ -47,30 +47,34 @@ static inline void write_gs_base(uint64_t val)
         wrmsr(MSR_GS_BASE, val);
 }
 
+static inline void swapgs(void)
+{
+    __asm__ volatile("swapgs" ::: "memory");
+}
+
 /* The base of the mode that the guest isn't in. */
 static inline uint64_t read_gs_other(void)
 {
     uint64_t val;
 
-    if (unlikely(!cpu_features.fsgsbase))
-        return rdmsr(MSR_KERNEL_GS);
-    __asm__ volatile("swapgs; rdgsbase %0; swapgs" : "=r"(val));
+    swapgs();
+    val = read_gs_base();
+    swapgs();
     return val;
 }
 
 static inline void write_gs_other(uint64_t val)
 {
-    if (likely(cpu_features.fsgsbase))
-        __asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(val));
-    else
-        wrmsr(MSR_KERNEL_GS, val);
+    swapgs();
+    write_gs_base(val);
+    swapgs();
 }
 
 /* The running vcpu enters its kernel, or goes to user mode; it wasn't there before. */
 static inline void enter_guest_kernel(struct vcpu *v)
 {
     v->kernel_mode = true;
-    __asm__ volatile("swapgs");
+    swapgs();
     load_cr3(v->arch.cr3_kernel);
     if (unlikely(v->areas_due)) /* they are addresses in the kernel's tables */
         cpu_set_work(this_cpu(), WORK_AREAS);
@@ -79,7 +83,7 @@ static inline void enter_guest_kernel(struct vcpu *v)
 static inline void enter_guest_user(struct vcpu *v)
 {
     v->kernel_mode = false;
-    __asm__ volatile("swapgs");
+    swapgs();
     load_cr3(v->arch.cr3_user);
 }
 

@@ -37,7 +37,8 @@ void serial_init(void)
     present = inb(UART_LSR) != 0xff;
 }
 
-void serial_putc(char c)
+/* A newline is sent as carriage return and newline. */
+static void serial_putc(char c)
 {
     unsigned int patience = SEND_PATIENCE;
 

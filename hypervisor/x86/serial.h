@@ -10,8 +10,6 @@
 
 void serial_init(void);
 
-/* A newline is sent as carriage return and newline. */
-void serial_putc(char c);
 void serial_write(const char *s, size_t n);
 
 /* The next received character, -1: none. */

@@ -12,9 +12,7 @@
 #include "boot/boot.h"
 #include "mm/tlb.h"
 #include "x86/cpu.h"
-#include "x86/debugreg.h"
 #include "x86/descriptor.h"
-#include "x86/fpu.h"
 #include "x86/segment.h"
 
 /* True if it faulted and the null selector was loaded instead. */
@@ -58,9 +56,8 @@ static void save_segments(struct vcpu *v)
 static bool load_segments(struct vcpu *v)
 {
     const struct cpu_user_regs *r = &v->regs;
-    bool bad = false;
+    bool bad = load_selector("ds", ring3(r->ds));
 
-    bad |= load_selector("ds", ring3(r->ds));
     bad |= load_selector("es", ring3(r->es));
     bad |= load_selector("fs", ring3(r->fs));
     bad |= load_selector("gs", ring3(r->gs)); /* sets a base, therefore before them */
@@ -70,22 +67,17 @@ static bool load_segments(struct vcpu *v)
     return bad;
 }
 
-static bool is_idle(const struct vcpu *v)
-{
-    return v->domain == &idle_domain;
-}
-
 void switch_vcpu(struct vcpu *prev, struct vcpu *next)
 {
     struct cpu *c = this_cpu();
 
-    if (prev && !is_idle(prev)) {
+    if (prev && prev->domain != &idle_domain) {
         save_segments(prev);
         fpu_save(prev);
     }
     c->vcpu = next;
     next->cpu = c;
-    if (is_idle(next)) {
+    if (next->domain == &idle_domain) {
         tlb_load_root(hv_l4_maddr());
         return;
     }
@@ -97,14 +89,6 @@ void switch_vcpu(struct vcpu *prev, struct vcpu *next)
     debugreg_load(next);
     if (load_segments(next))
         bounce_failsafe(next);
-}
-
-void toggle_guest_mode(struct vcpu *v)
-{
-    if (v->kernel_mode)
-        enter_guest_user(v);
-    else
-        enter_guest_kernel(v);
 }
 
 int switch_init_vcpu(struct vcpu *v)
@@ -145,9 +129,9 @@ int set_segment_base(struct vcpu *v, unsigned int which, uint64_t base)
             write_gs_other(base);
         return 0;
     case SEGBASE_GS_USER_SEL: /* its base becomes the user's; the kernel's stays */
-        __asm__ volatile("swapgs");
+        swapgs();
         (void)load_selector("gs", ring3((uint16_t)base));
-        __asm__ volatile("swapgs");
+        swapgs();
         return 0;
     default:
         return -EINVAL;
@@ -156,12 +140,7 @@ int set_segment_base(struct vcpu *v, unsigned int which, uint64_t base)
 
 uint64_t get_segment_base(const struct vcpu *v, unsigned int which)
 {
-    switch (which) {
-    case SEGBASE_FS:
+    if (which == SEGBASE_FS)
         return read_fs_base();
-    case SEGBASE_GS_USER:
-        return v->kernel_mode ? read_gs_other() : read_gs_base();
-    default:
-        return v->kernel_mode ? read_gs_base() : read_gs_other();
-    }
+    return (which == SEGBASE_GS_KERNEL) == v->kernel_mode ? read_gs_base() : read_gs_other();
 }

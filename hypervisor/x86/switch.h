@@ -52,12 +52,19 @@ struct vcpu_arch {
  * vcpu: only Parador's own tables are loaded. */
 void switch_vcpu(struct vcpu *prev, struct vcpu *next);
 
-/* Guest kernel <-> guest user of the running vcpu: CR3 and swapgs, and the flag. */
-void toggle_guest_mode(struct vcpu *v);
-
 /* The parts of v->arch that need memory (trap table, XSAVE area), and the values of a reset. 0 or -ENOMEM. */
 int switch_init_vcpu(struct vcpu *v);
 void switch_free_vcpu(struct vcpu *v);
+
+/* For switch_vcpu() and switch_init_vcpu(), of fpu.c and debugreg.c: the state of a reset, in v's area;
+ * registers saved there, and loaded from there with XCR0 and CR0.TS. */
+void fpu_reset(struct vcpu *v);
+void fpu_save(struct vcpu *v);
+void fpu_load(struct vcpu *v);
+void debugreg_reset(struct vcpu *v);
+void debugreg_load(const struct vcpu *v);
+/* What DR6 says of the #DB that just came; cleared for the next one. */
+uint64_t debugreg_take_dr6(void);
 
 /* XSETBV of the running vcpu (index 0). 0 or -EINVAL. */
 int set_xcr0(struct vcpu *v, uint64_t val) __must_check;

@@ -16,7 +16,6 @@
 #include "mm/paging.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
-#include "x86/debugreg.h"
 #include "x86/descriptor.h"
 #include "x86/msr.h"
 
@@ -148,11 +147,6 @@ static uint64_t extable_find(uint64_t rip)
     return 0;
 }
 
-static bool in_ldt_window(uint64_t addr)
-{
-    return addr - ldt_window() < 16 * PAGE_SIZE;
-}
-
 void trap_ring0(struct cpu_user_regs *r)
 {
     struct cpu *c = this_cpu();
@@ -162,7 +156,7 @@ void trap_ring0(struct cpu_user_regs *r)
         return;
     /* The processor reads a guest's descriptor in our iretq or segment load: the page may not be there yet.
      */
-    if (r->entry_vector == VEC_PF && in_ldt_window(cr2) &&
+    if (r->entry_vector == VEC_PF && cr2 - ldt_window() < 16 * PAGE_SIZE &&
         c->vcpu->domain->paging->fault(c->vcpu, cr2, r->error_code))
         return;
     fixup = extable_find(r->rip);
