@@ -83,7 +83,7 @@ void screen_begin(const struct boot_info *bi)
     screen_act("x86/descriptor.c", "Rules in ring 0, 64 bits; guests get ring 3, kernel and programs alike");
     screen_act("mm/frame.c", "Knows %s frames of memory, 24 bytes for each; keeps %s for itself",
                COMMAS(frames_total()), COMMAS(frames_hv() - (module_bytes(bi) >> PAGE_SHIFT)));
-    screen_act("mm/m2p.c", "Shows guests which frame is whose page, read-only, at %llx",
+    screen_act("mm/frame.c", "Shows guests which frame is whose page, read-only, at %llx",
                (unsigned long long)M2P_VIRT);
     screen_act("x86/calibrate.c", "Measured the clocks: TSC %s kHz, APIC timer %s kHz",
                COMMAS(cpu_features.tsc_khz), COMMAS(cpu_features.apic_khz));

@@ -83,8 +83,7 @@ struct domain {
     uint32_t done_list;    /* destruction: tables dropped, not yet released */
     uint32_t shared_pages; /* pages of shared_page_alloc() that live */
     uint64_t tot_pages, max_pages;
-    uint64_t teardown_cursor; /* mm's, in paging_relinquish and domain_frames_relinquish */
-    uint8_t teardown_stage;   /* enum teardown_stage (domain/teardown.c) */
+    uint8_t teardown_stage; /* enum teardown_stage (domain/teardown.c) */
     const struct paging_ops *paging;
 
     struct evtchn_domain evtchn;

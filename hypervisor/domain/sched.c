@@ -343,7 +343,6 @@ static void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
             lock_drop(&q->lock);
         }
     }
-    c->idle = true;
     while (!(c->work & WORK_SCHEDULE)) {
         if (domain_teardown_step() || frames_scrub_step())
             cpu_window();
@@ -351,7 +350,6 @@ static void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
             cpu_halt();
         cpu_serve_work();
     }
-    c->idle = false;
 }
 
 struct vcpu *schedule(void)

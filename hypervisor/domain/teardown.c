@@ -13,7 +13,6 @@
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "lib/print.h"
-#include "mm/check.h"
 #include "mm/paging.h"
 #include "x86/cpu.h"
 

@@ -8,7 +8,6 @@
 #include "domain/domain.h"
 #include "lib/string.h"
 #include "mm/descriptor.h"
-#include "mm/ldt.h"
 #include "mm/paging.h"
 #include "x86/cpu.h"
 

@@ -8,7 +8,6 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "libpv/parador.h"
-#include "mm/check.h"
 #include "x86/cpu.h"
 
 static long domain_info(struct vcpu *v, uint32_t op, void *arg)

@@ -10,7 +10,7 @@
  */
 #include "hypercall/hypercall.h"
 #include "lib/string.h"
-#include "mm/ldt.h"
+#include "mm/descriptor.h"
 #include "mm/page_type.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"

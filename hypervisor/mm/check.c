@@ -10,12 +10,10 @@
  *
  * Runs between two hypercalls on one CPU; of several, the others must be outside Parador.
  */
-#include "mm/check.h"
 #include "domain/grant_table.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/heap.h"
-#include "mm/owner.h"
 #include "mm/page_type.h"
 
 #if defined(DEBUG) || defined(HOST_TEST)

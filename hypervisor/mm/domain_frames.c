@@ -16,7 +16,6 @@
 #include "lib/bug.h"
 #include "mm/heap.h"
 #include "mm/layout.h"
-#include "mm/owner.h"
 #include "mm/page_type.h"
 #include "mm/tlb.h"
 #include "domain/domain.h"

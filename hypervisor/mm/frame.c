@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The frame table at boot: which memory there is, which of it is taken, which is free.
+ * Memory at boot: the final address map of mm/layout.h, on the tables that head.S left; which memory there
+ * is, which of it is taken, which is free.
+ *
+ * All of Parador's tables hang off hv_l4; the entries of its slots 256 to 271 are copied into every guest's
+ * L4, so they are all made here, and only what is below them may change later.
  *
  * Memory is cut into chunks of 4096 frames (16 MiB). A chunk with any RAM in it gets its part of the frame
  * table and of the machine-to-physical table; frames of such a chunk that are no RAM belong to OWNER_IO. The
@@ -13,48 +17,50 @@
  *
  * Next: mm/heap.c, mm/domain_frames.c.
  */
-#include "mm/frame.h"
 #include "boot/boot.h"
 #include "lib/bug.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/boot_map.h"
 #include "mm/heap.h"
-#include "mm/layout.h"
+#include "mm/page_type.h"
+#include "mm/paging.h"
+#include "mm/tlb.h"
+#include "x86/cpu.h"
 
 #define LOW_MEMORY   0x100000
 #define CHUNK_FRAMES (1UL << FRAME_CHUNK_SHIFT)
 #define CHUNK_TABLE  (CHUNK_FRAMES * sizeof(struct frame)) /* 24 pages */
 #define CHUNK_M2P    (CHUNK_FRAMES * 8)                    /* 8 pages */
 #define MAX_MFN      ((DIRECT_END - DIRECT_VIRT) >> PAGE_SHIFT)
-#define BOOT_TOP     (4ULL << 30) /* the boot's direct map ends here */
+#define BOOT_TOP     (4ULL << 30)                     /* the boot's direct map ends here */
+#define TABLE        (PTE_P | PTE_RW | PTE_A | PTE_D) /* the leaf decides */
+
+/* Guests may read the machine-to-physical table through slot 256, whose L4 entry isn't writable; Parador
+ * writes through slot 259, whose L4 entry isn't the user's. The tables below are shared and allow both. */
+#define HV_M2P (HV_RW | PTE_US)
 
 uint64_t max_mfn;
 uint64_t frame_chunks[MAX_MFN >> (FRAME_CHUNK_SHIFT + 6)];
 
-/* Boot only: memory given out before the heap is there, [boot_start, boot_next) but for what is busy in it.
- */
-static uint64_t boot_start, boot_next;
+static const struct boot_info *boot; /* while the heap is empty; then NULL */
+static uint64_t boot_start,
+    boot_next; /* memory given out before, [boot_start, boot_next) but for what is busy in it */
 
 /* The end of a taken piece of memory that contains maddr, or 0; *next: where the first one above begins. */
-static uint64_t taken_until(const struct boot_info *bi, uint64_t maddr, uint64_t *next)
+static uint64_t taken_until(uint64_t maddr, uint64_t *next)
 {
+    const struct boot_range fixed[] = { { 0, LOW_MEMORY },
+                                        { IMAGE_MADDR, image_end_maddr() },
+                                        { boot->reserved_start, boot->reserved_end },
+                                        { boot_start, boot_next } };
     uint64_t end = 0;
 
     *next = ~0ULL;
-    for (unsigned int i = 0; i < bi->nr_modules + 4; i++) {
-        uint64_t s = 0, e = LOW_MEMORY;
+    for (unsigned int i = 0; i < ARRAY_SIZE(fixed) + boot->nr_modules; i++) {
+        const struct boot_module *module = &boot->modules[i - ARRAY_SIZE(fixed)];
+        uint64_t s = (i < ARRAY_SIZE(fixed) ? fixed[i].start : module->start) & PAGE_MASK;
+        uint64_t e = ROUND_UP(i < ARRAY_SIZE(fixed) ? fixed[i].end : module->end, PAGE_SIZE);
 
-        if (i == 1)
-            s = IMAGE_MADDR, e = image_end_maddr();
-        else if (i == 2)
-            s = bi->reserved_start, e = bi->reserved_end;
-        else if (i == 3)
-            s = boot_start, e = boot_next;
-        else if (i >= 4)
-            s = bi->modules[i - 4].start, e = bi->modules[i - 4].end;
-        s &= PAGE_MASK;
-        e = ROUND_UP(e, PAGE_SIZE);
         if (maddr >= s && maddr < e)
             end = MAX(end, e);
         else if (s > maddr && s < *next && s < e)
@@ -63,37 +69,118 @@ static uint64_t taken_until(const struct boot_info *bi, uint64_t maddr, uint64_t
     return end;
 }
 
-static uint64_t range_end(const struct boot_info *bi, uint64_t maddr)
+static uint64_t range_end(uint64_t maddr)
 {
-    for (unsigned int i = 0; i < bi->nr_ranges; i++)
-        if (maddr >= ROUND_UP(bi->ranges[i].start, PAGE_SIZE) && maddr < (bi->ranges[i].end & PAGE_MASK))
-            return bi->ranges[i].end & PAGE_MASK;
+    for (unsigned int i = 0; i < boot->nr_ranges; i++)
+        if (maddr >= ROUND_UP(boot->ranges[i].start, PAGE_SIZE) && maddr < (boot->ranges[i].end & PAGE_MASK))
+            return boot->ranges[i].end & PAGE_MASK;
     return 0;
 }
 
-uint64_t boot_frame(const struct boot_info *bi)
+/* One zeroed page below 4 GiB, for good; its machine address. */
+static uint64_t boot_frame(void)
 {
     if (!boot_next)
         boot_start = boot_next = ROUND_UP(image_end_maddr(), PAGE_SIZE);
-    for (; boot_next < BOOT_TOP; boot_next += PAGE_SIZE) {
-        uint64_t next, end, maddr = boot_next;
-
+    while (boot_next < BOOT_TOP) {
+        uint64_t next, maddr = boot_next;
         /* A page given out before is below boot_next, so boot_start..boot_next doesn't hide the others. */
-        end = taken_until(bi, maddr, &next);
-        if (end || !range_end(bi, maddr))
-            continue;
+        bool free = !taken_until(maddr, &next) && range_end(maddr);
+
         boot_next += PAGE_SIZE;
-        memset(maddr_to_virt(maddr), 0, PAGE_SIZE);
-        return maddr;
+        if (free)
+            return virt_to_maddr(memset(maddr_to_virt(maddr), 0, PAGE_SIZE));
     }
     BUG("no memory for the frame table");
 }
 
-static void find_chunks(const struct boot_info *bi)
+/* ---- Parador's page tables ---- */
+
+static uint64_t *table_of(uint64_t entry)
 {
-    for (unsigned int i = 0; i < bi->nr_ranges; i++) {
-        uint64_t first = bi->ranges[i].start >> PAGE_SHIFT;
-        uint64_t end = MIN(bi->ranges[i].end >> PAGE_SHIFT, MAX_MFN);
+    return maddr_to_virt(entry & PTE_ADDR);
+}
+
+static uint64_t new_table(void)
+{
+    void *page;
+
+    if (boot)
+        return boot_frame();
+    page = page_alloc();
+    if (!page)
+        BUG("no memory for Parador's page tables");
+    return virt_to_maddr(page);
+}
+
+static unsigned int slot(uint64_t vaddr, unsigned int shift)
+{
+    return vaddr >> shift & 511;
+}
+
+void hv_map(uint64_t vaddr, uint64_t maddr, uint64_t size, uint64_t flags)
+{
+    while (size) {
+        uint64_t *table = hv_l4;
+        unsigned int shift = 39;
+
+        for (;;) {
+            uint64_t *e = &table[slot(vaddr, shift)];
+            bool fits = !((vaddr | maddr) & ((1ULL << shift) - 1)) && size >= 1ULL << shift;
+
+            if (shift == PAGE_SHIFT || (fits && (shift == 21 || (shift == 30 && cpu_features.gb_pages)))) {
+                *e = maddr | flags | PTE_P | (shift == PAGE_SHIFT ? 0 : PTE_PS);
+                break;
+            }
+            if (!(*e & PTE_P))
+                *e = new_table() | TABLE | (flags & PTE_US);
+            table = table_of(*e);
+            shift -= 9;
+        }
+        vaddr += 1ULL << shift;
+        maddr += 1ULL << shift;
+        size -= 1ULL << shift;
+    }
+}
+
+uint64_t *hv_pte(uint64_t vaddr)
+{
+    uint64_t *table = hv_l4;
+
+    for (unsigned int shift = 39; shift > PAGE_SHIFT; shift -= 9) {
+        uint64_t e = table[slot(vaddr, shift)];
+
+        if (!(e & PTE_P) || (e & PTE_PS))
+            return NULL;
+        table = table_of(e);
+    }
+    return &table[slot(vaddr, PAGE_SHIFT)];
+}
+
+void hv_fill_l4(uint64_t *l4)
+{
+    memcpy(l4 + HV_FIRST_SLOT, hv_l4 + HV_FIRST_SLOT, (HV_LAST_SLOT - HV_FIRST_SLOT + 1) * sizeof(*l4));
+}
+
+/* RAM above the 4 GiB that head.S mapped; before that memory is touched. */
+static void map_direct(void)
+{
+    for (unsigned int i = 0; i < boot->nr_ranges; i++) {
+        uint64_t start = MAX(boot->ranges[i].start & ~((2ULL << 20) - 1), 4ULL << 30);
+        uint64_t end = MIN(ROUND_UP(boot->ranges[i].end, 2ULL << 20), DIRECT_END - DIRECT_VIRT);
+
+        if (start < end)
+            hv_map(DIRECT_VIRT + start, start, end - start, HV_RW);
+    }
+}
+
+/* ---- The frame table ---- */
+
+static void find_chunks(void)
+{
+    for (unsigned int i = 0; i < boot->nr_ranges; i++) {
+        uint64_t first = boot->ranges[i].start >> PAGE_SHIFT;
+        uint64_t end = MIN(boot->ranges[i].end >> PAGE_SHIFT, MAX_MFN);
 
         if (first >= end)
             continue;
@@ -103,11 +190,10 @@ static void find_chunks(const struct boot_info *bi)
     }
 }
 
-static void map_chunk(const struct boot_info *bi, uint64_t vaddr, uint64_t size, uint64_t flags,
-                      uint64_t fill)
+static void map_chunk(uint64_t vaddr, uint64_t size, uint64_t flags, uint64_t fill)
 {
     for (uint64_t off = 0; off < size; off += PAGE_SIZE) {
-        uint64_t maddr = boot_frame(bi);
+        uint64_t maddr = boot_frame();
 
         if (fill)
             memset(maddr_to_virt(maddr), 0xff, PAGE_SIZE);
@@ -115,17 +201,17 @@ static void map_chunk(const struct boot_info *bi, uint64_t vaddr, uint64_t size,
     }
 }
 
-static void map_tables(const struct boot_info *bi)
+static void map_tables(void)
 {
-    uint64_t zeros = boot_frame(bi), ones = boot_frame(bi);
+    uint64_t zeros = boot_frame(), ones = boot_frame();
 
     memset(maddr_to_virt(ones), 0xff, PAGE_SIZE);
     for (uint64_t c = 0; c < max_mfn >> FRAME_CHUNK_SHIFT; c++) {
         uint64_t table = FRAME_TABLE_VIRT + c * CHUNK_TABLE, m2p = M2P_RW_VIRT + c * CHUNK_M2P;
 
         if (frame_chunks[c / 64] >> c % 64 & 1) {
-            map_chunk(bi, table, CHUNK_TABLE, HV_RW, 0);
-            map_chunk(bi, m2p, CHUNK_M2P, HV_M2P, 1);
+            map_chunk(table, CHUNK_TABLE, HV_RW, 0);
+            map_chunk(m2p, CHUNK_M2P, HV_M2P, 1);
             continue;
         }
         for (uint64_t off = 0; off < CHUNK_TABLE; off += PAGE_SIZE)
@@ -136,18 +222,18 @@ static void map_tables(const struct boot_info *bi)
 }
 
 /* Every frame of the chunks: free, Parador's, or no memory. */
-static void sort_frames(const struct boot_info *bi)
+static void sort_frames(void)
 {
     uint64_t maddr = 0, hv = 0;
 
     while (maddr < max_mfn << PAGE_SHIFT) {
-        uint64_t next, end, ram = range_end(bi, maddr);
+        uint64_t next, end, ram = range_end(maddr);
 
         if (!mfn_valid(maddr_to_mfn(maddr))) {
             maddr += CHUNK_FRAMES << PAGE_SHIFT;
             continue;
         }
-        end = taken_until(bi, maddr, &next);
+        end = taken_until(maddr, &next);
         if (ram && !end) {
             end = MIN(ram, next);
             heap_add(maddr >> PAGE_SHIFT, end >> PAGE_SHIFT, false);
@@ -162,12 +248,22 @@ static void sort_frames(const struct boot_info *bi)
     heap_count_boot(hv);
 }
 
-void frames_init(const struct boot_info *bi)
+void mm_init(const struct boot_info *bi)
 {
-    find_chunks(bi);
-    map_tables(bi);
-    sort_frames(bi);
+    boot = bi;
+    device_mfn_limit = 1ULL << (cpu_features.phys_bits - PAGE_SHIFT);
+    /* The table below slot 259 serves slot 256 too. */
+    hv_l4[slot(M2P_RW_VIRT, 39)] = boot_frame() | TABLE | PTE_NX;
+    hv_l4[slot(M2P_VIRT, 39)] = (hv_l4[slot(M2P_RW_VIRT, 39)] & PTE_ADDR) | PTE_P | PTE_US | PTE_A;
+    hv_l4[slot(FRAME_TABLE_VIRT, 39)] = boot_frame() | TABLE | PTE_NX;
+    map_direct();
+    find_chunks();
+    map_tables();
+    sort_frames();
     info("frames: %lu MiB, %lu pages Parador's, %lu free\n", frames_total() >> 8, frames_hv(), frames_free());
+    boot = NULL;
+    check_init();
+    tlb_flush_local();
 }
 
 void frames_release_boot(uint64_t start, uint64_t end)

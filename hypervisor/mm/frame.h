@@ -68,11 +68,11 @@ _Static_assert(sizeof(struct frame) == 24, "24 bytes a frame, as docs and memory
 
 #ifdef HOST_TEST
 extern struct frame *frame_table; /* the fake machine of the host tests */
+extern uint64_t *m2p_table;
 #else
 #define frame_table ((struct frame *)FRAME_TABLE_VIRT)
+#define m2p_table   ((uint64_t *)M2P_RW_VIRT)
 #endif
-
-struct boot_info;
 
 extern uint64_t max_mfn; /* first number past the last frame; constant after boot */
 extern uint64_t
@@ -96,8 +96,14 @@ static inline bool mfn_valid(mfn_t m)
            (frame_chunks[m.v >> (FRAME_CHUNK_SHIFT + 6)] >> ((m.v >> FRAME_CHUNK_SHIFT) & 63) & 1);
 }
 
-/* Boot: builds the table and the free lists from the memory map. mm_init() calls it. */
-void frames_init(const struct boot_info *bi);
+/* The machine-to-physical table: what m's owner calls it, for guests to read; nothing in Parador depends on
+ * what it says. INVALID_PFN: none. */
+static inline void m2p_set(mfn_t m, pfn_t p)
+{
+    if (mfn_valid(m))
+        WRITE_ONCE(m2p_table[m.v], p.v);
+}
+
 /* Boot: [start, end), kept off the free lists for the loader's sake (modules), is needed no more. */
 void frames_release_boot(uint64_t start, uint64_t end);
 /* Zeroes a free frame or two in the idle loop, so that allocation need not; false: nothing to do. */
@@ -160,8 +166,11 @@ void put_frame(mfn_t m);
 int get_frame_type(struct domain *d, mfn_t m, enum frame_type type) __must_check;
 void put_frame_type(mfn_t m);
 
-/* The read-only machine-to-physical table. INVALID_PFN: none. */
-void m2p_set(mfn_t m, pfn_t p);
-pfn_t m2p_get(mfn_t m);
+/* The invariant checker of debug builds: walks every table of every domain, recounts all types and references
+ * and compares them with the frame words (mm/check.c). Prints a line for each violation, at most a few, and
+ * returns how many there are. check_init(), at boot, takes the memory that it needs (8 bytes a frame).
+ * Release builds: nothing. */
+void check_init(void);
+unsigned int check_machine(void);
 
 #endif

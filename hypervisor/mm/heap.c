@@ -18,7 +18,6 @@
 #include "lib/lock.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/boot_map.h"
 #include "mm/tlb.h"
 
 #define FREE_CONTENTS (FREE_DIRTY | FREE_ZERO)

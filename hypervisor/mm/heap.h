@@ -10,6 +10,8 @@
 
 #define HEAP_MAX_ORDER 18 /* blocks of up to 1 GiB */
 
+/* Boot: counts frames that were Parador's before the heap was there. */
+void heap_count_boot(uint64_t frames);
 /* Boot: puts frames [start, end) that have never been used, or hold a loader's data (dirty), on the lists. */
 void heap_add(uint64_t start, uint64_t end, bool dirty);
 

@@ -5,7 +5,7 @@
  * (x86/percpu.h), and forgotten when the guest changes its root. A frame in the window has the type FT_DESC
  * and so can't be written by the guest but through update_descriptor.
  */
-#include "mm/ldt.h"
+#include "mm/descriptor.h"
 #include "mm/page_type.h"
 #include "mm/paging.h"
 #include "x86/descriptor.h"

@@ -28,7 +28,6 @@
 #include "lib/bug.h"
 #include "lib/lock.h"
 #include "mm/descriptor.h"
-#include "mm/owner.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"
 

@@ -205,12 +205,21 @@ int unpin_table(struct domain *d, mfn_t m) __must_check;
  * on undo_list). */
 int abandon_table(mfn_t m) __must_check;
 
+/* The domain that owns f, which has a reference (so that the domain can't go away). NULL: no domain does. */
+struct domain *frame_domain(const struct frame *f);
+
+/* The last reference was dropped (word's count is 0): off the owner's list and back to the heap. */
+void frame_unreferenced(mfn_t m) __attribute__((cold));
+
+/* d's page-list lock held: moves m, which is on one of d's lists, to the front of another of them. */
+void frame_list_move(struct domain *d, mfn_t m, uint32_t *to);
+
 /* Device memory: no RAM of the table. Whether domain 0 may map it. */
 bool is_device_frame(mfn_t m);
 bool device_frame_allowed(mfn_t m);
 extern uint64_t device_mfn_limit; /* first number past what the processor can address; constant after boot */
 
-/* The hypervisor's slots of an L4 (mm/boot_map.c). */
+/* The hypervisor's slots of an L4 (mm/frame.c). */
 void hv_fill_l4(uint64_t *l4);
 
 /* A write fault of v's kernel on a present page (mm/ptwrite.c): carries it out if it changes an entry of one

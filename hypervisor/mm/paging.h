@@ -65,9 +65,8 @@ int paging_finish(struct domain *d) __must_check;
 /* Parador's own tables: maps [maddr, maddr + size) at vaddr, with 2 MiB and 1 GiB pages where they fit, flags
  * as in a page-table entry (present is added). Boot and CPU start only; slots 257 to 271. */
 void hv_map(uint64_t vaddr, uint64_t maddr, uint64_t size, uint64_t flags);
-#define HV_RW (0x62ULL | 1ULL << 63) /* writable, accessed, dirty, no execute */
-#define HV_RO (0x20ULL | 1ULL << 63)
-#define HV_RX 0x20ULL
+#define HV_RW (PTE_RW | PTE_A | PTE_D | PTE_NX)
+#define HV_RO (PTE_A | PTE_NX)
 /* The L1 entry that maps vaddr, for who changes it often (GDT and LDT windows); NULL: no L1 there. */
 uint64_t *hv_pte(uint64_t vaddr);
 

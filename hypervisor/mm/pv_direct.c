@@ -14,8 +14,7 @@
  * Next: hypercall/mmu.c, which brings the requests; mm/relinquish.c, the end.
  */
 #include "mm/page_type.h"
-#include "mm/ldt.h"
-#include "mm/owner.h"
+#include "mm/descriptor.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"
 #include "x86/copy.h"

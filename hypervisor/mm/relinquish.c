@@ -11,8 +11,6 @@
  */
 #include "hypercall/hypercall.h"
 #include "mm/descriptor.h"
-#include "mm/ldt.h"
-#include "mm/owner.h"
 #include "mm/page_type.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"

@@ -13,7 +13,10 @@
 
 struct cpu_features cpu_features; /* constant after boot */
 
-#define XCR0_GUEST 0x7 /* x87, SSE, AVX; more when a page is large enough and somebody needs it */
+#define XCR0_GUEST     0x7 /* x87, SSE, AVX; more when a page is large enough and somebody needs it */
+
+#define XCR0_AVX       0x4
+#define XSAVE_SSE_SIZE (512 + 64) /* legacy part and header */
 
 enum { EAX, EBX, ECX, EDX };
 
@@ -52,6 +55,8 @@ static void xsave_init(void)
     cpu_features.cr4 |= CR4_OSXSAVE;
     cpuid(0xd, 0, r);
     cpu_features.xcr0_mask = r[EAX] & XCR0_GUEST;
+    cpuid(0xd, 2, r); /* AVX's part, the last one */
+    cpu_features.xsave_size = cpu_features.xcr0_mask & XCR0_AVX ? r[EAX] + r[EBX] : XSAVE_SSE_SIZE;
 }
 
 void cpu_features_init(void)

@@ -17,8 +17,6 @@
 #define MSR_SFMASK       0xc0000084
 #define MSR_FS_BASE      0xc0000100
 #define MSR_GS_BASE      0xc0000101
-#define MSR_KERNEL_GS    0xc0000102
-#define MSR_TSC_AUX      0xc0000103
 
 /* What the PAT, PCD and PWT bits of a guest's entry mean: WB, WT, UC-, UC, WC, WP, UC, UC, as every PV guest
  * of Xen finds it. */

@@ -59,7 +59,6 @@ struct cpu {
     uint64_t cr3;          /* what CR3 holds */
     uint32_t tlb_clock;    /* the TLB clock at this CPU's last full flush (mm/tlb.h); read by others */
     uint32_t held_locks;   /* debug: bits by enum lock_order */
-    bool idle;             /* in the idle loop; read by others */
     bool fpu_ts;           /* CR0.TS is set, for the current guest */
     bool lock_pairing;     /* debug: between the two locks of lock_pair() */
     bool breakpoints;      /* DR7 has some on */

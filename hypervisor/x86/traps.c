@@ -12,7 +12,7 @@
 #include "domain/emulate.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/ldt.h"
+#include "mm/descriptor.h"
 #include "mm/paging.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"

@@ -11,10 +11,8 @@
 #include <sys/mman.h>
 #include "hypercall/hypercall.h"
 #include "lib/print.h"
-#include "mm/check.h"
 #include "mm/descriptor.h"
 #include "mm/heap.h"
-#include "mm/ldt.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"
 #include "tests/host/fake_hv.h"

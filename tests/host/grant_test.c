@@ -6,7 +6,7 @@
  */
 // sources: hypervisor/domain/grant.c hypervisor/domain/grant_map.c hypervisor/domain/grant_copy.c
 // sources: hypervisor/domain/grant_transfer.c tests/host/fake_hv.c hypervisor/mm/heap.c
-// sources: hypervisor/mm/domain_frames.c hypervisor/mm/m2p.c hypervisor/mm/page_type.c
+// sources: hypervisor/mm/domain_frames.c hypervisor/mm/page_type.c
 // sources: hypervisor/mm/pv_direct.c hypervisor/mm/grant_map.c hypervisor/mm/relinquish.c
 // sources: hypervisor/mm/check.c hypervisor/mm/descriptor.c
 #include <criterion/criterion.h>
@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "domain/grant_pin.h"
-#include "mm/check.h"
 #include "mm/paging.h"
 #include "tests/host/fake_hv.h"
 

@@ -3,13 +3,12 @@
  * Chance against page types: guests that ask for anything, walks stopped anywhere, on one CPU and on several
  * at once. The checker finds every count right at any time, and in the end every frame comes back.
  */
-// sources: tests/host/fake_hv.c hypervisor/mm/heap.c hypervisor/mm/domain_frames.c hypervisor/mm/m2p.c
+// sources: tests/host/fake_hv.c hypervisor/mm/heap.c hypervisor/mm/domain_frames.c
 // sources: hypervisor/mm/page_type.c hypervisor/mm/pv_direct.c hypervisor/mm/relinquish.c
 // sources: hypervisor/mm/check.c hypervisor/mm/descriptor.c
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include "mm/check.h"
 #include "mm/paging.h"
 #include "tests/host/fake_hv.h"
 

@@ -3,12 +3,11 @@
  * Page types: every transition and every refusal, walks that stop half-way, and the checker itself, which
  * must notice when a count is wrong. page_type_random_test.c lets chance do the same, on several CPUs.
  */
-// sources: tests/host/fake_hv.c hypervisor/mm/heap.c hypervisor/mm/domain_frames.c hypervisor/mm/m2p.c
+// sources: tests/host/fake_hv.c hypervisor/mm/heap.c hypervisor/mm/domain_frames.c
 // sources: hypervisor/mm/page_type.c hypervisor/mm/pv_direct.c hypervisor/mm/relinquish.c
 // sources: hypervisor/mm/check.c hypervisor/mm/descriptor.c
 #include <criterion/criterion.h>
 #include <string.h>
-#include "mm/check.h"
 #include "mm/paging.h"
 #include "tests/host/fake_hv.h"
 
