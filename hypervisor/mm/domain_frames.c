@@ -91,9 +91,17 @@ void frame_list_move(struct domain *d, mfn_t m, uint32_t *to)
     enlist(to, m);
 }
 
+/* The first reference, after all else: from now on other CPUs use the frame, or free it. */
+static void publish(struct domain *d, mfn_t m)
+{
+    enlist(&d->page_list, m);
+    __atomic_store_n(&frame_of(m)->word, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
+}
+
 mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
 {
     uint64_t nr = 1UL << order;
+    bool given;
     mfn_t m;
 
     if (!register_owner(d))
@@ -108,13 +116,15 @@ mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
 
     m = heap_alloc(order, owner_of(d), false);
     lock_take(&d->page_lock);
-    if (m.v == INVALID_MFN.v)
+    given = m.v != INVALID_MFN.v && !d->dying; /* its end may have begun, and doesn't wait */
+    if (!given)
         d->tot_pages -= nr;
-    else
-        for (uint64_t i = nr; i--;)
-            enlist(&d->page_list, MFN(m.v + i));
+    for (uint64_t i = given ? nr : 0; i--;)
+        publish(d, MFN(m.v + i));
     lock_drop(&d->page_lock);
-    return m;
+    if (!given && m.v != INVALID_MFN.v)
+        heap_free(m, order);
+    return given ? m : INVALID_MFN;
 }
 
 bool domain_frame_release(struct domain *d, mfn_t m)
@@ -184,18 +194,15 @@ bool domain_frame_steal(struct domain *d, mfn_t m)
     struct frame *f;
     uint64_t w;
 
-    if (m.v >= max_mfn)
+    if (!get_frame(d, m)) /* and keeps it d's meanwhile */
         return false;
     f = frame_of(m);
     w = READ_ONCE(f->word);
-    if ((w & ~TYPE_BITS) != (FRAME_ALLOCATED | 1) || f->owner != owner_of(d) || f->prev == SHARED ||
-        !frame_cas(f, &w, 0))
-        return false;
-    /* No reference: nobody can get one, the frame is ours. Unless it changed hands before that. */
-    if (READ_ONCE(f->owner) != owner_of(d)) {
-        __atomic_store_n(&f->word, w, __ATOMIC_RELEASE);
+    if ((w & ~TYPE_BITS) != (FRAME_ALLOCATED | 2) || !frame_cas(f, &w, 0)) {
+        put_frame(m);
         return false;
     }
+    /* No reference: nobody can get one, the frame is ours. */
     lock_take(&d->page_lock);
     unlist(d, m);
     d->tot_pages--;
@@ -218,10 +225,9 @@ bool domain_frame_give(struct domain *d, mfn_t m)
         return false;
     }
     d->tot_pages++;
-    enlist(&d->page_list, m);
     f->aux = 0;
     f->owner = owner_of(d);
-    __atomic_store_n(&f->word, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
+    publish(d, m);
     lock_drop(&d->page_lock);
     return true;
 }

@@ -18,6 +18,7 @@
 #include "lib/lock.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/page_type.h"
 #include "mm/tlb.h"
 
 #define FREE_CONTENTS (FREE_DIRTY | FREE_ZERO)
@@ -122,17 +123,16 @@ static uint64_t take_block(unsigned int order)
     return mfn;
 }
 
-static void hand_out(struct frame *f, uint32_t owner, bool zero)
+static void hand_out(struct frame *f, bool zero)
 {
     uint64_t contents = f->word & FREE_CONTENTS;
 
     tlb_filter_flush(f->aux);
     if (contents == FREE_DIRTY || (zero && contents != FREE_ZERO))
         memset(mfn_to_virt(frame_mfn(f)), 0, PAGE_SIZE);
-    f->owner = owner;
     f->aux = 0;
     f->next = f->prev = 0;
-    __atomic_store_n(&f->word, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&f->word, f->owner == OWNER_HV ? FRAME_ALLOCATED | 1 : 0, __ATOMIC_RELEASE);
 }
 
 mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero)
@@ -144,8 +144,10 @@ mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero)
     lock_take(&heap.lock);
     mfn = take_block(order);
     if (mfn) {
-        for (uint64_t i = 0; i < 1UL << order; i++)
+        for (uint64_t i = 0; i < 1UL << order; i++) {
             dirty += (frame_of(MFN(mfn + i))->word & FREE_DIRTY) != 0;
+            frame_of(MFN(mfn + i))->owner = owner; /* nothing for frames_scrub_step() any more */
+        }
         heap.dirty -= dirty;
         heap.hv += owner == OWNER_HV ? 1UL << order : 0;
     }
@@ -154,7 +156,7 @@ mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero)
         return INVALID_MFN;
     /* Off the lists and with no reference, the block is ours alone: the long part needs no lock. */
     for (uint64_t i = 0; i < 1UL << order; i++)
-        hand_out(frame_of(MFN(mfn + i)), owner, zero);
+        hand_out(frame_of(MFN(mfn + i)), zero);
     return MFN(mfn);
 }
 
@@ -244,10 +246,15 @@ void pages_free(void *pages, unsigned int order)
 
     for (uint64_t i = 0; i < 1UL << order; i++) {
         struct frame *f = frame_of(MFN(m.v + i));
+        uint64_t w = FRAME_ALLOCATED | 1;
 
-        if (f->owner != OWNER_HV || f->word != (FRAME_ALLOCATED | 1))
-            BUG("frame %lx freed with word %lx, owner %x", m.v + i, f->word, f->owner);
-        f->word = 0;
+        /* A CPU that took it for the domain's that it was drops its reference as soon as it sees the owner.
+         */
+        for (; !frame_cas(f, &w, 0); w = FRAME_ALLOCATED | 1) {
+            if (f->owner != OWNER_HV || !(w & FRAME_ALLOCATED))
+                BUG("frame %lx freed with word %lx, owner %x", m.v + i, w, f->owner);
+            cpu_relax();
+        }
     }
     heap_free(m, order);
 }
@@ -267,7 +274,7 @@ void heap_reset(void)
 
 uint64_t heap_check(void)
 {
-    uint64_t listed = 0, found = 0;
+    uint64_t listed = 0, found = 0, dirty = 0;
 
     for (unsigned int order = 0; order <= HEAP_MAX_ORDER; order++) {
         for (uint64_t m = heap.first[order]; m; m = frame_of(MFN(m))->next) {
@@ -287,12 +294,13 @@ uint64_t heap_check(void)
         if (f->owner != OWNER_NONE)
             continue;
         found++;
+        dirty += (f->word & FREE_DIRTY) != 0;
         if (f->word & FRAME_REF_MASK)
             warn("check: frame %lx has references and no owner (word %lx)\n", m, f->word);
     }
-    if (listed != found || listed != heap.free) {
-        warn("check: %lu frames on the free lists, %lu without owner, %lu counted\n", listed, found,
-             heap.free);
+    if (listed != found || listed != heap.free || dirty != heap.dirty) {
+        warn("check: %lu frames on the free lists, %lu without owner, %lu counted; %lu dirty, %lu counted\n",
+             listed, found, heap.free, dirty, heap.dirty);
         return ~0ULL;
     }
     return listed;

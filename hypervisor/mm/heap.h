@@ -15,9 +15,10 @@ void heap_count_boot(uint64_t frames);
 /* Boot: puts frames [start, end) that have never been used, or hold a loader's data (dirty), on the lists. */
 void heap_add(uint64_t start, uint64_t end, bool dirty);
 
-/* 2^order frames, aligned to their size, for owner (OWNER_HV or domid + 1): each with one reference, which is
- * `allocated`, and free of a past owner's data; with `zero`, all zero. No CPU has a translation of them left.
- * INVALID_MFN: no memory. */
+/* 2^order frames, aligned to their size, for owner (OWNER_HV or domid + 1), free of a past owner's data; with
+ * `zero`, all zero. No CPU has a translation of them left. Parador's have one reference, which is
+ * `allocated`; a domain's have none, so nobody can use them before the caller has put them where they belong
+ * and writes their words. INVALID_MFN: no memory. */
 mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero) __must_check;
 
 /* Back on the lists. The frames have no reference any more. */

@@ -253,6 +253,17 @@ static void become_partial(struct frame *f, uint32_t aux)
     change_word(f, FRAME_LOCKED, FRAME_PARTIAL, 0);
 }
 
+/* Drops the one use of a locked frame, and its reference: unlocked it has no use, and nobody took one over.
+ */
+static inline __attribute__((always_inline)) void end_use(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    f->aux = tlb_stamp();
+    change_word(f, FRAME_LOCKED, 0, FRAME_COUNT_ONE);
+    put_frame(m);
+}
+
 /*
  * Drops the references of entries [0, cursor) of a locked table with one use, then that use and its
  * reference: the one path on which a table's last use goes. -ERESTART: it is partial now, and on undo_list
@@ -273,9 +284,7 @@ static int undo(mfn_t m, unsigned int cursor)
         become_partial(f, cursor | CURSOR_UNDO);
         return rc;
     }
-    f->aux = tlb_stamp();
-    change_word(f, FRAME_LOCKED, 0, FRAME_COUNT_ONE);
-    put_frame(m);
+    end_use(m);
     return 0;
 }
 
@@ -305,13 +314,18 @@ static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned in
  * While the old type's translations are flushed the frame is locked and of no type, so nobody can use it. The
  * old type is the one that the exchange found (XSA-408).
  */
-static bool retype(struct frame *f, uint64_t w, enum frame_type type)
+static bool retype(struct domain *d, struct frame *f, uint64_t w, enum frame_type type)
 {
     enum frame_type old = type_of(w);
     uint64_t bits = (uint64_t)type << FRAME_TYPE_SHIFT;
 
     if (!frame_cas(f, &w, ((w & ~TYPE_BITS) | FRAME_LOCKED) + 1))
         return false;
+    if (unlikely(f->owner != owner_of(d))) { /* another's now, with the same word */
+        change_word(f, FRAME_LOCKED, w & TYPE_BITS, 0);
+        put_frame(frame_mfn(f));
+        return false;
+    }
     if (old != FT_NONE && old != type)
         tlb_filter_flush(f->aux);
     if (is_table_type(type) || type == FT_DESC)
@@ -332,15 +346,16 @@ static int first_use(struct domain *d, mfn_t m, uint64_t w, enum frame_type type
     struct frame *f = frame_of(m);
     int rc;
 
-    if (!retype(f, w, type))
+    if (!retype(d, f, w, type))
         return -EAGAIN;
     if (is_table_type(type))
         return validate(d, m, type, 0);
     if (type == FT_DESC) {
         rc = descriptor_check_frame(mfn_to_virt(m)) ? 0 : refuse(-EINVAL, R_BAD_DESCRIPTOR_FRAME, m.v, 0);
-        change_word(f, FRAME_LOCKED, 0, 0);
         if (rc)
-            put_frame_type(m);
+            end_use(m);
+        else
+            change_word(f, FRAME_LOCKED, 0, 0);
         return rc;
     }
     return 0;
@@ -355,12 +370,23 @@ static int resume_undo(struct domain *d, mfn_t m, unsigned int cursor)
     return undo(m, cursor);
 }
 
+/* Locks a partial table of d; w: its word, read before. False: it is none (now). */
+static bool lock_partial(struct domain *d, struct frame *f, uint64_t w)
+{
+    if (!(w & FRAME_PARTIAL) || !frame_cas(f, &w, (w & ~FRAME_PARTIAL) | FRAME_LOCKED))
+        return false;
+    if (likely(f->owner == owner_of(d)))
+        return true;
+    become_partial(f, f->aux);
+    return false;
+}
+
 /* Goes on with a partial table, for who wants to use it. -EAGAIN: it has no use any more, look again. */
 static int resume(struct domain *d, mfn_t m, uint64_t w)
 {
     struct frame *f = frame_of(m);
 
-    if (!frame_cas(f, &w, (w & ~FRAME_PARTIAL) | FRAME_LOCKED))
+    if (!lock_partial(d, f, w))
         return -EAGAIN;
     if (!(f->aux & CURSOR_UNDO))
         return validate(d, m, type_of(w), f->aux & CURSOR);
@@ -387,8 +413,11 @@ static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type)
             return busy(m, type);
         else if (w & FRAME_PARTIAL)
             rc = resume(d, m, w);
-        else if (frame_cas(f, &w, w + FRAME_COUNT_ONE + 1))
-            rc = 0;
+        else if (frame_cas(f, &w, w + FRAME_COUNT_ONE + 1)) {
+            if (likely(f->owner == owner_of(d)))
+                return 0;
+            put_frame_type(m);
+        }
         if (rc != -EAGAIN)
             return rc;
     }
@@ -483,11 +512,16 @@ int unpin_table(struct domain *d, mfn_t m)
     f = frame_of(m);
     w = READ_ONCE(f->word);
     do {
-        if (f->owner != owner_of(d) || !(w & FRAME_REF_MASK))
+        if (f->owner != owner_of(d))
             return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
         if (!(w & FRAME_PINNED))
             return refuse(-EINVAL, R_TABLE_NOT_PINNED, m.v, 0);
     } while (!frame_cas(f, &w, w & ~FRAME_PINNED));
+    if (unlikely(f->owner != owner_of(d))) { /* another's now, with the same word: its pin stays */
+        if (change_word(f, 0, FRAME_PINNED, 0) & FRAME_PINNED)
+            put_frame_type(m); /* and it has pinned it anew: one is enough */
+        return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
+    }
     put_frame_type(m);
     return 0;
 }
@@ -500,7 +534,7 @@ int paging_finish(struct domain *d)
         uint64_t w = READ_ONCE(f->word);
 
         /* Another CPU may have it in hand, or be done with it. */
-        if (!(w & FRAME_PARTIAL) || !frame_cas(f, &w, (w & ~FRAME_PARTIAL) | FRAME_LOCKED))
+        if (!lock_partial(d, f, w))
             cpu_relax();
         else if (!(f->aux & CURSOR_UNDO))
             become_partial(f, f->aux);
@@ -510,18 +544,26 @@ int paging_finish(struct domain *d)
     return 0;
 }
 
-int abandon_table(mfn_t m)
+/* The word of a frame that was d's, which is dying; 0 if it is not any more. It never becomes d's again, so
+ * its owner needs no second look. */
+static uint64_t word_if(const struct domain *d, const struct frame *f)
 {
-    struct frame *f = frame_of(m);
     uint64_t w = READ_ONCE(f->word);
 
-    if (w & FRAME_PINNED) {
+    return READ_ONCE(f->owner) == owner_of(d) ? w : 0;
+}
+
+int abandon_table(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w;
+
+    if (word_if(d, f) & FRAME_PINNED) {
         change_word(f, FRAME_PINNED, 0, 0);
         put_frame_type(m);
     }
-    w = READ_ONCE(f->word);
+    w = word_if(d, f);
     if (!(w & FRAME_PARTIAL) || (f->aux & CURSOR_UNDO))
         return 0; /* a stopped undo is on undo_list */
-    change_word(f, FRAME_PARTIAL, FRAME_LOCKED, 0);
-    return undo(m, f->aux & CURSOR);
+    return lock_partial(d, f, w) ? undo(m, f->aux & CURSOR) : -ERESTART;
 }

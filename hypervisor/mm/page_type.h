@@ -165,6 +165,11 @@ static force_inline void put_table_fast(mfn_t m)
         put_frame_type(m);
 }
 
+static inline void table_unlock(struct frame *f)
+{
+    __atomic_and_fetch(&f->word, ~FRAME_LOCKED, __ATOMIC_RELEASE);
+}
+
 /*
  * Locks a validated table of d, so that its entries may be changed. False: it is none (now). While it is
  * locked its type stays; references come and go.
@@ -174,7 +179,7 @@ static inline bool table_lock(struct domain *d, struct frame *f, uint64_t *word)
     uint64_t w = READ_ONCE(f->word);
 
     for (;;) {
-        if (unlikely(!(w & FRAME_VALIDATED)) || unlikely(f->owner != owner_of(d)))
+        if (unlikely(!(w & FRAME_VALIDATED)))
             return false;
         if (unlikely(w & FRAME_LOCKED)) {
             cpu_relax();
@@ -184,13 +189,12 @@ static inline bool table_lock(struct domain *d, struct frame *f, uint64_t *word)
         if (likely(frame_cas(f, &w, w | FRAME_LOCKED)))
             break;
     }
+    if (unlikely(f->owner != owner_of(d))) { /* not before: it may change hands until it is locked */
+        table_unlock(f);
+        return false;
+    }
     *word = w;
     return true;
-}
-
-static inline void table_unlock(struct frame *f)
-{
-    __atomic_and_fetch(&f->word, ~FRAME_LOCKED, __ATOMIC_RELEASE);
 }
 
 /* The entry of an L2..L4 of d that shall point to a table one level below. 0, -EINVAL, -ERESTART. */
@@ -201,9 +205,9 @@ void put_table_entry(uint64_t entry);
 int pin_table(struct domain *d, mfn_t m, enum frame_type level) __must_check;
 int unpin_table(struct domain *d, mfn_t m) __must_check;
 
-/* Destruction: drops m's pin, and undoes it if its validation stopped half-way. 0 or -ERESTART (the rest is
- * on undo_list). */
-int abandon_table(mfn_t m) __must_check;
+/* Destruction: drops the pin of m, which was on d's list a moment ago, and undoes it if its validation
+ * stopped half-way. 0 or -ERESTART (the rest is on undo_list). */
+int abandon_table(struct domain *d, mfn_t m) __must_check;
 
 /* The domain that owns f, which has a reference (so that the domain can't go away). NULL: no domain does. */
 struct domain *frame_domain(const struct frame *f);

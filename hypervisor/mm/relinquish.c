@@ -36,10 +36,14 @@ static void drop_vcpu(struct vcpu *v)
     gdt_release(v);
 }
 
-static void move(struct domain *d, mfn_t m, uint32_t *to)
+/* From the front of one list to the other; unless its last reference, which may be another CPU's, was
+ * dropped.
+ */
+static void move(struct domain *d, mfn_t m, const uint32_t *from, uint32_t *to)
 {
     lock_take(&d->page_lock);
-    frame_list_move(d, m, to);
+    if (*from == m.v)
+        frame_list_move(d, m, to);
     lock_drop(&d->page_lock);
 }
 
@@ -55,13 +59,12 @@ int paging_relinquish(struct domain *d)
 
         if (paging_finish(d))
             return -ERESTART;
-        if (!d->page_list)
+        m = MFN(READ_ONCE(d->page_list));
+        if (!m.v)
             return 0;
-        m = MFN(d->page_list);
-        if (abandon_table(m))
+        if (abandon_table(d, m))
             return -ERESTART;
-        if (d->page_list == m.v) /* else that was its last reference */
-            move(d, m, &d->done_list);
+        move(d, m, &d->page_list, &d->done_list);
         if (!(++n % FRAMES_A_LOOK) && preempt_pending())
             return -ERESTART;
     }
@@ -71,12 +74,11 @@ int domain_frames_relinquish(struct domain *d)
 {
     unsigned int n = 0;
 
-    while (d->done_list) {
-        mfn_t m = MFN(d->done_list);
-        bool dropped = domain_frame_release(d, m);
+    mfn_t m;
 
-        if (!dropped || d->done_list == m.v)
-            move(d, m, &d->page_list);
+    while ((m = MFN(READ_ONCE(d->done_list))).v) {
+        (void)!domain_frame_release(d, m); /* the guest may have done that before */
+        move(d, m, &d->done_list, &d->page_list);
         if (!(++n % FRAMES_A_LOOK) && preempt_pending())
             return -ERESTART;
     }

@@ -26,6 +26,8 @@ uint64_t max_mfn, frame_chunks[64];
 uint32_t tlb_clock;
 struct domain *domain0;
 unsigned long fake_preempt_every;
+bool fake_racy;
+void (*fake_meanwhile)(void);
 unsigned int fake_preempted, fake_flushes, fake_domains_nr;
 uint32_t fake_cpu_flushed;
 enum rule fake_rule;
@@ -71,6 +73,8 @@ void fake_machine(void)
     tlb_clock = fake_cpu_flushed = 1;
     fake_preempt_every = ~0UL;
     fake_preempted = fake_flushes = 0;
+    fake_racy = false;
+    fake_meanwhile = NULL;
     preempt_calls = 0;
     fake_rule = R_NONE;
     heap_reset();
@@ -194,6 +198,27 @@ void cpu_relax(void)
     sched_yield();
 }
 
+/* Where other CPUs may come in between. */
+static void race(void)
+{
+    static __thread unsigned int calls;
+    void (*meanwhile)(void) = fake_meanwhile;
+
+    if (fake_racy && ++calls % 3 == 0)
+        sched_yield();
+    if (!meanwhile)
+        return;
+    fake_meanwhile = NULL;
+    meanwhile();
+    fake_meanwhile = meanwhile;
+}
+
+void lock_check(const struct lock *l, bool taking)
+{
+    if (taking && !lock_is_taken(l))
+        race();
+}
+
 struct cpu *this_cpu(void)
 {
     return &cpu;
@@ -215,6 +240,7 @@ void fake_flush(void)
 
 void tlb_filter_flush(uint32_t stamp)
 {
+    race();
     if (!tlb_stale(fake_cpu_flushed, stamp))
         return;
     fake_flushes++;
@@ -230,6 +256,23 @@ void tlb_load_root(uint64_t maddr)
 void tlb_leave_root(uint64_t maddr)
 {
     (void)maddr;
+}
+
+void tlb_flush_mask(uint64_t mask)
+{
+    (void)mask;
+    fake_flush();
+}
+
+void tlb_flush_page_mask(uint64_t vaddr, uint64_t mask)
+{
+    (void)vaddr, (void)mask;
+}
+
+uint64_t tlb_domain_mask(const struct domain *d)
+{
+    (void)d;
+    return 1;
 }
 
 void tlb_flush_domain(struct domain *d, uint64_t vaddr)

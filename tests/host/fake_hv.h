@@ -53,10 +53,12 @@ static inline uint64_t fake_entry(mfn_t m, uint64_t flags)
 
 /* preempt_pending(): false n times, then true once, and again n times false; ~0: never true. */
 extern unsigned long fake_preempt_every;
-extern unsigned int fake_preempted; /* how often it was true */
-extern unsigned int fake_flushes;   /* full flushes that tlb_filter_flush() found necessary */
-extern uint32_t fake_cpu_flushed;   /* the TLB clock at the fake CPU's last flush */
-void fake_flush(void);              /* the CPU flushes */
-extern enum rule fake_rule;         /* the last refusal's */
+extern bool fake_racy; /* give way to other threads often: at locks, and before a frame is handed out */
+extern void (*fake_meanwhile)(void); /* called there, as if it were another CPU */
+extern unsigned int fake_preempted;  /* how often it was true */
+extern unsigned int fake_flushes;    /* full flushes that tlb_filter_flush() found necessary */
+extern uint32_t fake_cpu_flushed;    /* the TLB clock at the fake CPU's last flush */
+void fake_flush(void);               /* the CPU flushes */
+extern enum rule fake_rule;          /* the last refusal's */
 
 #endif

@@ -346,3 +346,120 @@ Test(frame, what_others_map_stays_until_the_last_unmap)
     cr_assert_eq(d->tot_pages, 0);
     cr_assert_eq(frames_free(), FAKE_RAM);
 }
+
+/* What another CPU does meanwhile (fake_meanwhile). */
+static struct domain *theirs;
+static mfn_t aim;
+static unsigned int tries;
+
+static void release_it(void)
+{
+    tries++;
+    (void)!domain_frame_release(theirs, aim);
+}
+
+Test(frame, no_guess_gives_back_a_frame_that_is_just_being_given)
+{
+    theirs = fake_domain(1, 10);
+    aim = fake_frame(theirs);
+    cr_assert(domain_frame_release(theirs, aim));
+    fake_meanwhile = release_it;
+    cr_assert_eq(domain_frames_alloc(theirs, 0).v, aim.v, "the guess is right");
+    fake_meanwhile = NULL;
+    cr_assert_gt(tries, 2);
+    cr_assert_eq(theirs->tot_pages, 1);
+    cr_assert_eq(check_machine(), 0);
+    cr_assert(fake_domain_end(theirs));
+}
+
+static void scrub(void)
+{
+    if (++tries != 3) /* off the heap's lists, and not yet handed out */
+        return;
+    while (frames_scrub_step())
+        ;
+}
+
+Test(frame, idle_time_zeroes_no_frame_that_is_just_being_given)
+{
+    mfn_t m[4];
+
+    theirs = fake_domain(1, 10);
+    for (unsigned int i = 0; i < 4; i++)
+        m[i] = fake_frame(theirs);
+    for (unsigned int i = 0; i < 4; i++)
+        cr_assert(domain_frame_release(theirs, m[i]));
+    fake_meanwhile = scrub;
+    m[0] = domain_frames_alloc(theirs, 1);
+    fake_meanwhile = NULL;
+    cr_assert_gt(tries, 3);
+    cr_assert_eq(check_machine(), 0, "what is dirty was counted right");
+    cr_assert(domain_frame_release(theirs, m[0]));
+    cr_assert(domain_frame_release(theirs, MFN(m[0].v + 1)));
+    cr_assert(fake_domain_end(theirs));
+    cr_assert_eq(check_machine(), 0);
+}
+
+static void unmap_it(void)
+{
+    if (!tries++)
+        put_frame(aim);
+}
+
+/* A domain with frames, of which one is granted: the next that its end looks at, and given back already. */
+static void grant_one(bool first)
+{
+    theirs = fake_domain(1, 10);
+    aim = fake_frame(theirs);
+    for (unsigned int i = 0; i < 3; i++) {
+        mfn_t m = fake_frame(theirs);
+
+        if (!first)
+            aim = m;
+    }
+    cr_assert(get_frame(theirs, aim), "domain 0 maps it");
+    cr_assert(domain_frame_release(theirs, aim));
+    tries = 0;
+}
+
+Test(frame, the_last_unmap_may_come_at_any_time_of_a_domains_end)
+{
+    grant_one(false);
+    fake_meanwhile = unmap_it;
+    cr_assert(fake_domain_end(theirs));
+    fake_meanwhile = NULL;
+    cr_assert_eq(frames_free(), FAKE_RAM);
+    cr_assert_eq(check_machine(), 0);
+}
+
+Test(frame, the_last_unmap_may_come_while_a_dead_domains_frames_go)
+{
+    grant_one(true);
+    theirs->dying = DYING;
+    cr_assert_eq(paging_relinquish(theirs), 0);
+    cr_assert_eq(theirs->done_list, aim.v);
+    fake_meanwhile = unmap_it;
+    cr_assert_eq(domain_frames_relinquish(theirs), 0);
+    fake_meanwhile = NULL;
+    cr_assert_eq(theirs->tot_pages, 0);
+    cr_assert_eq(check_machine(), 0);
+}
+
+static void kill_it(void)
+{
+    if (++tries == 3) /* after it was asked whether it lives */
+        theirs->dying = DYING;
+}
+
+Test(frame, a_domain_that_begins_to_end_gets_no_frame_any_more)
+{
+    theirs = fake_domain(1, 10);
+    aim = fake_frame(theirs);
+    cr_assert(domain_frame_release(theirs, aim));
+    fake_meanwhile = kill_it;
+    cr_assert_eq(domain_frames_alloc(theirs, 0).v, INVALID_MFN.v);
+    fake_meanwhile = NULL;
+    cr_assert_eq(theirs->tot_pages, 0);
+    cr_assert_eq(frames_free(), FAKE_RAM);
+    cr_assert_eq(check_machine(), 0);
+}
