@@ -4,7 +4,7 @@
  *
  * The list holds a reference to each domain from its creation to the end of its teardown. get_domain() adds
  * one under the list's lock; nobody keeps it beyond one hypercall. So a domain whose references are down to
- * the list's own and that is off the list can be freed.
+ * the list's own can be taken off the list, and then freed.
  *
  * Leaves to others: memory and kernel (boot/builder.c), vcpus (vcpu.c), the end (shutdown.c, teardown.c).
  */
@@ -42,17 +42,17 @@ struct domain *get_domain_by_index(unsigned int idx)
 
 bool domain_list_remove(struct domain *d)
 {
-    bool empty = true;
+    bool unused;
 
     lock_take(&domains.lock);
-    domains.by_id[d->domid] = NULL;
-    if (domain0 == d)
-        domain0 = NULL;
-    for (unsigned int id = 0; id < DOMID_MAX_BOOT; id++)
-        if (domains.by_id[id])
-            empty = false;
+    unused = __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE) == 1;
+    if (unused) {
+        domains.by_id[d->domid] = NULL;
+        if (domain0 == d)
+            domain0 = NULL;
+    }
     lock_drop(&domains.lock);
-    return empty;
+    return unused;
 }
 
 static bool list_insert(struct domain *d)

@@ -157,9 +157,9 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint64_t id)
     return id < d->max_vcpus ? d->vcpu[id] : NULL;
 }
 
-/* Takes d off the list; true when that was the last. Frees a domain that is off the list, or was never on it.
- * For teardown.c. */
-bool domain_list_remove(struct domain *d);
+/* Takes d off the list, so that nobody finds it any more; false: somebody has a reference. Frees a domain
+ * that is off the list, or was never on it. For teardown.c. */
+bool domain_list_remove(struct domain *d) __must_check;
 void domain_free(struct domain *d);
 /* Domain 0, where it lives, looks what changed (VIRQ_DOM_EXC). */
 void tell_domain0(void);

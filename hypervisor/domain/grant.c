@@ -175,8 +175,12 @@ int grant_relinquish(struct domain *d)
 bool grant_idle(struct domain *d)
 {
     struct grant_table *t = d->grant;
+    uint32_t active;
 
-    if (t->nr_active)
+    lock_take(&t->lock); /* who ended the last use is out of it */
+    active = t->nr_active;
+    lock_drop(&t->lock);
+    if (active)
         return false;
     for (unsigned int i = 0; i < t->nr_frames; i++)
         if (!shared_page_idle(t->shared[i]))

@@ -81,8 +81,12 @@ static int drop_infos(struct domain *d)
 
 static int wait_for_others(struct domain *d)
 {
-    if (d->tot_pages || !shared_page_idle(d->shared) || !grant_idle(d) ||
-        __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE) > 1)
+    bool pages;
+
+    lock_take(&d->page_lock); /* who freed the last frame is out of it */
+    pages = d->tot_pages != 0;
+    lock_drop(&d->page_lock);
+    if (pages || !shared_page_idle(d->shared) || !grant_idle(d) || !domain_list_remove(d))
         return -EBUSY;
     return 0;
 }
@@ -125,13 +129,13 @@ static void report(const char *name, const char *why)
 static void finish(struct domain *d)
 {
     const char *why = end_text(d);
-    bool last, crashed, started = d->started;
+    bool crashed, started = d->started;
+    struct domain *left;
     char name[NAME_LEN];
 
     snprintf(name, sizeof(name), "%s", d->name);
     if (started)
         console_domain_ends(d);
-    last = domain_list_remove(d);
     domain_free(d);
 
     lock_take(&teardown.lock);
@@ -140,8 +144,10 @@ static void finish(struct domain *d)
     lock_drop(&teardown.lock);
     if (started)
         report(name, why);
-    if (last)
+    left = get_domain_by_index(0);
+    if (!left)
         machine_exit(crashed ? 1 : 0);
+    put_domain(left);
     tell_domain0();
 }
 
