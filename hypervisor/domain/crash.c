@@ -11,12 +11,8 @@
 #include "boot/symbols.h"
 #include "domain/console.h"
 #include "domain/domain.h"
-#include <xen/sched.h>
 #include "hypercall/hypercall.h" /* names */
 #include "lib/print.h"
-#include "lib/string.h"
-#include "mm/frame.h"
-#include "mm/layout.h"
 #include "mm/paging.h"
 #include "x86/copy.h"
 #include "x86/percpu.h"
@@ -30,8 +26,6 @@
 #define NAME_SIZE   64
 #define REASON_SIZE 240
 #define REASONS     8 /* crashes whose reason is kept for `why` */
-
-typedef unsigned long long ull;
 
 /* Two domains whose numbers are the same modulo REASONS share a place: the later one has it. */
 static struct {
@@ -50,17 +44,12 @@ static void report_registers(const struct vcpu *v)
 {
     const struct cpu_user_regs *r = &v->regs;
 
-    say("  rax %016llx  rbx %016llx  rcx %016llx  rdx %016llx\n", (ull)r->rax, (ull)r->rbx, (ull)r->rcx,
-        (ull)r->rdx);
-    say("  rsi %016llx  rdi %016llx  rbp %016llx  rsp %016llx\n", (ull)r->rsi, (ull)r->rdi, (ull)r->rbp,
-        (ull)r->rsp);
-    say("  r8  %016llx  r9  %016llx  r10 %016llx  r11 %016llx\n", (ull)r->r8, (ull)r->r9, (ull)r->r10,
-        (ull)r->r11);
-    say("  r12 %016llx  r13 %016llx  r14 %016llx  r15 %016llx\n", (ull)r->r12, (ull)r->r13, (ull)r->r14,
-        (ull)r->r15);
-    say("  rip %016llx  cs %04x  ss %04x  rflags %llx  cr2 %llx  cr3 %llx\n", (ull)r->rip, r->cs, r->ss,
-        (ull)r->rflags, (ull)v->info->arch.cr2,
-        (ull)(v->kernel_mode || !v->arch.cr3_user ? v->arch.cr3_kernel : v->arch.cr3_user));
+    say("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
+    say("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx\n", r->rsi, r->rdi, r->rbp, r->rsp);
+    say("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", r->r8, r->r9, r->r10, r->r11);
+    say("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", r->r12, r->r13, r->r14, r->r15);
+    say("  rip %016lx  cs %04x  ss %04x  rflags %lx  cr2 %lx  cr3 %lx\n", r->rip, r->cs, r->ss, r->rflags,
+        v->info->arch.cr2, v->kernel_mode || !v->arch.cr3_user ? v->arch.cr3_kernel : v->arch.cr3_user);
 }
 
 /* The current guest's stack: the first words, and of the rest those that have a name. */
@@ -77,13 +66,13 @@ static void report_stack(const struct vcpu *v)
         uint64_t at = v->regs.rsp + i * sizeof(word);
 
         if (copy_from_guest(&word, at, sizeof(word))) {
-            say("    %llx is not mapped\n", (ull)at);
+            say("    %lx is not mapped\n", at);
             return;
         }
         symbols_name(v->domain->symbols, word, name, sizeof(name));
         if (i >= STACK_FIRST && !name[0])
             continue;
-        say("    %llx: %016llx %s\n", (ull)at, (ull)word, name);
+        say("    %lx: %016lx %s\n", at, word, name);
         shown++;
     }
 }
@@ -94,28 +83,26 @@ static void report_hypercalls(const struct vcpu *v)
     char name[NAME_SIZE];
 
     if (n)
-        say("  last hypercalls of %llu, the latest below:\n", (ull)v->hypercalls);
+        say("  last hypercalls of %lu, the latest below:\n", v->hypercalls);
     for (uint64_t i = end - n; i != end; i++) {
         const struct history *h = &v->history[i % HISTORY];
         const char *call = h->nr < NR_HYPERCALLS ? hypercall_table[h->nr].name : NULL;
 
-        say("    %s(%#llx, %#llx)", call ? call : "(no such hypercall)", (ull)h->a1, (ull)h->a2);
+        say("    %s(%#lx, %#lx)", call ? call : "(no such hypercall)", h->a1, h->a2);
         if (!symbols_hypercall_page(v->domain->symbols, h->rip)) {
             symbols_name(v->domain->symbols, h->rip, name, sizeof(name));
-            say(" at %llx %s", (ull)h->rip, name);
+            say(" at %lx %s", h->rip, name);
         }
         say("\n");
     }
 }
 
-static void report_refusal(const struct vcpu *v)
+void crash_say_refusal(const struct vcpu *v)
 {
-    char text[240];
+    char text[REASON_SIZE];
 
-    if (!v->refusal.count)
-        return;
     refusal_text(&v->refusal, text, sizeof(text));
-    say("  last refusal (%d, of %u): %s\n", v->refusal.error, v->refusal.count, text);
+    say("last refusal (%d, of %u): %s\n", v->refusal.error, v->refusal.count, text);
 }
 
 static void report(const struct domain *d, const char *why)
@@ -125,12 +112,14 @@ static void report(const struct domain *d, const char *why)
 
     symbols_name(d->symbols, v->regs.rip, name, sizeof(name));
     say("\nparador: domain %u (%s) crashed: %s\n", d->domid, d->name, why);
-    say("  vcpu %u, guest %s, at %llx %s\n", v->id, v->kernel_mode ? "kernel" : "user", (ull)v->regs.rip,
-        name);
+    say("  vcpu %u, guest %s, at %lx %s\n", v->id, v->kernel_mode ? "kernel" : "user", v->regs.rip, name);
     report_registers(v);
     report_stack(v);
     report_hypercalls(v);
-    report_refusal(v);
+    if (v->refusal.count) {
+        say("  ");
+        crash_say_refusal(v);
+    }
 }
 
 void domain_crash_as(struct domain *d, uint8_t reason, const char *why, ...)
@@ -154,31 +143,26 @@ void domain_crash_as(struct domain *d, uint8_t reason, const char *why, ...)
  * writable" */
 static void page_fault_text(const struct vcpu *v, uint64_t error_code, char *text, size_t size)
 {
-    uint64_t at = v->info->arch.cr2, entry, mfn;
+    uint64_t at = v->info->arch.cr2, entry = guest_walk(v, at, NULL), mfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
     const char *did = error_code & PF_INSN ? "jumped to" : error_code & PF_WRITE ? "wrote to" : "read from";
+    const char *but = "which its page tables do not allow";
 
     if (at - HV_VIRT_START < HV_VIRT_END - HV_VIRT_START) {
-        snprintf(text, size, "it %s %llx, which is the hypervisor's", did, (ull)at);
-        return;
-    }
-    if (!(error_code & PF_PRESENT)) {
-        snprintf(text, size, "it %s %llx, where nothing is mapped", did, (ull)at);
-        return;
-    }
-    entry = guest_walk(v, at, NULL);
-    mfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
-    if ((error_code & PF_WRITE) && (entry & PTE_P) && mfn_valid(MFN(mfn))) {
-        struct refusal r = { .a = mfn, .b = FT_WRITABLE, .rule = R_FRAME_TYPE_BUSY };
+        but = "which is the hypervisor's";
+    } else if (!(error_code & PF_PRESENT)) {
+        but = "where nothing is mapped";
+    } else if ((error_code & PF_WRITE) && (entry & PTE_P) && mfn_valid(MFN(mfn))) {
         const struct frame *f = frame_of(MFN(mfn));
+        struct refusal r = { .a = mfn, .b = FT_WRITABLE, .rule = R_FRAME_TYPE_BUSY };
         char frame[REASON_SIZE / 2];
 
         r.frame_word = READ_ONCE(f->word);
         r.frame_owner = READ_ONCE(f->owner);
         refusal_text(&r, frame, sizeof(frame));
-        snprintf(text, size, "it wrote to %llx: %s", (ull)at, frame);
-    } else {
-        snprintf(text, size, "it %s %llx, which its page tables do not allow", did, (ull)at);
+        snprintf(text, size, "it wrote to %lx: %s", at, frame);
+        return;
     }
+    snprintf(text, size, "it %s %lx, %s", did, at, but);
 }
 
 void domain_crash_own(struct vcpu *v)
@@ -221,9 +205,9 @@ void domain_crash_exception(struct vcpu *v, unsigned int vector, uint64_t error_
     if (vector == VEC_PF)
         page_fault_text(v, error_code, text, sizeof(text));
     else if (vector == VEC_GP && error_code)
-        snprintf(text, sizeof(text), "selector %#llx cannot be loaded", (ull)error_code);
+        snprintf(text, sizeof(text), "selector %#lx cannot be loaded", error_code);
     else if (vector == VEC_GP)
         snprintf(text, sizeof(text), "a privileged instruction, or an address that is not canonical");
-    domain_crash(v->domain, "%s (exception %u, error code %#llx) and no handler for it%s%s", name, vector,
-                 (ull)error_code, text[0] ? ": " : "", text);
+    domain_crash(v->domain, "%s (exception %u, error code %#lx) and no handler for it%s%s", name, vector,
+                 error_code, text[0] ? ": " : "", text);
 }

@@ -28,4 +28,7 @@ void domain_crash_exception(struct vcpu *v, unsigned int vector, uint64_t error_
 /* Why domain domid crashed, of the last few that did, even when it is gone; NULL: it did not. */
 const char *crash_reason(unsigned int domid);
 
+/* The rest of a line about v, which had one: its last refusal. */
+void crash_say_refusal(const struct vcpu *v);
+
 #endif

@@ -12,48 +12,30 @@
 #include "lib/print.h"
 #include "mm/frame.h"
 
-typedef unsigned long long ull;
-
-static void each_domain(void (*fn)(struct domain *d))
-{
-    struct domain *d;
-
-    for (unsigned int i = 0; (d = get_domain_by_index(i)); i++) {
-        fn(d);
-        put_domain(d);
-    }
-}
-
-static const char *vcpu_state(const struct vcpu *v)
-{
-    static const char *const names[] = { "down", "runnable", "running", "blocked" };
-
-    return v->sched.state < ARRAY_SIZE(names) ? names[v->sched.state] : "?";
-}
-
 static void show_domain(struct domain *d)
 {
-    say("%3u %-12s%s %llu pages of %llu, %u ports, %u grants mapped\n", d->domid, d->name,
+    static const char *const states[] = { "blocked", "runnable", "running" }; /* enum vcpu_state */
+
+    say("%3u %-12s%s %lu pages of %lu, %u ports, %u grants mapped\n", d->domid, d->name,
         d->crashed                    ? " crashed,"
         : d->dying                    ? " dying,"
         : d->shut_down                ? " shut down,"
         : d->domid == console_owner() ? " keyboard,"
                                       : "",
-        (ull)d->tot_pages, (ull)d->max_pages, d->evtchn.in_use, grant_nr_mapped(d));
+        d->tot_pages, d->max_pages, d->evtchn.in_use, grant_nr_mapped(d));
     for (unsigned int i = 0; i < d->max_vcpus; i++) {
         const struct vcpu *v = d->vcpu[i];
 
         if (v && v->initialised)
-            say("      vcpu %u: %s in %s at %llx, %llu hypercalls, %u exceptions\n", v->id, vcpu_state(v),
-                v->kernel_mode ? "kernel" : "user", (ull)v->regs.rip, (ull)v->hypercalls, v->exceptions);
+            say("      vcpu %u: %s in %s at %lx, %lu hypercalls, %u exceptions\n", v->id,
+                vcpu_is_up(v) ? states[v->sched.state] : "down", v->kernel_mode ? "kernel" : "user",
+                v->regs.rip, v->hypercalls, v->exceptions);
     }
 }
 
-static void key_domains(void)
+static void show_memory(void)
 {
-    say("%llu of %llu pages free, %llu Parador's\n", (ull)frames_free(), (ull)frames_total(),
-        (ull)frames_hv());
-    each_domain(show_domain);
+    say("%lu of %lu pages free, %lu Parador's\n", frames_free(), frames_total(), frames_hv());
 }
 
 /* One count for each owner that has a column and each type. */
@@ -74,7 +56,7 @@ static void count_frames(uint64_t counts[8][OWNERS])
     }
 }
 
-static void key_frames(void)
+static void show_frames(void)
 {
     static const char *const types[] = { "no type", "L1", "L2", "L3", "L4", "GDT/LDT", "writable" };
     uint64_t counts[8][OWNERS] = { { 0 } };
@@ -85,67 +67,52 @@ static void key_frames(void)
     for (unsigned int t = 0; t < ARRAY_SIZE(types); t++) {
         say("%-8s", types[t]);
         for (unsigned int o = 0; o < OWNERS; o++)
-            say(o ? "%9llu" : "%8llu", (ull)counts[t][o]);
+            say(o ? "%9lu" : "%8lu", counts[t][o]);
         say("\n");
     }
 }
 
-static void key_events(void)
-{
-    each_domain(evtchn_dump);
-}
-
-static void key_grants(void)
-{
-    each_domain(grant_dump);
-}
-
 static void show_why(struct domain *d)
 {
-    char text[240];
-
     for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        const struct vcpu *v = d->vcpu[i];
-
-        if (!v || !v->refusal.count)
+        if (!d->vcpu[i] || !d->vcpu[i]->refusal.count)
             continue;
-        refusal_text(&v->refusal, text, sizeof(text));
-        say("%s vcpu %u: error %d, the last of %u: %s\n", d->name, v->id, v->refusal.error, v->refusal.count,
-            text);
+        say("%s vcpu %u: ", d->name, i);
+        crash_say_refusal(d->vcpu[i]);
     }
 }
 
-static void key_why(void)
+static void show_crashes(void)
 {
-    say("The last refusal of each vcpu that had one, and why domains crashed:\n");
-    each_domain(show_why);
+    say("Why domains crashed, and the last refusal of each vcpu that had one:\n");
     for (unsigned int domid = 0; domid < DOMID_FIRST_RESERVED; domid++)
         if (crash_reason(domid))
             say("domain %u crashed: %s\n", domid, crash_reason(domid));
 }
 
-static void key_quit(void)
+static void quit(void)
 {
     machine_exit(0);
 }
 
-static void key_help(void);
+static void help(void);
 
 static const struct key {
     char key;
     const char *what;
-    void (*fn)(void);
+    void (*fn)(void);               /* once, or NULL */
+    void (*each)(struct domain *d); /* then for each domain, or NULL */
 } keys[] = {
-    { 'd', "domains", key_domains },
-    { 'f', "frames by type and owner", key_frames },
-    { 'e', "event channels", key_events },
-    { 'g', "grants", key_grants },
-    { 'w', "why: the last refusal of each vcpu", key_why },
-    { 'q', "power off", key_quit },
-    { '?', "this help", key_help },
+    { 'd', "domains", show_memory, show_domain },
+    { 'f', "frames by type and owner", show_frames, NULL },
+    { 'e', "event channels", NULL, evtchn_dump },
+    { 'g', "grants", NULL, grant_dump },
+    { 'w', "why: the last refusal of each vcpu", show_crashes, show_why },
+    { 'q', "power off", quit, NULL },
+    { '?', "this help", help, NULL },
 };
 
-static void key_help(void)
+static void help(void)
 {
     say("Ctrl-T and\n  0..9  keyboard to that domain\n  Tab   keyboard to the next domain\n");
     for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++)
@@ -153,26 +120,34 @@ static void key_help(void)
     say("  Ctrl-T sends one\n");
 }
 
-static void tell_owner(void)
+static void press(const struct key *k)
 {
-    struct domain *d = get_domain(console_owner());
+    struct domain *d;
 
-    if (!d)
-        return;
-    say("keyboard: %s\n", d->name);
-    put_domain(d);
+    if (k->fn)
+        k->fn();
+    for (unsigned int i = 0; k->each && (d = get_domain_by_index(i)); i++) {
+        k->each(d);
+        put_domain(d);
+    }
 }
 
 void keys_pressed(char c)
 {
-    if (c >= '0' && c <= '9') {
-        console_focus((uint16_t)(c - '0'));
-        tell_owner();
-    } else if (c == '\t') {
-        console_focus_next();
-        tell_owner();
-    }
+    struct domain *d;
+
     for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++)
         if (keys[i].key == c)
-            keys[i].fn();
+            press(&keys[i]);
+    if (c == '\t')
+        console_focus_next();
+    else if (c >= '0' && c <= '9')
+        console_focus((uint16_t)(c - '0'));
+    else
+        return;
+    d = get_domain(console_owner());
+    if (!d)
+        return;
+    say("keyboard: %s\n", d->name);
+    put_domain(d);
 }

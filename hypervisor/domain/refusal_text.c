@@ -26,7 +26,7 @@ static void domain_text(uint64_t domid, char *buf, size_t size)
     else if (domid == DOMID_XEN)
         snprintf(buf, size, "DOMID_XEN (Parador itself)");
     else
-        snprintf(buf, size, "domain %llu", (unsigned long long)domid);
+        snprintf(buf, size, "domain %lu", domid);
 }
 
 /* "frame 0x1a3 is an L1 page table of domain 1, pinned" */
@@ -37,18 +37,16 @@ static void frame_text(const struct refusal *r, char *buf, size_t size)
                                          "a writable page",  "a page of unknown type" };
     uint64_t uses = (r->frame_word & FRAME_COUNT_MASK) >> FRAME_COUNT_SHIFT;
     unsigned int type = uses ? (unsigned int)(r->frame_word >> FRAME_TYPE_SHIFT) : FT_NONE;
-    unsigned long long mfn = r->a;
+    const char *whose = r->frame_owner == OWNER_SECRET ? "not this domain's"
+                        : r->frame_owner == OWNER_NONE ? "free memory"
+                        : r->frame_owner == OWNER_HV   ? "Parador's own memory"
+                        : r->frame_owner == OWNER_IO   ? "no memory"
+                                                       : NULL;
 
-    if (r->frame_owner == OWNER_SECRET)
-        snprintf(buf, size, "frame %#llx is not this domain's", mfn);
-    else if (r->frame_owner == OWNER_NONE)
-        snprintf(buf, size, "frame %#llx is free memory", mfn);
-    else if (r->frame_owner == OWNER_HV)
-        snprintf(buf, size, "frame %#llx is Parador's own memory", mfn);
-    else if (r->frame_owner == OWNER_IO)
-        snprintf(buf, size, "frame %#llx is no memory", mfn);
+    if (whose)
+        snprintf(buf, size, "frame %#lx is %s", r->a, whose);
     else
-        snprintf(buf, size, "frame %#llx is %s of domain %u%s%s", mfn, types[type], r->frame_owner - 1,
+        snprintf(buf, size, "frame %#lx is %s of domain %u%s%s", r->a, types[type], r->frame_owner - 1,
                  r->frame_word & FRAME_PINNED ? ", pinned" : "",
                  r->frame_word & FRAME_PARTIAL ? ", half validated" : "");
 }
@@ -89,7 +87,7 @@ static void word_text(const struct refusal *r, const char *word, size_t len, cha
     else if (len == 4 && !strncmp(word, "call", len) && r->a < NR_HYPERCALLS && hypercall_table[r->a].name)
         snprintf(buf, size, "%s", hypercall_table[r->a].name);
     else if (len == 3 && *form == 'd')
-        snprintf(buf, size, "%llu", (unsigned long long)value);
+        snprintf(buf, size, "%lu", value);
     else if (len == 5 && !strncmp(form, "dom", 3))
         domain_text(value, buf, size);
     else if (len == 5 && !strncmp(form, "use", 3))
@@ -97,7 +95,7 @@ static void word_text(const struct refusal *r, const char *word, size_t len, cha
     else if (len == 6 && !strncmp(form, "port", 4))
         snprintf(buf, size, "%s", port_text(value));
     else
-        snprintf(buf, size, "%#llx", (unsigned long long)value);
+        snprintf(buf, size, "%#lx", value);
 }
 
 void refusal_text(const struct refusal *r, char *buf, size_t size)
@@ -122,6 +120,5 @@ void refusal_text(const struct refusal *r, char *buf, size_t size)
     }
     buf[at] = '\0';
     if (r->table)
-        snprintf(buf + at, size - at, " (entry %u of the table in frame %#llx)", r->index,
-                 (unsigned long long)r->table);
+        snprintf(buf + at, size - at, " (entry %u of the table in frame %#lx)", r->index, r->table);
 }

@@ -14,11 +14,11 @@
 #include "mm/frame.h"
 #include "x86/percpu.h"
 
-#ifdef DEBUG
 static uint64_t broken[(NR_RULES + 63) / 64]; /* a bit for each rule, only ever set, atomically */
 
 void refusals_report(void)
 {
+#ifdef DEBUG
     static const char *const names[NR_RULES] = {
 #define X(name, sentence, test) [R_##name] = #name,
         RULES(X)
@@ -30,12 +30,8 @@ void refusals_report(void)
         if (test_bit(i, broken))
             say(" %s", names[i]);
     say("\n");
-}
-#else
-void refusals_report(void)
-{
-}
 #endif
+}
 
 int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
 {
@@ -58,9 +54,7 @@ int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
     r->rule = rule;
     r->count++;
     r->rip = v->regs.rip;
-#ifdef DEBUG
     set_bit(rule, broken);
-#endif
     return error;
 }
 
