@@ -189,7 +189,7 @@ void console_input(void)
     }
     owner = console.owner;
     if (any && owner)
-        evtchn_send_global_virq(owner, VIRQ_CONSOLE);
+        evtchn_send_virq(owner, 0, VIRQ_CONSOLE);
 }
 
 static void set_owner_locked(struct domain *d)

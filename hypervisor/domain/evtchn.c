@@ -55,11 +55,8 @@ int evtchn_init(struct domain *d)
 
 void evtchn_free(struct domain *d)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(d->evtchn.buckets); i++) {
-        if (d->evtchn.buckets[i])
-            page_free(d->evtchn.buckets[i]);
-        d->evtchn.buckets[i] = NULL;
-    }
+    for (unsigned int i = 0; i < DIV_ROUND_UP(d->evtchn.nr_ports, EVTCHN_BUCKET); i++)
+        page_free(d->evtchn.buckets[i]);
     d->evtchn.nr_ports = 0;
 }
 
@@ -111,11 +108,9 @@ static void wake_pollers(struct domain *d, uint32_t port)
 /* An unmasked port has become pending: the selector, the flag, and a vcpu that waits. */
 static void set_selector(struct vcpu *v, uint32_t port)
 {
-    if (test_and_set_bit(port / 64, &v->info->evtchn_pending_sel))
-        return;
-    if (__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
-        return;
-    vcpu_wake(v);
+    if (!test_and_set_bit(port / 64, &v->info->evtchn_pending_sel) &&
+        !__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+        vcpu_wake(v);
 }
 
 static inline void set_pending(struct domain *d, struct vcpu *v, uint32_t port)
@@ -162,24 +157,37 @@ static int bind_locked(struct domain *d, struct evtchn as, uint32_t *port)
     return 0;
 }
 
-int evtchn_alloc_unbound(struct domain *d, uint16_t remote_domid, uint32_t *port)
+static int bind(struct domain *d, struct evtchn as, uint32_t *port)
 {
     int rc;
 
     lock_take(&d->evtchn.lock);
-    rc = bind_locked(d, (struct evtchn){ .state = ECS_UNBOUND, .remote_domid = remote_domid }, port);
+    rc = bind_locked(d, as, port);
     lock_drop(&d->evtchn.lock);
     return rc;
+}
+
+int evtchn_alloc_unbound(struct domain *d, uint16_t remote_domid, uint32_t *port)
+{
+    return bind(d, (struct evtchn){ .state = ECS_UNBOUND, .remote_domid = remote_domid }, port);
+}
+
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
+{
+    if (!domain_vcpu(d, vcpu))
+        return refuse(-ENOENT, R_NO_SUCH_VCPU, vcpu, 0);
+    return bind(d, (struct evtchn){ .state = ECS_IPI, .vcpu = (uint16_t)vcpu }, port);
 }
 
 /* Both domains' locks are held. */
 static int bind_interdomain_locked(struct domain *d, struct domain *r, uint32_t remote_port, uint32_t *port)
 {
-    struct evtchn as = { .state = ECS_INTERDOMAIN, .remote = r, .remote_port = remote_port };
+    const struct evtchn as = {
+        .state = ECS_INTERDOMAIN, .remote = r, .remote_domid = r->domid, .remote_port = remote_port
+    };
     struct evtchn *far = port_entry(r, remote_port);
     int rc;
 
-    as.remote_domid = r->domid;
     rc = bind_locked(d, as, port);
     if (rc)
         return rc;
@@ -243,18 +251,6 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     return rc;
 }
 
-int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
-{
-    int rc;
-
-    if (!domain_vcpu(d, vcpu))
-        return refuse(-ENOENT, R_NO_SUCH_VCPU, vcpu, 0);
-    lock_take(&d->evtchn.lock);
-    rc = bind_locked(d, (struct evtchn){ .state = ECS_IPI, .vcpu = (uint16_t)vcpu }, port);
-    lock_drop(&d->evtchn.lock);
-    return rc;
-}
-
 /* d's lock is held, and the other end's domain's if there is one. */
 static void close_locked(struct domain *d, uint32_t port)
 {
@@ -272,36 +268,33 @@ static void close_locked(struct domain *d, uint32_t port)
     port_free_locked(d, port);
 }
 
+/* The domain whose lock must be held beside d's to close the port. */
+static struct domain *other_end(struct domain *d, const struct evtchn *chn)
+{
+    return chn->state == ECS_INTERDOMAIN ? chn->remote : d;
+}
+
 int evtchn_close(struct domain *d, uint32_t port)
 {
     struct evtchn *chn = port_entry(d, port);
-    struct domain *r;
     bool done = false;
+    struct domain *r;
     int rc = 0;
 
     if (!chn)
         return refuse(-EINVAL, R_PORT_RANGE, port, 0);
     while (!done) {
         lock_take(&d->evtchn.lock);
-        if (chn->state == ECS_FREE || chn->state == ECS_RESERVED) {
-            rc = refuse(-EINVAL, R_PORT_STATE, port, chn->state);
-            done = true;
-        } else if (chn->state != ECS_INTERDOMAIN || chn->remote == d) {
-            close_locked(d, port);
-            done = true;
-        }
-        r = done ? NULL : chn->remote;
-        if (r)
-            domain_ref(r); /* alive: it would have closed this port */
+        r = other_end(d, chn);
+        domain_ref(r); /* alive: it would have closed this port */
         lock_drop(&d->evtchn.lock);
-        if (!r)
-            continue;
 
         lock_pair(&d->evtchn.lock, &r->evtchn.lock);
-        if (chn->state == ECS_INTERDOMAIN && chn->remote == r) { /* else it changed in between: look again */
+        done = other_end(d, chn) == r; /* else it changed in between: look again */
+        if (done && is_open(chn))
             close_locked(d, port);
-            done = true;
-        }
+        else if (done)
+            rc = refuse(-EINVAL, R_PORT_STATE, port, chn->state);
         unlock_pair(&d->evtchn.lock, &r->evtchn.lock);
         put_domain(r);
     }
@@ -407,12 +400,12 @@ int evtchn_pending(struct domain *d, uint32_t port)
     return test_bit(port, d->shared->evtchn_pending);
 }
 
-/* holder: the vcpu that has the VIRQ's port. */
-static void send_virq(struct vcpu *holder, uint32_t virq)
+void evtchn_send_virq(struct domain *d, uint32_t vcpu, uint32_t virq)
 {
-    struct domain *d = holder->domain;
+    const struct vcpu *holder = d->vcpu[vcpu];
     uint32_t port;
 
+    ASSERT(vcpu == 0 || !evtchn_virq_is_global(virq));
     if (!READ_ONCE(holder->virq_port[virq]))
         return;
     lock_take(&d->evtchn.lock);
@@ -420,18 +413,6 @@ static void send_virq(struct vcpu *holder, uint32_t virq)
     if (port)
         set_pending(d, d->vcpu[port_entry(d, port)->vcpu], port);
     lock_drop(&d->evtchn.lock);
-}
-
-void evtchn_send_virq(struct vcpu *v, uint32_t virq)
-{
-    ASSERT(!evtchn_virq_is_global(virq));
-    send_virq(v, virq);
-}
-
-void evtchn_send_global_virq(struct domain *d, uint32_t virq)
-{
-    ASSERT(evtchn_virq_is_global(virq));
-    send_virq(d->vcpu[0], virq);
 }
 
 void evtchn_dump(struct domain *d)

@@ -69,10 +69,9 @@ int evtchn_reset(struct domain *d);
 /* SCHEDOP_poll: whether port is pending now. 1, 0 or -EINVAL. */
 int evtchn_pending(struct domain *d, uint32_t port);
 
-/* Raises a VIRQ that is the vcpu's own (timer, debug) or the domain's (console, dom_exc: sent to the vcpu it
- * is bound to). */
-void evtchn_send_virq(struct vcpu *v, uint32_t virq);
-void evtchn_send_global_virq(struct domain *d, uint32_t virq);
+/* Raises a VIRQ that is the vcpu's own (timer, debug), or the domain's (console, dom_exc; vcpu is 0 then):
+ * sent to the vcpu that its port is bound to. */
+void evtchn_send_virq(struct domain *d, uint32_t vcpu, uint32_t virq);
 
 /* VIRQs that belong to the domain rather than to one of its vcpus (xen.h: G.). */
 bool evtchn_virq_is_global(uint32_t virq);

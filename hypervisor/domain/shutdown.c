@@ -14,7 +14,7 @@ void tell_domain0(void)
 
     if (!d)
         return;
-    evtchn_send_global_virq(d, VIRQ_DOM_EXC);
+    evtchn_send_virq(d, 0, VIRQ_DOM_EXC);
     put_domain(d);
 }
 
@@ -60,28 +60,22 @@ void watchdog_stop(struct domain *d)
 
 int watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
 {
+    unsigned int w;
     int rc = 0;
 
     if (id > NR_WATCHDOGS)
         return refuse(-EINVAL, R_WATCHDOG, id, 0);
     lock_take(&d->lock);
-    if (id == 0) {
-        while (id < NR_WATCHDOGS && d->watchdogs_in_use & 1U << id)
-            id++;
-        if (id == NR_WATCHDOGS) {
-            rc = refuse(-ENOSPC, R_WATCHDOG, 0, 0);
-        } else {
-            d->watchdogs_in_use |= (uint8_t)(1U << id);
-            timer_set(&d->watchdog[id], now_ns() + seconds * 1000000000ULL);
-            rc = (int)id + 1;
-        }
-    } else if (!(d->watchdogs_in_use & 1U << (id - 1))) {
-        rc = refuse(-EINVAL, R_WATCHDOG, id, 0);
-    } else if (seconds == 0) {
-        timer_stop(&d->watchdog[id - 1]);
-        d->watchdogs_in_use &= (uint8_t) ~(1U << (id - 1));
+    w = id ? id - 1 : (unsigned int)__builtin_ctz(~(unsigned int)d->watchdogs_in_use); /* or a free one */
+    if (w == NR_WATCHDOGS || (id && !(d->watchdogs_in_use & 1U << w))) {
+        rc = refuse(id ? -EINVAL : -ENOSPC, R_WATCHDOG, id, 0);
+    } else if (id && !seconds) {
+        timer_stop(&d->watchdog[w]);
+        d->watchdogs_in_use &= (uint8_t) ~(1U << w);
     } else {
-        timer_set(&d->watchdog[id - 1], now_ns() + seconds * 1000000000ULL);
+        timer_set(&d->watchdog[w], now_ns() + seconds * 1000000000ULL);
+        d->watchdogs_in_use |= (uint8_t)(1U << w);
+        rc = id ? 0 : (int)w + 1;
     }
     lock_drop(&d->lock);
     return rc;

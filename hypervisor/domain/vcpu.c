@@ -14,7 +14,9 @@
 
 static void singleshot_over(void *arg)
 {
-    evtchn_send_virq(arg, VIRQ_TIMER);
+    const struct vcpu *v = arg;
+
+    evtchn_send_virq(v->domain, v->id, VIRQ_TIMER);
 }
 
 static void period_over(void *arg)
@@ -26,7 +28,7 @@ static void period_over(void *arg)
         return;
     timer_set(&v->periodic, next > now ? next : now + v->period_ns);
     if (vcpu_is_running(v))
-        evtchn_send_virq(v, VIRQ_TIMER);
+        evtchn_send_virq(v->domain, v->id, VIRQ_TIMER);
     else
         v->tick_due = true; /* a vcpu that sleeps is not woken for a tick; it gets one when it runs next */
 }

@@ -48,9 +48,10 @@ struct domain *get_domain_by_index(unsigned int idx)
     return d;
 }
 
-void evtchn_send_global_virq(struct domain *d, uint32_t virq)
+void evtchn_send_virq(struct domain *d, uint32_t vcpu, uint32_t virq)
 {
     cr_assert_eq(virq, VIRQ_CONSOLE);
+    cr_assert_eq(vcpu, 0);
     events[d->domid]++;
 }
 

@@ -247,14 +247,14 @@ Test(evtchn, virqs_of_a_vcpu)
     cr_assert_eq(evtchn_bind_virq(a, VIRQ_TIMER, 1, &p), -EEXIST);
     cr_assert_eq(evtchn_bind_virq(a, VIRQ_TIMER, FAKE_VCPUS, &p), -ENOENT);
     cr_assert_eq(evtchn_bind_virq(a, NR_VIRQS, 0, &p), -EINVAL);
-    evtchn_send_virq(a->vcpu[1], VIRQ_TIMER);
+    evtchn_send_virq(a, 1, VIRQ_TIMER);
     cr_assert(pending(a, p1) && !pending(a, p0));
     cr_assert_eq(a->vcpu[1]->info->evtchn_upcall_pending, 1);
-    evtchn_send_virq(a->vcpu[0], VIRQ_DEBUG); /* not bound */
+    evtchn_send_virq(a, 0, VIRQ_DEBUG); /* not bound */
     cr_assert_eq(a->vcpu[0]->info->evtchn_upcall_pending, 0);
     cr_assert_eq(evtchn_bind_vcpu(a, p0, 1), -EINVAL, "a vcpu's own VIRQ stays with it");
     cr_assert_eq(evtchn_close(a, p0), 0);
-    evtchn_send_virq(a->vcpu[0], VIRQ_TIMER);
+    evtchn_send_virq(a, 0, VIRQ_TIMER);
     cr_assert(!pending(a, p0));
     cr_assert_eq(evtchn_bind_virq(a, VIRQ_TIMER, 0, &p), 0);
 }
@@ -266,7 +266,7 @@ Test(evtchn, global_virqs)
     cr_assert_eq(evtchn_bind_virq(a, VIRQ_DOM_EXC, 1, &p), -EINVAL);
     cr_assert_eq(evtchn_bind_virq(a, VIRQ_DOM_EXC, 0, &p), 0);
     cr_assert_eq(evtchn_bind_vcpu(a, p, 1), 0);
-    evtchn_send_global_virq(a, VIRQ_DOM_EXC);
+    evtchn_send_virq(a, 0, VIRQ_DOM_EXC);
     cr_assert(pending(a, p));
     cr_assert_eq(a->vcpu[1]->info->evtchn_upcall_pending, 1);
     cr_assert_eq(evtchn_close(a, p), 0);
