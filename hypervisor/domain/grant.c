@@ -3,27 +3,26 @@
  * Grant tables: their frames and handles, and the end of a domain. A domain's table outlives the last pin of
  * others.
  *
- * Next: grant_pin.h (one use of an entry), grant_map.c, grant_copy.c, grant_transfer.c.
+ * Next: grant_map.c, grant_copy.c, grant_transfer.c.
  */
-#include "domain/grant_pin.h"
+#include "domain/grant_table.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
-#define RELINQUISH_A_STEP 128 /* handles */
-#define DUMP_MAX          64  /* lines */
+#define DUMP_MAX 64 /* lines */
 
 static int __must_check grow_locked(struct domain *d)
 {
     struct grant_table *t = d->grant;
     struct grant_entry_v1 *shared = shared_page_alloc(d);
-    struct grant_active *active = pages_alloc(ACTIVE_PAGE_ORDER);
+    struct grant_active *active;
 
     _Static_assert(sizeof(struct grant_active) * GRANTS_PER_FRAME == PAGE_SIZE << ACTIVE_PAGE_ORDER, "");
-    if (!shared || !active) {
-        if (shared)
-            shared_page_free(shared);
-        if (active)
-            pages_free(active, ACTIVE_PAGE_ORDER);
+    if (!shared)
+        return -ENOMEM;
+    active = pages_alloc(ACTIVE_PAGE_ORDER);
+    if (!active) {
+        shared_page_free(shared);
         return -ENOMEM;
     }
     t->shared[t->nr_frames] = shared;
@@ -135,41 +134,6 @@ int grant_swap(struct domain *d, uint32_t a, uint32_t b)
     }
     lock_drop(&t->lock);
     return rc;
-}
-
-/* d's page tables are gone, and with them what its mappings held of the frames. */
-static void forget_mapping(struct domain *d, uint32_t handle)
-{
-    struct maptrack map = *grant_handle(d->grant, handle);
-    bool ro = map.flags & GNTMAP_readonly;
-    struct domain *r = get_domain(map.domid); /* never gone: it waits for this pin */
-
-    ASSERT(r);
-    if (map.flags & GNTMAP_device_map) {
-        uint32_t pin = ro ? PIN_DEV_RO : PIN_DEV_RW;
-
-        grant_put_frame(MFN(map.mfn), pin);
-        grant_unpin(r, map.ref, pin);
-    }
-    if (map.flags & GNTMAP_host_map)
-        grant_unpin(r, map.ref, ro ? PIN_HOST_RO : PIN_HOST_RW);
-    put_domain(r);
-    lock_take(&d->grant->lock);
-    grant_handle_free_locked(d->grant, handle);
-    lock_drop(&d->grant->lock);
-}
-
-int grant_relinquish(struct domain *d)
-{
-    struct grant_table *t = d->grant;
-
-    for (unsigned int n = 0; t->relinquish_at < t->nr_handles; t->relinquish_at++, n++) {
-        if (n == RELINQUISH_A_STEP)
-            return -ERESTART;
-        if (grant_handle(t, t->relinquish_at)->flags & MAP_KINDS)
-            forget_mapping(d, t->relinquish_at);
-    }
-    return 0;
 }
 
 bool grant_idle(struct domain *d)

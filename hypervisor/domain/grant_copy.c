@@ -5,7 +5,7 @@
  * Both sides are pinned (or referenced) while the bytes move, so neither frame can become a page table or
  * change its owner under the copy.
  */
-#include "domain/grant_pin.h"
+#include "domain/grant_table.h"
 #include "lib/string.h"
 
 /* One side of a copy. */
@@ -47,11 +47,6 @@ grant_inline void release(const struct side *s, uint32_t pin)
         grant_unpin(s->r, s->ref, pin);
 }
 
-static inline bool within_page(const struct gnttab_copy *op)
-{
-    return op->source.offset + op->len <= PAGE_SIZE && op->dest.offset + op->len <= PAGE_SIZE;
-}
-
 /* Both granters are known. */
 grant_inline int copy(struct domain *d, const struct gnttab_copy *op, struct side *from, struct side *to)
 {
@@ -61,7 +56,7 @@ grant_inline int copy(struct domain *d, const struct gnttab_copy *op, struct sid
         return rc;
     rc = hold(d, &op->dest, op->flags & GNTCOPY_dest_gref, PIN_HOST_RW, to);
     if (likely(!rc)) {
-        if (likely(within_page(op)))
+        if (likely(op->source.offset + op->len <= PAGE_SIZE && op->dest.offset + op->len <= PAGE_SIZE))
             memcpy((char *)mfn_to_virt(to->mfn) + op->dest.offset,
                    (const char *)mfn_to_virt(from->mfn) + op->source.offset, op->len);
         else

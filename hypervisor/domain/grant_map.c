@@ -7,10 +7,11 @@
  * way back: entry, flush, reference, pin. The handle says what there is to unmap, so the caller's word is not
  * taken for anything but where.
  */
-#include "domain/grant_pin.h"
+#include "domain/grant_table.h"
 #include "mm/paging.h"
 
-#define AVAIL_LOW 7U /* flags from _GNTMAP_guest_avail0 on: the entry's bits that are free for the guest */
+#define RELINQUISH_A_STEP 128 /* handles */
+#define AVAIL_LOW         7U /* flags from _GNTMAP_guest_avail0 on: the entry's bits that are free for the guest */
 
 /* The L1 entry for a mapping with these flags. */
 static uint64_t entry_for(mfn_t mfn, uint32_t flags)
@@ -24,21 +25,22 @@ static uint64_t entry_for(mfn_t mfn, uint32_t flags)
     return entry | (uint64_t)(flags >> _GNTMAP_guest_avail0 & AVAIL_LOW) << PTE_AVAIL_SHIFT;
 }
 
+static uint32_t device_pin(uint32_t flags)
+{
+    return flags & GNTMAP_readonly ? PIN_DEV_RO : PIN_DEV_RW;
+}
+
 /* A second kind beside the host map, for who gives the frame to a device: rare, so out of line. */
 static __attribute__((cold, noinline)) int map_device(struct vcpu *v, struct domain *r,
                                                       const struct gnttab_map_grant_ref *op, mfn_t *mfn)
 {
-    return grant_pin(r, v->domain->domid, op->ref, op->flags & GNTMAP_readonly ? PIN_DEV_RO : PIN_DEV_RW,
-                     mfn);
+    return grant_pin(r, v->domain->domid, op->ref, device_pin(op->flags), mfn);
 }
 
 static __attribute__((cold, noinline)) void unmap_device(struct domain *r, uint32_t ref, uint32_t flags,
                                                          mfn_t mfn)
 {
-    uint32_t pin = flags & GNTMAP_readonly ? PIN_DEV_RO : PIN_DEV_RW;
-
-    grant_put_frame(mfn, pin);
-    grant_unpin(r, ref, pin);
+    grant_release(r, ref, device_pin(flags), mfn);
 }
 
 /* pin: PIN_HOST_RO or PIN_HOST_RW, a constant. */
@@ -50,33 +52,25 @@ grant_inline int map_host(struct vcpu *v, struct domain *r, const struct gnttab_
     if (unlikely(rc))
         return rc;
     rc = paging_map_grant(v, op->host_addr, entry_for(*mfn, op->flags), op->flags & GNTMAP_contains_pte);
-    if (likely(!rc))
-        return GNTST_okay;
-    grant_put_frame(*mfn, pin);
-    grant_unpin(r, op->ref, pin);
+    if (unlikely(rc))
+        grant_release(r, op->ref, pin, *mfn);
     return rc;
 }
 
 /* Both kinds that op asks for, or none. */
 static int map_kinds(struct vcpu *v, struct domain *r, const struct gnttab_map_grant_ref *op, mfn_t *mfn)
 {
-    int rc;
+    int rc = GNTST_okay;
 
-    if (unlikely(op->flags & GNTMAP_device_map)) {
+    if (unlikely(op->flags & GNTMAP_device_map))
         rc = map_device(v, r, op, mfn);
-        if (rc)
-            return rc;
-    }
-    if (op->flags & GNTMAP_host_map) {
-        rc = op->flags & GNTMAP_readonly ? map_host(v, r, op, PIN_HOST_RO, mfn)
-                                         : map_host(v, r, op, PIN_HOST_RW, mfn);
-        if (unlikely(rc)) {
-            if (op->flags & GNTMAP_device_map)
-                unmap_device(r, op->ref, op->flags, *mfn);
-            return rc;
-        }
-    }
-    return GNTST_okay;
+    if (unlikely(rc) || !(op->flags & GNTMAP_host_map))
+        return rc;
+    rc = op->flags & GNTMAP_readonly ? map_host(v, r, op, PIN_HOST_RO, mfn)
+                                     : map_host(v, r, op, PIN_HOST_RW, mfn);
+    if (unlikely(rc) && op->flags & GNTMAP_device_map)
+        unmap_device(r, op->ref, op->flags, *mfn);
+    return rc;
 }
 
 /* The end of what was claimed of a handle; left: kinds that stay after all. It is free when nothing is left,
@@ -162,13 +156,10 @@ static inline int unmap_host(struct vcpu *v, struct domain *r, uint64_t host_add
     if (unlikely(rc))
         return rc;
     d->paging->flush(d, by_pte ? ~0ULL : host_addr);
-    if (map->flags & GNTMAP_readonly) {
-        grant_put_frame(mfn, PIN_HOST_RO);
-        grant_unpin(r, map->ref, PIN_HOST_RO);
-    } else {
-        grant_put_frame(mfn, PIN_HOST_RW);
-        grant_unpin(r, map->ref, PIN_HOST_RW);
-    }
+    if (map->flags & GNTMAP_readonly)
+        grant_release(r, map->ref, PIN_HOST_RO, mfn);
+    else
+        grant_release(r, map->ref, PIN_HOST_RW, mfn);
     return GNTST_okay;
 }
 
@@ -199,4 +190,31 @@ int grant_unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint6
     }
     settle(t, handle, kinds, left);
     return rc;
+}
+
+/* d's page tables are gone, and with them what its mappings held of the frames. */
+static void forget_mapping(struct domain *d, uint32_t handle)
+{
+    struct maptrack map = { 0 };
+    uint32_t kinds = claim(d->grant, handle, MAP_KINDS, &map);
+    struct domain *r = domains.by_id[map.domid]; /* never gone: it waits for this pin */
+
+    if (kinds & GNTMAP_device_map)
+        unmap_device(r, map.ref, map.flags, MFN(map.mfn));
+    if (kinds & GNTMAP_host_map)
+        grant_unpin(r, map.ref, map.flags & GNTMAP_readonly ? PIN_HOST_RO : PIN_HOST_RW);
+    settle(d->grant, handle, kinds, 0);
+}
+
+int grant_relinquish(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+
+    for (unsigned int n = 0; t->relinquish_at < t->nr_handles; t->relinquish_at++, n++) {
+        if (n == RELINQUISH_A_STEP)
+            return -ERESTART;
+        if (grant_handle(t, t->relinquish_at)->flags & MAP_KINDS)
+            forget_mapping(d, t->relinquish_at);
+    }
+    return 0;
 }

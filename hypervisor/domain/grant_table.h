@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside the grant code: a domain's table. What is done with its entries: grant_pin.h.
+ * Inside the grant code: a domain's table, and one use of a granted frame: pin and unpin, the two steps that
+ * mapping and copying are made of.
  *
  * As granter a domain has entries: what its guest wrote (shared, changed by the guest at any time) and what
  * is in use now (active). As user of others' grants it has mappings, named by handles.
@@ -9,12 +10,18 @@
  *
  * The flags GTF_reading and GTF_writing in the shared entry follow the pins, and are what the granter tests
  * and clears by one exchange to take a grant back.
+ *
+ * The invariant: while an entry has pins, its frame belongs to the granter and GTF_reading (GTF_writing, if a
+ * pin writes) stands in the shared entry; each pin comes with a reference of its own to the frame.
+ *
+ * Pinning is inline: each request of a driver comes through here twice, and its kind is a constant where it
+ * is used.
  */
 #ifndef DOMAIN_GRANT_TABLE_H
 #define DOMAIN_GRANT_TABLE_H
 
-#include "domain/domain.h"
 #include "domain/grant.h"
+#include "mm/page_type.h"
 
 #define GRANT_FRAMES_MAX  64
 #define GRANTS_PER_FRAME  (PAGE_SIZE / sizeof(struct grant_entry_v1))
@@ -105,6 +112,145 @@ static inline void grant_handle_free_locked(struct grant_table *t, uint32_t hand
     map->ref = t->free_handle;
     t->free_handle = handle;
     t->nr_mapped--;
+}
+
+#define GRANT_ENTRY_TRIES 8 /* times that an entry may change under our hands */
+#define grant_inline      static inline __attribute__((always_inline))
+
+/* Flags and domain of an entry, as one word that is read and exchanged whole: the granter changes it at any
+ * time. The frame number is read once, when the first use begins. */
+grant_inline uint32_t *grant_header_word(struct grant_entry_v1 *entry)
+{
+    _Static_assert(offsetof(struct grant_entry_v1, flags) == 0, "flags are the low half of the word");
+    _Static_assert(offsetof(struct grant_entry_v1, domid) == 2, "the domain is the high half");
+    return (uint32_t *)(void *)entry;
+}
+
+/* Marks the entry as in use by `user`. */
+grant_inline int grant_mark(struct grant_entry_v1 *entry, uint16_t user, bool writing)
+{
+    uint32_t *word = grant_header_word(entry), old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+
+    for (int i = 0; i < GRANT_ENTRY_TRIES; i++) {
+        if (unlikely((old & GTF_type_mask) != GTF_permit_access) || unlikely(old >> 16 != user))
+            return refuse(GNTST_general_error, R_GRANT_NOT_FOR_YOU, old & 0xffff, old >> 16);
+        if (unlikely(writing && (old & GTF_readonly)))
+            return refuse(GNTST_general_error, R_GRANT_READ_ONLY, old & 0xffff, 0);
+        if (likely(__atomic_compare_exchange_n(word, &old,
+                                               old | GTF_reading | (writing ? (uint32_t)GTF_writing : 0),
+                                               false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)))
+            return GNTST_okay;
+    }
+    return refuse(GNTST_general_error, R_GRANT_UNSTABLE, old & 0xffff, old >> 16);
+}
+
+/* Takes the marks back that no pin is left for. */
+grant_inline void grant_unmark(struct grant_entry_v1 *entry, uint32_t pins)
+{
+    uint16_t keep = pins ? (uint16_t)~GTF_writing : (uint16_t) ~(GTF_reading | GTF_writing);
+
+    if (!(pins & PINS_WRITING))
+        __atomic_and_fetch(&entry->flags, keep, __ATOMIC_SEQ_CST);
+}
+
+/* Not the granter's frame, or not one that may be used so: GNTST_bad_page or GNTST_general_error. */
+int grant_frame_refused(struct domain *r, mfn_t mfn) __attribute__((cold));
+
+/* What a page-table entry of that pin's kind holds of the frame, as mm/page_type.h counts it. */
+grant_inline uint64_t grant_leaf(mfn_t mfn, uint32_t pin)
+{
+    return mfn_to_maddr(mfn) | PTE_P | (pin & PINS_WRITING ? PTE_RW : 0);
+}
+
+/* A reference to r's frame, a writable one for a writing pin. 0 or a negative GNTST_*. Domain 0's device
+ * frames are leaves like any other, but no memory to give or to copy. */
+grant_inline int __must_check grant_get_frame(struct domain *r, mfn_t mfn, uint32_t pin)
+{
+    if (unlikely(mfn.v >= max_mfn) || unlikely(frame_of(mfn)->owner != owner_of(r)))
+        return grant_frame_refused(r, mfn);
+    if (unlikely(get_leaf(r, r, owner_of(r), grant_leaf(mfn, pin))))
+        return grant_frame_refused(r, mfn);
+    return GNTST_okay;
+}
+
+grant_inline void grant_put_frame(mfn_t mfn, uint32_t pin)
+{
+    put_leaf(grant_leaf(mfn, pin));
+}
+
+grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref, uint32_t pin, mfn_t *mfn)
+{
+    struct grant_table *t = r->grant;
+    const bool writing = pin & PINS_WRITING;
+    struct grant_entry_v1 *entry;
+    struct grant_active *act;
+    uint32_t pins;
+    int rc;
+
+    if (unlikely(ref >= t->nr_entries))
+        return refuse(GNTST_bad_gntref, R_GRANT_REF_RANGE, ref, r->domid);
+    if (unlikely(r->dying))
+        return refuse(GNTST_general_error, R_GRANT_DYING, ref, r->domid);
+    act = grant_active(t, ref);
+    entry = grant_shared(t, ref);
+    pins = act->pins;
+    if (unlikely(pins) && (act->domid != user || (pins & pin << PIN_FULL_SHIFT)))
+        return refuse(GNTST_general_error, R_GRANT_BUSY, ref, act->domid);
+    if (likely(!pins) || (writing && !(pins & PINS_WRITING))) {
+        rc = grant_mark(entry, user, writing);
+        if (unlikely(rc))
+            return rc;
+    }
+    *mfn = MFN(unlikely(pins) ? act->mfn : READ_ONCE(entry->frame));
+    rc = grant_get_frame(r, *mfn, pin);
+    if (unlikely(rc)) {
+        grant_unmark(entry, pins);
+        return rc;
+    }
+    if (likely(!pins)) {
+        act->domid = user;
+        act->mfn = mfn->v;
+        t->nr_active++;
+    }
+    act->pins = pins + pin;
+    return GNTST_okay;
+}
+
+/*
+ * Begins a use of r's grant `ref` by domain `user`: checks the entry, counts `pin` (one of PIN_*), and takes
+ * a reference to the frame (a writable one for a writing pin). GNTST_okay and *mfn, or a negative GNTST_*.
+ */
+grant_inline int __must_check grant_pin(struct domain *r, uint16_t user, uint32_t ref, uint32_t pin,
+                                        mfn_t *mfn)
+{
+    int rc;
+
+    lock_take(&r->grant->lock);
+    rc = grant_pin_locked(r, user, ref, pin, mfn);
+    lock_drop(&r->grant->lock);
+    return rc;
+}
+
+/* Ends it; the frame's reference is the caller's to drop. */
+grant_inline void grant_unpin(struct domain *r, uint32_t ref, uint32_t pin)
+{
+    struct grant_table *t = r->grant;
+    struct grant_active *act;
+
+    lock_take(&t->lock);
+    act = grant_active(t, ref);
+    act->pins -= pin;
+    if (likely(!act->pins))
+        t->nr_active--;
+    grant_unmark(grant_shared(t, ref), act->pins);
+    lock_drop(&t->lock);
+}
+
+/* Ends it, and drops the reference. */
+grant_inline void grant_release(struct domain *r, uint32_t ref, uint32_t pin, mfn_t mfn)
+{
+    grant_put_frame(mfn, pin);
+    grant_unpin(r, ref, pin);
 }
 
 #endif

@@ -8,7 +8,7 @@
 /* The receiver's entry, committed to this transfer: from here on it can't take the offer back. */
 static int commit(struct grant_entry_v1 *entry, uint16_t from)
 {
-    uint32_t *word = (uint32_t *)(void *)entry, old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    uint32_t *word = grant_header_word(entry), old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 
     do {
         if (old != (GTF_accept_transfer | (uint32_t)from << 16))

@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include "domain/grant_pin.h"
+#include "domain/grant_table.h"
 #include "mm/paging.h"
 #include "tests/host/fake_hv.h"
 
