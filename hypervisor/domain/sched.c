@@ -30,17 +30,17 @@ static struct run_queue *queue_of(const struct vcpu *v)
     return &run_queues[v->sched.cpu];
 }
 
+void reschedule(void *unused)
+{
+    (void)unused;
+    cpu_set_work(this_cpu(), WORK_SCHEDULE);
+}
+
 /* v's CPU shall run schedule() soon. */
 static void kick(const struct vcpu *v)
 {
     ASSERT(v->sched.cpu == this_cpu()->id);
-    cpu_set_work(this_cpu(), WORK_SCHEDULE);
-}
-
-static void slice_over(void *arg)
-{
-    (void)arg;
-    cpu_set_work(this_cpu(), WORK_SCHEDULE);
+    reschedule(NULL);
 }
 
 void sched_init(void)
@@ -50,14 +50,13 @@ void sched_init(void)
 
     lock_init(&q->lock, LOCK_SCHED);
     timer_init_cpu(cpu);
-    timer_init(&q->slice, slice_over, NULL);
+    timer_init(&q->slice, reschedule, NULL);
     sched->init_cpu(cpu);
     q->idle = page_alloc();
     if (!q->idle)
         BUG("no memory for the idle vcpu of CPU %u", cpu);
     q->idle->domain = &idle_domain;
     q->idle->kernel_mode = true;
-    q->idle->sched.state = VS_DOWN;
     q->idle->sched.cpu = cpu;
     list_init(&q->idle->sched.node);
 }
@@ -65,8 +64,8 @@ void sched_init(void)
 void sched_init_vcpu(struct vcpu *v)
 {
     list_init(&v->sched.node);
-    v->sched.state = VS_DOWN;
-    v->sched.pause = PAUSE_DOMAIN;
+    v->sched.state = VS_RUNNABLE;
+    v->sched.pause = PAUSE_DOMAIN | PAUSE_DOWN;
     v->sched.cpu = this_cpu()->id;
     v->sched.runstate.state = RUNSTATE_offline;
     v->sched.runstate.state_entry_time = now_ns();
@@ -94,7 +93,7 @@ void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
 /* The runstate that goes with a vcpu that is not running. */
 static int runstate_waiting(const struct vcpu *v)
 {
-    if (v->sched.state == VS_DOWN || v->sched.pause)
+    if (v->sched.pause)
         return RUNSTATE_offline;
     return v->sched.state == VS_BLOCKED ? RUNSTATE_blocked : RUNSTATE_runnable;
 }
@@ -112,11 +111,6 @@ static void enqueue_locked(struct run_queue *q, struct vcpu *v, bool woken)
         kick(v);
     else if (!q->slice.armed)
         timer_set(&q->slice, running->sched.slice_end);
-}
-
-static bool queued(const struct vcpu *v)
-{
-    return !list_empty(&v->sched.node);
 }
 
 void vcpu_wake(struct vcpu *v)
@@ -176,32 +170,19 @@ void vcpu_yield(struct vcpu *v)
         kick(v);
 }
 
-/* v must not run any more: out of the queue, off the CPU. */
-static void stop_locked(struct vcpu *v)
-{
-    if (queued(v))
-        sched->dequeue(v);
-    if (v->sched.on_cpu)
-        kick(v);
-    else
-        set_runstate(v, runstate_waiting(v), now_ns());
-}
-
 void vcpu_pause(struct vcpu *v, uint8_t why)
 {
     struct run_queue *q = queue_of(v);
 
     lock_take(&q->lock);
     v->sched.pause |= why;
-    stop_locked(v);
+    if (!list_empty(&v->sched.node))
+        sched->dequeue(v);
+    if (v->sched.on_cpu)
+        kick(v);
+    else
+        set_runstate(v, runstate_waiting(v), now_ns());
     lock_drop(&q->lock);
-}
-
-/* v may have become one that can run. */
-static void start_locked(struct run_queue *q, struct vcpu *v)
-{
-    if (!v->sched.pause && v->sched.state == VS_RUNNABLE && !queued(v))
-        enqueue_locked(q, v, false);
 }
 
 void vcpu_unpause(struct vcpu *v, uint8_t why)
@@ -210,28 +191,8 @@ void vcpu_unpause(struct vcpu *v, uint8_t why)
 
     lock_take(&q->lock);
     v->sched.pause &= (uint8_t)~why;
-    start_locked(q, v);
-    lock_drop(&q->lock);
-}
-
-void vcpu_up(struct vcpu *v)
-{
-    struct run_queue *q = queue_of(v);
-
-    lock_take(&q->lock);
-    if (v->sched.state == VS_DOWN)
-        v->sched.state = VS_RUNNABLE;
-    start_locked(q, v);
-    lock_drop(&q->lock);
-}
-
-void vcpu_down(struct vcpu *v)
-{
-    struct run_queue *q = queue_of(v);
-
-    lock_take(&q->lock);
-    v->sched.state = VS_DOWN;
-    stop_locked(v);
+    if (!v->sched.pause && v->sched.state == VS_RUNNABLE && list_empty(&v->sched.node))
+        enqueue_locked(q, v, false);
     lock_drop(&q->lock);
 }
 
@@ -242,7 +203,7 @@ bool vcpu_is_running(const struct vcpu *v)
 
 bool vcpu_is_up(const struct vcpu *v)
 {
-    return READ_ONCE(v->sched.state) != VS_DOWN;
+    return !(READ_ONCE(v->sched.pause) & PAUSE_DOWN);
 }
 
 /* An area that is not mapped is left out, as the ABI allows. With runstate_update_flag a bit tells the
@@ -313,13 +274,19 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t now)
     return next;
 }
 
+/* prev does not run any more. */
+static void account(struct run_queue *q, struct vcpu *prev, uint64_t now)
+{
+    lock_take(&q->lock);
+    set_runstate(prev, runstate_waiting(prev), now);
+    lock_drop(&q->lock);
+}
+
 /* Loads next in place of prev (NULL at boot). */
 static void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next, uint64_t now)
 {
     if (prev) {
-        lock_take(&q->lock);
-        set_runstate(prev, runstate_waiting(prev), now);
-        lock_drop(&q->lock);
+        account(q, prev, now);
         if (prev->sched.runstate_area && prev->kernel_mode && !prev->domain->dying)
             update_runstate_area(prev);
     }
@@ -332,16 +299,11 @@ static void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next,
 /* Nobody is runnable: sleep until something happens. prev stays loaded, unless its domain has ended. */
 static void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
 {
-    uint64_t now = now_ns();
-
     if (prev && prev != q->idle) {
-        if (prev->sched.pause & PAUSE_SHUTDOWN) {
-            switch_to(q, prev, q->idle, now);
-        } else {
-            lock_take(&q->lock);
-            set_runstate(prev, runstate_waiting(prev), now);
-            lock_drop(&q->lock);
-        }
+        if (prev->sched.pause & PAUSE_SHUTDOWN)
+            switch_to(q, prev, q->idle, now_ns());
+        else
+            account(q, prev, now_ns());
     }
     while (!(c->work & WORK_SCHEDULE)) {
         if (domain_teardown_step() || frames_scrub_step())
@@ -377,7 +339,7 @@ struct vcpu *schedule(void)
     }
     if (unlikely(next->tick_due)) {
         next->tick_due = false;
-        evtchn_send_virq(next, VIRQ_TIMER);
+        evtchn_send_virq(next->domain, next->id, VIRQ_TIMER);
     }
     return next;
 }

@@ -3,9 +3,9 @@
  * The scheduler: mechanism here (sched.c), policy behind struct sched_ops (sched_rr.c; credit and bvt come
  * later).
  *
- * A vcpu is runnable, running, blocked (waits for an event) or down. schedule() runs at one place only, the
- * slow way out to a guest (x86/entry.S exit_work), never inside a hypercall: calls that block mark the vcpu
- * and set WORK_SCHEDULE.
+ * A vcpu is runnable, running or blocked (waits for an event), and may be paused besides. schedule() runs at
+ * one place only, the slow way out to a guest (x86/entry.S exit_work), never inside a hypercall: calls that
+ * block mark the vcpu and set WORK_SCHEDULE.
  */
 #ifndef DOMAIN_SCHED_H
 #define DOMAIN_SCHED_H
@@ -20,11 +20,12 @@ struct domain;
 struct vcpu;
 struct cpu;
 
-enum vcpu_state { VS_DOWN, VS_RUNNABLE, VS_RUNNING, VS_BLOCKED };
+enum vcpu_state { VS_BLOCKED, VS_RUNNABLE, VS_RUNNING };
 
 /* vcpu->pause reasons: any bit keeps it off the CPUs. */
 #define PAUSE_DOMAIN   0x1 /* the domain is paused (boot, debug, domctl) */
 #define PAUSE_SHUTDOWN 0x2 /* the domain has shut down, crashed or dies */
+#define PAUSE_DOWN     0x4 /* not brought up yet, or taken down (VCPUOP_up, VCPUOP_down) */
 
 struct sched_vcpu {
     struct list node;   /* run queue: LOCK_SCHED, like all fields but where said */
@@ -59,8 +60,6 @@ void sched_init_vcpu(struct vcpu *v);
 void vcpu_wake(struct vcpu *v);  /* an event for it: ends a block */
 void vcpu_block(struct vcpu *v); /* the running one, unless an unmasked event is pending */
 void vcpu_yield(struct vcpu *v); /* the running one lets the others run first */
-void vcpu_up(struct vcpu *v);    /* from down to runnable */
-void vcpu_down(struct vcpu *v);
 bool vcpu_is_up(const struct vcpu *v);
 bool vcpu_is_running(const struct vcpu *v); /* on a CPU now */
 /* SCHEDOP_poll, second half: blocks the running vcpu unless its bit in evtchn.pollers was cleared or an event
@@ -68,12 +67,24 @@ bool vcpu_is_running(const struct vcpu *v); /* on a CPU now */
 void vcpu_block_polling(struct vcpu *v);
 /* Its runstate with the time up to now. */
 void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
+/* why: PAUSE_*. */
 void vcpu_pause(struct vcpu *v, uint8_t why);
 void vcpu_unpause(struct vcpu *v, uint8_t why);
+static inline void vcpu_down(struct vcpu *v)
+{
+    vcpu_pause(v, PAUSE_DOWN);
+}
+static inline void vcpu_up(struct vcpu *v)
+{
+    vcpu_unpause(v, PAUSE_DOWN);
+}
 
 /* Writes the registered runstate and time areas of the running vcpu, in kernel mode; else sets v->areas_due.
  */
 void vcpu_update_areas(struct vcpu *v);
+
+/* This CPU runs schedule() soon; also a timer's function. */
+void reschedule(void *unused);
 
 /* Chooses and switches (x86/switch.h); idles until someone is runnable. Returns the vcpu to go out to. */
 struct vcpu *schedule(void);

@@ -19,8 +19,6 @@
 #define STEP_EVERY 1000000  /* ns between steps while guests run */
 #define WAIT_EVERY 10000000 /* ns between looks at domains whose frames others map */
 
-static void tick(void *arg);
-
 uint64_t frames_without_domains;
 
 static struct {
@@ -29,13 +27,7 @@ static struct {
     bool one_crashed;
     uint32_t busy;     /* a CPU is in a step; atomic */
     struct timer tick; /* makes a busy CPU come by; by the CPU in a step */
-} teardown = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST), .tick = { .fn = tick } };
-
-static void tick(void *arg)
-{
-    (void)arg;
-    cpu_set_work(this_cpu(), WORK_SCHEDULE);
-}
+} teardown = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST), .tick = { .fn = reschedule } };
 
 void domain_destroy(struct domain *d)
 {
@@ -57,7 +49,7 @@ void domain_destroy(struct domain *d)
         vcpu_pause(d->vcpu[i], PAUSE_SHUTDOWN);
     if (!d->shut_down) /* ended from outside: domain 0 has not heard of it, and must let go of what it maps */
         tell_domain0();
-    cpu_set_work(this_cpu(), WORK_SCHEDULE);
+    reschedule(NULL);
 }
 
 /* The stages: 0 done; -ERESTART call again; -EBUSY nothing to do until others have let go. */
