@@ -8,7 +8,6 @@
  */
 #include "domain/bounce.h"
 #include "domain/crash.h"
-#include "domain/domain.h"
 #include "x86/copy.h"
 #include "x86/segment.h"
 #include "x86/trap.h"

@@ -13,7 +13,6 @@
  */
 #include "domain/console.h"
 #include "domain/domain.h"
-#include "lib/print.h"
 #include "lib/string.h"
 #include "x86/serial.h"
 

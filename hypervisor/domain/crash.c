@@ -10,12 +10,10 @@
 #include "domain/crash.h"
 #include "boot/symbols.h"
 #include "domain/console.h"
-#include "domain/domain.h"
 #include "hypercall/hypercall.h" /* names */
 #include "lib/print.h"
 #include "mm/paging.h"
 #include "x86/copy.h"
-#include "x86/percpu.h"
 #include "x86/pte.h"
 #include "x86/trap.h"
 

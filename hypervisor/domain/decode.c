@@ -9,7 +9,6 @@
  * a wrong write. Tables: Intel SDM vol. 2, appendix A. Tests: tests/host/decode_test.c.
  */
 #include "domain/decode.h"
-#include "lib/string.h"
 
 #define REX_B   1
 #define REX_X   2

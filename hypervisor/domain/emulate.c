@@ -142,21 +142,18 @@ static int to_dr(struct vcpu *v, const struct priv_insn *p)
 
 static int clts(struct vcpu *v, const struct priv_insn *p)
 {
-    (void)p;
     set_guest_ts(v, false);
     return EMULATED;
 }
 
 static int cli_sti(struct vcpu *v, const struct priv_insn *p)
 {
-    (void)p;
     return emulate_iopl_ok(v) ? EMULATED : EMULATE_FAULT;
 }
 
 /* Only domain 0 has devices for whose sake a cache would have to be written back. */
 static int wbinvd(struct vcpu *v, const struct priv_insn *p)
 {
-    (void)p;
     if (v->domain->privileged)
         __asm__ volatile("wbinvd" ::: "memory");
     return EMULATED;
@@ -167,7 +164,6 @@ static int xsetbv(struct vcpu *v, const struct priv_insn *p)
 {
     uint64_t val = v->regs.rdx << 32 | (uint32_t)v->regs.rax;
 
-    (void)p;
     if (!(v->arch.cr4 & CR4_OSXSAVE))
         return undefined(v);
     return (uint32_t)v->regs.rcx || set_xcr0(v, val) ? EMULATE_FAULT : EMULATED;

@@ -60,7 +60,6 @@ int emulate_rdmsr(struct vcpu *v, const struct priv_insn *p)
     const struct row *row;
     uint64_t val;
 
-    (void)p;
     if (msr == MSR_EFER)
         val = rdmsr(MSR_EFER) & EFER_VISIBLE;
     else if (msr - MSR_FS_BASE < ARRAY_SIZE(bases))
@@ -84,7 +83,6 @@ int emulate_wrmsr(struct vcpu *v, const struct priv_insn *p)
     uint32_t msr = (uint32_t)v->regs.rcx;
     const struct row *row;
 
-    (void)p;
     if (msr - MSR_FS_BASE < ARRAY_SIZE(bases))
         return set_segment_base(v, bases[msr - MSR_FS_BASE], val) ? EMULATE_FAULT : EMULATED;
     if (msr == MSR_EFER)

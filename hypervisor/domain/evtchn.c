@@ -13,7 +13,6 @@
  * Leaves to others: numbers of domains and privileges (hypercall/event_channel.c), waking (sched.c), the
  * upcall (bounce.c). Next: hypercall/event_channel.c.
  */
-#include "domain/evtchn.h"
 #include "domain/domain.h"
 #include "lib/bits.h"
 #include "lib/print.h"

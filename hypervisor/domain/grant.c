@@ -7,7 +7,6 @@
  */
 #include "domain/grant_table.h"
 #include "lib/print.h"
-#include "lib/string.h"
 
 #define DUMP_MAX 64 /* lines */
 

@@ -52,8 +52,9 @@ grant_inline int map_host(struct vcpu *v, struct domain *r, const struct gnttab_
     if (unlikely(rc))
         return rc;
     rc = paging_map_grant(v, op->host_addr, entry_for(*mfn, op->flags), op->flags & GNTMAP_contains_pte);
-    if (unlikely(rc))
-        grant_release(r, op->ref, pin, *mfn);
+    if (likely(!rc))
+        return GNTST_okay;
+    grant_release(r, op->ref, pin, *mfn);
     return rc;
 }
 

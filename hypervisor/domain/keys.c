@@ -4,13 +4,11 @@
  *
  * They look and don't touch (but q), so that a student may press them at any time.
  */
-#include <stdarg.h>
 #include "domain/console.h"
 #include "domain/crash.h"
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "lib/print.h"
-#include "mm/frame.h"
 
 static void show_domain(struct domain *d)
 {

@@ -3,13 +3,9 @@
  * Refusals as sentences: the rule's row of the table (domain/refuse.h) with its {words} filled in. Pure, so
  * that tests/host/refuse_test.c can read every sentence.
  */
-#include "lib/types.h"
-#include <xen/xen.h>
-#include "domain/refuse.h"
 #include "hypercall/hypercall.h" /* names of calls */
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/frame.h"
 
 static const char *const sentences[NR_RULES] = {
 #define X(name, sentence, test) [R_##name] = sentence,

@@ -11,7 +11,6 @@
 #include "domain/domain.h"
 #include "lib/bits.h"
 #include "lib/print.h"
-#include "mm/frame.h"
 #include "x86/percpu.h"
 
 static uint64_t broken[(NR_RULES + 63) / 64]; /* a bit for each rule, only ever set, atomically */

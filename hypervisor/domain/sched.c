@@ -10,10 +10,8 @@
  *
  * Leaves to others: who is next (sched_rr.c), the processor's state (x86/switch.c). Next: sched_rr.c.
  */
-#include "domain/sched.h"
 #include "domain/domain.h"
 #include "lib/bits.h"
-#include "lib/string.h"
 #include "x86/copy.h"
 #include "x86/cpu.h"
 
@@ -32,7 +30,6 @@ static struct run_queue *queue_of(const struct vcpu *v)
 
 void reschedule(void *unused)
 {
-    (void)unused;
     cpu_set_work(this_cpu(), WORK_SCHEDULE);
 }
 
@@ -275,7 +272,7 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t now)
 }
 
 /* prev does not run any more. */
-static void account(struct run_queue *q, struct vcpu *prev, uint64_t now)
+static inline void account(struct run_queue *q, struct vcpu *prev, uint64_t now)
 {
     lock_take(&q->lock);
     set_runstate(prev, runstate_waiting(prev), now);

@@ -5,7 +5,6 @@
  *
  * A policy for exercises to replace: the contract is struct sched_ops in sched.h.
  */
-#include "domain/sched.h"
 #include "domain/domain.h"
 #include "x86/percpu.h"
 
@@ -18,7 +17,6 @@ static void rr_init_cpu(uint32_t cpu)
 
 static void rr_enqueue(struct vcpu *v, bool woken)
 {
-    (void)woken;
     list_add_before(&queue[v->sched.cpu], &v->sched.node);
 }
 

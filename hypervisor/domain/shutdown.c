@@ -5,8 +5,6 @@
  */
 #include "domain/crash.h"
 #include "domain/domain.h"
-#include <xen/sched.h>
-#include "lib/print.h"
 
 void tell_domain0(void)
 {

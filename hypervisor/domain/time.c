@@ -8,7 +8,6 @@
  *
  * Next: timer.c.
  */
-#include "domain/time.h"
 #include "domain/domain.h"
 #include "x86/cpu.h"
 
