@@ -7,7 +7,7 @@
  * entry_vector = VEC_SYSCALL: the handler takes RCX and R11 from the frame, so the way out is SYSRET.
  */
 #include "domain/bounce.h"
-#include "domain/crash.h"
+#include "domain/domain.h"
 #include "x86/copy.h"
 #include "x86/segment.h"
 #include "x86/trap.h"
@@ -83,36 +83,27 @@ fault:
     no_way(v, t->what, "is not mapped writable", sp);
 }
 
-void bounce_plain(struct vcpu *v, unsigned int vector)
+static inline __attribute__((always_inline)) void exception(struct vcpu *v, unsigned int vector,
+                                                            const uint64_t *error_code, unsigned int n)
 {
     const struct trap_info *row = &v->arch.traps[vector];
     struct target t = { row->address, row->cs, row->flags & 4, "exception" };
 
     v->exceptions++;
     if (unlikely(!t.rip))
-        domain_crash_exception(v, vector, 0);
+        domain_crash_exception(v, vector, n ? *error_code : 0);
     else
-        deliver(v, &t, NULL, 0);
+        deliver(v, &t, error_code, n);
+}
+
+void bounce_plain(struct vcpu *v, unsigned int vector)
+{
+    exception(v, vector, NULL, 0);
 }
 
 void bounce_with_code(struct vcpu *v, unsigned int vector, uint64_t error_code)
 {
-    const struct trap_info *row = &v->arch.traps[vector];
-    struct target t = { row->address, row->cs, row->flags & 4, "exception" };
-
-    v->exceptions++;
-    if (unlikely(!t.rip))
-        domain_crash_exception(v, vector, error_code);
-    else
-        deliver(v, &t, &error_code, 1);
-}
-
-void bounce_exception(struct vcpu *v, unsigned int vector, int64_t error_code)
-{
-    if (error_code == NO_ERROR_CODE)
-        bounce_plain(v, vector);
-    else
-        bounce_with_code(v, vector, (uint64_t)error_code);
+    exception(v, vector, &error_code, 1);
 }
 
 void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
@@ -188,7 +179,7 @@ void bounce_sysenter(struct vcpu *v)
                         "sysenter callback" };
 
     if (!t.rip)
-        bounce_exception(v, VEC_GP, 0);
+        bounce_with_code(v, VEC_GP, 0);
     else
         deliver(v, &t, NULL, 0);
 }

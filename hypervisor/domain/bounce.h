@@ -13,12 +13,8 @@
 
 struct vcpu;
 
-#define NO_ERROR_CODE (-1)
-
-/* Exception `vector` of the guest, for the handler of its trap table; error_code or NO_ERROR_CODE. No
+/* Exception `vector` of the guest, for the handler of its trap table, without and with an error code. No
  * handler: Xen's ways (domain_crash). */
-void bounce_exception(struct vcpu *v, unsigned int vector, int64_t error_code);
-/* The two kinds of it: without and with an error code. */
 void bounce_plain(struct vcpu *v, unsigned int vector);
 void bounce_with_code(struct vcpu *v, unsigned int vector, uint64_t error_code);
 /* #PF: also fills vcpu_info.arch.cr2. */

@@ -158,15 +158,6 @@ size_t console_read(struct domain *d, char *buf, size_t n)
     return got;
 }
 
-/* Input beyond what the buffer holds is lost, like on a real line. */
-static void input_char(char c)
-{
-    lock_take(&console.lock);
-    if (console.in_prod - console.in_cons < INPUT_SIZE)
-        console.in[console.in_prod++ % INPUT_SIZE] = c;
-    lock_drop(&console.lock);
-}
-
 void console_input(void)
 {
     bool any = false;
@@ -182,21 +173,16 @@ void console_input(void)
             keys_pressed((char)c);
             console_release();
         } else if (!console.key_next) {
-            input_char((char)c);
+            lock_take(&console.lock);
+            if (console.in_prod - console.in_cons < INPUT_SIZE) /* else it is lost, like on a real line */
+                console.in[console.in_prod++ % INPUT_SIZE] = (char)c;
+            lock_drop(&console.lock);
             any = true;
         }
     }
     owner = console.owner;
     if (any && owner)
         evtchn_send_virq(owner, 0, VIRQ_CONSOLE);
-}
-
-static void set_owner_locked(struct domain *d)
-{
-    begin_line_locked();
-    console.owner = d;
-    console.in_cons = console.in_prod; /* what was typed for another is not for this one */
-    show_owner_locked();
 }
 
 static bool may_own(const struct domain *d)
@@ -211,8 +197,12 @@ void console_focus(uint16_t domid)
     if (!d)
         return;
     lock_take(&console.lock);
-    if (may_own(d))
-        set_owner_locked(d);
+    if (may_own(d)) {
+        begin_line_locked();
+        console.owner = d;
+        console.in_cons = console.in_prod; /* what was typed for another is not for this one */
+        show_owner_locked();
+    }
     lock_drop(&console.lock);
     put_domain(d);
 }

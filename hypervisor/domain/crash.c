@@ -7,7 +7,7 @@
  * which is often the cause. Everything is read with the guest's own permissions or from the vcpu; nothing in
  * it is trusted. The domain is then shut down and destroyed like any other; the caller goes on as usual.
  */
-#include "domain/crash.h"
+#include "domain/domain.h"
 #include "boot/symbols.h"
 #include "domain/console.h"
 #include "hypercall/hypercall.h" /* names */

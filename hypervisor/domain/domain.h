@@ -7,14 +7,11 @@
 #define DOMAIN_DOMAIN_H
 
 #include "lib/types.h"
-#include <xen/xen.h>
-#include "lib/list.h"
-#include "lib/lock.h"
-#include "mm/frame.h"
 #include "domain/evtchn.h"
+#include <xen/sched.h>
 #include "domain/refuse.h"
 #include "domain/sched.h"
-#include "domain/time.h"
+#include "mm/frame.h"
 #include "x86/switch.h"
 
 struct paging_ops;
@@ -161,8 +158,6 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint64_t id)
  * that is off the list, or was never on it. For teardown.c. */
 bool domain_list_remove(struct domain *d) __must_check;
 void domain_free(struct domain *d);
-/* Domain 0, where it lives, looks what changed (VIRQ_DOM_EXC). */
-void tell_domain0(void);
 
 /* Vcpu `id` of d, down, with its vcpu_info in shared_info. NULL: no memory. */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id) __must_check;
@@ -178,15 +173,30 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c) __must_
 /* The periodic timer, ns; 0 stops it. Call it again when VIRQ_TIMER was bound. */
 void vcpu_set_period(struct vcpu *v, uint64_t period_ns);
 
-/* SCHEDOP_shutdown: stops all vcpus for good, tells domain 0 (VIRQ_DOM_EXC), then destroys unless domain 0
- * keeps it. */
+/* The end of a domain that broke its own life support: a report (why, registers, where by symbol, last
+ * hypercalls), then it is destroyed like any other. After domain_crash() the domain's vcpus never run again;
+ * the caller goes on and returns as usual. reason: SHUTDOWN_*, what domain 0 hears. (crash.c) */
+void domain_crash_as(struct domain *d, uint8_t reason, const char *why, ...)
+    __attribute__((format(printf, 3, 4), cold));
+#define domain_crash(d, ...) domain_crash_as(d, SHUTDOWN_crash, __VA_ARGS__)
+/* A guest ended itself with SHUTDOWN_crash: the report, with v's last refusal as the likely reason. */
+void domain_crash_own(struct vcpu *v) __attribute__((cold));
+/* The same for an exception of v, the current vcpu, that its kernel has no handler for: says what v did. */
+void domain_crash_exception(struct vcpu *v, unsigned int vector, uint64_t error_code) __attribute__((cold));
+/* Why domain domid crashed, of the last few that did, even when it is gone; NULL: it did not. */
+const char *crash_reason(unsigned int domid);
+/* The rest of a line about v, which had one: its last refusal. */
+void crash_say_refusal(const struct vcpu *v);
+
+/* SCHEDOP_shutdown: d ends by itself. */
 void domain_shutdown(struct domain *d, uint8_t reason);
 /* SCHEDOP_watchdog: id 0 takes a free one and gives its number, 1 or 2; 0 seconds ends it. Negative: errno.
  */
 int watchdog_set(struct domain *d, uint32_t id, uint32_t seconds);
 void watchdog_init(struct domain *d);
 void watchdog_stop(struct domain *d);
-/* Marks it dying and frees everything, in preemptible steps run from schedule(). */
+/* Stops all vcpus for good, tells domain 0 (VIRQ_DOM_EXC), and frees everything, in preemptible steps run
+ * from schedule(). */
 void domain_destroy(struct domain *d);
 /* Does a step of any pending destruction (at most about 20,000 instructions); false: nothing to do. Called by
  * schedule() only. */

@@ -8,10 +8,8 @@
 #ifndef DOMAIN_EVTCHN_H
 #define DOMAIN_EVTCHN_H
 
-#include "lib/types.h"
-#include <xen/xen.h>
-#include <xen/event_channel.h>
 #include "lib/lock.h"
+#include <xen/event_channel.h>
 
 struct domain;
 struct vcpu;

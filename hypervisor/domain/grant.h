@@ -7,9 +7,7 @@
 #define DOMAIN_GRANT_H
 
 #include "lib/types.h"
-#include <xen/xen.h>
 #include <xen/grant_table.h>
-#include "lib/lock.h"
 
 struct domain;
 struct vcpu;

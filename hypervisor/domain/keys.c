@@ -5,7 +5,6 @@
  * They look and don't touch (but q), so that a student may press them at any time.
  */
 #include "domain/console.h"
-#include "domain/crash.h"
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "lib/print.h"

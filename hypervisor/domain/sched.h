@@ -10,11 +10,9 @@
 #ifndef DOMAIN_SCHED_H
 #define DOMAIN_SCHED_H
 
-#include "lib/types.h"
+#include "domain/time.h"
 #include <xen/xen.h>
 #include <xen/vcpu.h>
-#include "lib/list.h"
-#include "domain/time.h"
 
 struct domain;
 struct vcpu;

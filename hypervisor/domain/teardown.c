@@ -29,6 +29,17 @@ static struct {
     struct timer tick; /* makes a busy CPU come by; by the CPU in a step */
 } teardown = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST), .tick = { .fn = reschedule } };
 
+/* Domain 0, where it lives, looks what changed, and lets go of what it maps. */
+static void tell_domain0(void)
+{
+    struct domain *d = get_domain(0);
+
+    if (!d)
+        return;
+    evtchn_send_virq(d, 0, VIRQ_DOM_EXC);
+    put_domain(d);
+}
+
 void domain_destroy(struct domain *d)
 {
     bool first;
@@ -47,8 +58,7 @@ void domain_destroy(struct domain *d)
         return;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         vcpu_pause(d->vcpu[i], PAUSE_SHUTDOWN);
-    if (!d->shut_down) /* ended from outside: domain 0 has not heard of it, and must let go of what it maps */
-        tell_domain0();
+    tell_domain0();
     reschedule(NULL);
 }
 
@@ -148,27 +158,20 @@ static int (*const stages[])(struct domain *d) = {
     grant_relinquish, domain_frames_relinquish, wait_for_others,
 };
 
-/* One step for d. True: something was done. */
-static bool advance(struct domain *d)
-{
-    int rc = stages[d->teardown_stage](d);
-
-    if (rc == 0 && ++d->teardown_stage == ARRAY_SIZE(stages))
-        finish(d);
-    return rc == 0 || rc == -ERESTART;
-}
-
+/* One step for one domain. True: something was done. */
 static bool a_step(void)
 {
     struct domain *d;
-    bool done = false;
+    int rc = -EBUSY;
 
-    for (unsigned int i = 0; !done && (d = get_domain_by_index(i)); i++) {
+    for (unsigned int i = 0; rc == -EBUSY && (d = get_domain_by_index(i)); i++) {
         put_domain(d); /* only this function frees domains */
         if (d->dying == DYING)
-            done = advance(d);
+            rc = stages[d->teardown_stage](d);
+        if (rc == 0 && ++d->teardown_stage == ARRAY_SIZE(stages))
+            finish(d);
     }
-    return done;
+    return rc != -EBUSY;
 }
 
 bool domain_teardown_step(void)

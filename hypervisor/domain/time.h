@@ -6,11 +6,11 @@
 #ifndef DOMAIN_TIME_H
 #define DOMAIN_TIME_H
 
-#include "lib/types.h"
 #include "lib/list.h"
 
 struct domain;
 struct vcpu;
+struct vcpu_time_info;
 
 /* A timer of Parador's, on the list of the CPU that armed it (lock: LOCK_TIMER of that CPU). fn runs with no
  * lock held. */
@@ -44,11 +44,6 @@ void time_update_wallclock(struct domain *d);
 /* XENPF_settime64: it was sec, nsec since 1970 when system time was system_ns. Tells all domains. */
 void time_set_wallclock(uint64_t sec, uint32_t nsec, uint64_t system_ns);
 /* A vcpu_time_info as v's in shared_info, for the secondary time area. */
-struct vcpu_time_info;
 void time_fill(struct vcpu_time_info *t);
-
-/* XENPF_settime: the wall clock was secs and nsecs when system time was system_time (ns). Updates all
- * domains. */
-void time_set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time);
 
 #endif

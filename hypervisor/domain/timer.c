@@ -30,7 +30,6 @@ void timer_init_cpu(unsigned int cpu)
 void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 {
     *t = (struct timer){ .fn = fn, .arg = arg };
-    list_init(&t->node);
 }
 
 static void timer_insert(struct timers *on, struct timer *t)

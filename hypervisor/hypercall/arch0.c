@@ -3,7 +3,6 @@
  * arch_0: Parador's own sub-operations, the contract of libpv/parador.h.
  */
 #include "hypercall/hypercall.h"
-#include "domain/crash.h"
 #include "domain/grant.h"
 #include "lib/print.h"
 #include "lib/string.h"

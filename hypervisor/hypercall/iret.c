@@ -8,7 +8,6 @@
  * to.
  */
 #include "hypercall/hypercall.h"
-#include "domain/crash.h"
 #include "x86/segment.h"
 #include "x86/trap.h"
 

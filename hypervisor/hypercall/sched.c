@@ -5,7 +5,6 @@
  */
 #include "hypercall/hypercall.h"
 #include <xen/sched.h>
-#include "domain/crash.h"
 #include "lib/bits.h"
 
 #define POLL_MAX 128 /* ports, as Xen has it */

@@ -2,7 +2,7 @@
  *
  * Our own mistakes. BUG() says which values were impossible and stops the machine. ASSERT() is BUG() in debug
  * builds only. Nothing that a guest passes may reach either: a bad argument is a negative errno
- * (domain/refuse.h), a guest that broke its own life support is domain_crash() (domain/crash.h).
+ * (domain/refuse.h), a guest that broke its own life support is domain_crash() (domain/domain.h).
  */
 #ifndef LIB_BUG_H
 #define LIB_BUG_H

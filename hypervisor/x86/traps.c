@@ -123,8 +123,10 @@ void trap_exit_fault(void)
 {
     const struct cpu *c = this_cpu();
 
-    bounce_exception(c->vcpu, c->fault_vector,
-                     ERROR_CODE_VECTORS >> c->fault_vector & 1 ? (int64_t)c->fault_error : NO_ERROR_CODE);
+    if (ERROR_CODE_VECTORS >> c->fault_vector & 1)
+        bounce_with_code(c->vcpu, c->fault_vector, c->fault_error);
+    else
+        bounce_plain(c->vcpu, c->fault_vector);
 }
 
 /* --- Ring 0

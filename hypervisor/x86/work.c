@@ -33,7 +33,7 @@ static void deliver_nmi(struct vcpu *v)
     if (likely(!v->nmi_pending) || !v->arch.traps[VEC_NMI].address)
         return;
     v->nmi_pending = false;
-    bounce_exception(v, VEC_NMI, NO_ERROR_CODE);
+    bounce_plain(v, VEC_NMI);
 }
 
 void cpu_exit_work(void)
