@@ -2,6 +2,7 @@
  *
  * The shell's commands about the hypervisor. Read next: crash.c.
  */
+#include "libpv/errno.h"
 #include "libpv/hypercall.h"
 #include "libpv/start.h"
 #include "libpv/xenstore.h"
@@ -135,7 +136,17 @@ static int cmd_ring(int argc, char **argv)
     return 0;
 }
 
-/* A node and its children. */
+static const char *xs_trouble(int error)
+{
+    return error == -ENOTCONN    ? "the domain that kept the store has ended"
+           : error == -ETIMEDOUT ? "the store does not answer"
+           : error == -EIO       ? "the store has given this connection up"
+           : error == -EACCES    ? "not ours to read"
+           : error == -ENOENT    ? "no such node"
+                                 : "refused";
+}
+
+/* A node and its children. 0 or the store's error. */
 static int xs_show(const char *path)
 {
     char names[512], child[PV_XS_PATH_MAX], value[256];
@@ -147,7 +158,7 @@ static int xs_show(const char *path)
         int n = pv_xs_read(0, child, value, sizeof(value));
         kprintf("  %s%s%s\n", names + at, n > 0 ? " = " : "/", n > 0 ? value : "");
     }
-    return len < 0 ? 1 : 0;
+    return len < 0 ? len : 0;
 }
 
 static int cmd_xs(int argc, char **argv)
@@ -164,10 +175,10 @@ static int cmd_xs(int argc, char **argv)
         ksnprintf(home, sizeof(home), "/local/domain/%u", pv_domain_number());
         path = home;
     }
-    int status = xs_show(path);
-    if (status)
-        kprintf("xs: %s: no such node, or not ours to read\n", path);
-    return status;
+    int error = xs_show(path);
+    if (error)
+        kprintf("xs: %s: %s (%d)\n", path, xs_trouble(error), error);
+    return error ? 1 : 0;
 }
 
 const struct command arch_commands[] = {

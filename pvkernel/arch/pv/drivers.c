@@ -5,8 +5,8 @@
  *
  * Drivers wait for conditions that upcalls change (drv_wait): one wait queue serves all of them, and every
  * wake looks at every condition. The xenstore client waits by generations: a thread sleeps only if nothing
- * came since it last looked. Read next: drivers/kernel.h, libpv/xenstore.h; control.c and script.c for what
- * else goes through xenstore.
+ * came since it last looked, and a second at most. Read next: drivers/kernel.h, libpv/xenstore.h; control.c
+ * and script.c for what else goes through xenstore.
  */
 #include "libpv/start.h"
 #include "libpv/xenstore.h"
@@ -70,7 +70,7 @@ static void wait_store(void)
 {
     bool on = arch_irq_save();
     if (thread_current()->port_word == store_generation)
-        wait_on(&store_wait, "xenstore");
+        wait_until(&store_wait, "xenstore", arch_time_ns() + 1000000000);
     thread_current()->port_word = store_generation;
     arch_irq_restore(on);
 }
@@ -179,11 +179,7 @@ static void store_thread(void *unused)
     pv_control_start();
     for (;;) {
         xenbus_work();
-        bool on = arch_irq_save();
-        if (thread_current()->port_word == store_generation)
-            wait_until(&store_wait, "xenstore", arch_time_ns() + 1000000000);
-        thread_current()->port_word = store_generation;
-        arch_irq_restore(on);
+        wait_store();
         blkfront_check();
     }
 }
