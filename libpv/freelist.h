@@ -10,6 +10,7 @@
 #ifndef LIBPV_FREELIST_H
 #define LIBPV_FREELIST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct pv_freelist {
