@@ -151,13 +151,13 @@ void pv_services_start(void)
     if (!error)
         pv_script_announce(); /* before the others are served, so that they read it first of all */
     if (error || !thread_start("services", services, NULL)) {
-        kprintf("xenstore can't be started: error %d\n", error);
+        kprintf("xenstore can't be started (errno %d), so the other domains get no disk\n", -error);
         return;
     }
     unsigned n = xenstored_nr_connections();
     kprintf("  xenstore serves %u other domain%s; ", n, n == 1 ? "" : "s");
     if (have)
-        kprintf("the file disk (%zu bytes) is their xvda\n", f.size);
+        kprintf("the file disk (%zu byte%s) is their xvda\n", f.size, plural(f.size));
     else
         kprintf("no file disk in the ramdisk, so no disk for them\n");
 }
@@ -212,7 +212,8 @@ bool pv_frontends_start(void)
         }
         struct blk_store *store = blkfront_store(f);
         add_disk(store, store->name, "by a ring from domain 0");
-        kprintf("  %s: %lu bytes, by a ring from domain 0\n", store->name, store->nr_bytes);
+        kprintf("  %s: %lu byte%s, by a ring from domain 0\n", store->name, store->nr_bytes,
+                plural(store->nr_bytes));
     }
     pv_control_ready();
     return heard && pv_script_announced();
