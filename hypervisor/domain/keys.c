@@ -134,14 +134,18 @@ void keys_pressed(char c)
     struct domain *d;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++)
-        if (keys[i].key == c)
-            return press(&keys[i]);
+        if (keys[i].key == c) {
+            press(&keys[i]);
+            return;
+        }
     if (c == '\t')
         console_focus_next();
     else if (c >= '0' && c <= '9')
         console_focus((uint16_t)(c - '0'));
     else
-        return say("no such key; Ctrl-T ? lists them\n");
+        say("no such key; Ctrl-T ? lists them\n");
+    if (c != '\t' && (c < '0' || c > '9'))
+        return;
     d = get_domain(console_owner());
     if (!d)
         return;
