@@ -176,8 +176,7 @@ static void create(struct build *b)
 {
     int rc;
 
-    b->d = domain_create(b->domid, b->options.name, b->options.vcpus,
-                         b->domid ? b->nr_pages : UINT32_MAX); /* domain 0 has no maximum, as on stock Xen */
+    b->d = domain_create(b->domid, b->options.name, b->options.vcpus, b->nr_pages);
     if (!b->d) {
         b->trouble = TOO_LITTLE;
         return;

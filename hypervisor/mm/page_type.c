@@ -288,8 +288,9 @@ static int undo(mfn_t m, unsigned int cursor)
     return 0;
 }
 
-/* A locked frame with its first use: checks the entries from the cursor on. */
-static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned int cursor)
+/* A locked frame with its first use: checks the entries from the cursor on. pin: FRAME_PINNED or 0, set when
+ * all are good. */
+static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned int cursor, uint64_t pin)
 {
     struct frame *f = frame_of(m);
     uint64_t *t = mfn_to_virt(m);
@@ -297,7 +298,7 @@ static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned in
 
     rc = type == FT_L1 ? validate_l1(d, t, &cursor) : validate_upper(d, type, t, &cursor);
     if (!rc)
-        change_word(f, FRAME_LOCKED, FRAME_VALIDATED, 0);
+        change_word(f, FRAME_LOCKED, FRAME_VALIDATED | pin, 0);
     else if (rc == -ERESTART)
         become_partial(f, cursor);
     else {
@@ -341,7 +342,7 @@ static int busy(mfn_t m, enum frame_type type)
 }
 
 /* Makes a frame without use what it shall be. -EAGAIN: look again. */
-static int first_use(struct domain *d, mfn_t m, uint64_t w, enum frame_type type)
+static int first_use(struct domain *d, mfn_t m, uint64_t w, enum frame_type type, uint64_t pin)
 {
     struct frame *f = frame_of(m);
     int rc;
@@ -349,7 +350,7 @@ static int first_use(struct domain *d, mfn_t m, uint64_t w, enum frame_type type
     if (!retype(d, f, w, type))
         return -EAGAIN;
     if (is_table_type(type))
-        return validate(d, m, type, 0);
+        return validate(d, m, type, 0, pin);
     if (type == FT_DESC) {
         rc = descriptor_check_frame(mfn_to_virt(m)) ? 0 : refuse(-EINVAL, R_BAD_DESCRIPTOR_FRAME, m.v, 0);
         if (rc)
@@ -382,18 +383,34 @@ static bool lock_partial(struct domain *d, struct frame *f, uint64_t w)
 }
 
 /* Goes on with a partial table, for who wants to use it. -EAGAIN: it has no use any more, look again. */
-static int resume(struct domain *d, mfn_t m, uint64_t w)
+static int resume(struct domain *d, mfn_t m, uint64_t w, uint64_t pin)
 {
     struct frame *f = frame_of(m);
 
     if (!lock_partial(d, f, w))
         return -EAGAIN;
     if (!(f->aux & CURSOR_UNDO))
-        return validate(d, m, type_of(w), f->aux & CURSOR);
+        return validate(d, m, type_of(w), f->aux & CURSOR, pin);
     return resume_undo(d, m, f->aux & CURSOR) ?: -EAGAIN;
 }
 
-static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type)
+/* Turns a use of a table that the caller has into its pin, unless it has one. */
+static int set_pin(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    uint64_t w = READ_ONCE(f->word);
+
+    do {
+        if (w & FRAME_PINNED) {
+            put_frame_type(m);
+            return refuse(-EINVAL, R_ALREADY_PINNED, m.v, 0);
+        }
+    } while (!frame_cas(f, &w, w | FRAME_PINNED));
+    return 0;
+}
+
+/* One more use, and for pin = FRAME_PINNED (else 0) it is the pin. */
+static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type, uint64_t pin)
 {
     struct frame *f = frame_of(m);
 
@@ -408,14 +425,14 @@ static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type)
         if (w & FRAME_LOCKED && (type_of(w) == FT_NONE || type_of(w) == type) && !(w & FRAME_VALIDATED))
             cpu_relax(); /* another CPU makes it what it will be */
         else if (!(w & FRAME_COUNT_MASK))
-            rc = first_use(d, m, w, type);
+            rc = first_use(d, m, w, type, pin);
         else if (type_of(w) != type)
             return busy(m, type);
         else if (w & FRAME_PARTIAL)
-            rc = resume(d, m, w);
+            rc = resume(d, m, w, pin);
         else if (frame_cas(f, &w, w + FRAME_COUNT_ONE + 1)) {
             if (likely(f->owner == owner_of(d)))
-                return 0;
+                return pin ? set_pin(m) : 0;
             put_frame_type(m);
         }
         if (rc != -EAGAIN)
@@ -437,10 +454,10 @@ int get_frame_type(struct domain *d, mfn_t m, enum frame_type type)
         unlikely(f->owner != owner_of(d)) ||
         unlikely(is_table_type(type) ? !(w & FRAME_VALIDATED) : w & FRAME_LOCKED) ||
         unlikely(((w + 1) & FRAME_REF_MASK) == 0) || unlikely(!frame_cas(f, &w, w + FRAME_COUNT_ONE + 1)))
-        return get_type_slow(d, m, type);
+        return get_type_slow(d, m, type, 0);
     if (unlikely(READ_ONCE(f->owner) != owner_of(d))) {
         put_frame_type(m);
-        return get_type_slow(d, m, type);
+        return get_type_slow(d, m, type, 0);
     }
     return 0;
 }
@@ -487,19 +504,7 @@ void put_frame_type(mfn_t m)
 
 int pin_table(struct domain *d, mfn_t m, enum frame_type level)
 {
-    int rc = get_frame_type(d, m, level);
-    uint64_t w;
-
-    if (rc)
-        return rc;
-    w = READ_ONCE(frame_of(m)->word);
-    do {
-        if (w & FRAME_PINNED) {
-            put_frame_type(m);
-            return refuse(-EINVAL, R_ALREADY_PINNED, m.v, 0);
-        }
-    } while (!frame_cas(frame_of(m), &w, w | FRAME_PINNED));
-    return 0;
+    return m.v < max_mfn ? get_type_slow(d, m, level, FRAME_PINNED) : refuse(-EINVAL, R_BAD_MFN, m.v, 0);
 }
 
 int unpin_table(struct domain *d, mfn_t m)
