@@ -63,6 +63,7 @@ include libpv/objs.mk
 include drivers/objs.mk
 include pvkernel/objs.mk
 include tests/objs.mk
+include toolchain/objs.mk
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -76,7 +77,7 @@ print-%:
 
 # What runs something. The axes travel as environment variables, word for word (no shell and no second expansion by make
 # between the user and the runner), so that spaces, quotes and dollar signs in them survive.
-AXES    := ON GUEST DISK MEM SMP DOMAINS SCRIPT RECORD GDB ACCEL TEST DEBUG APPEND ARGS
+AXES    := ON GUEST DISK MEM SMP DOMAINS SCRIPT RECORD PLOT GDB ACCEL TEST DEBUG APPEND ARGS
 $(foreach v,$(AXES),$(if $(filter undefined,$(origin $(v))),,$(eval override $(v) := $$(value $(v)))))
 export $(AXES) B CC CROSS V
 

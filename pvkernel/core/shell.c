@@ -15,12 +15,8 @@
 
 static const struct command *const tables[] = { core_commands, disk_commands, arch_commands, NULL };
 
-static struct lineedit editor; /* the shell thread's */
-
-static void redraw(void)
-{
-    lineedit_redraw(&editor);
-}
+static struct lineedit editor; /* the shell thread's; at_prompt: that thread waits for a key */
+static volatile bool at_prompt;
 
 static const struct command *nth_command(unsigned n)
 {
@@ -40,30 +36,14 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-bool shell_help(const char *name)
+int shell_usage(const char *name)
 {
-    const struct command *c;
-    bool any = false;
-    for (unsigned n = 0; (c = nth_command(n)); n++) {
-        char head[40];
-        if (name && !str_equal(c->name, name))
-            continue;
-        ksnprintf(head, sizeof(head), "%s %s", c->name, c->args);
-        kprintf("  %-26s %s\n", head, c->help);
-        any = true;
-    }
-    return any;
-}
-
-int shell_wrong(const char *command, const char *word, const char *why)
-{
-    const struct command *c = find_command(command);
-    kprintf("%s: %s%s%s (usage: %s%s%s)\n", command, word, *word ? ": " : "", why, command,
-            c && *c->args ? " " : "", c ? c->args : "");
+    const struct command *c = find_command(name);
+    kprintf("usage: %s %s\n", name, c ? c->args : "");
     return 2;
 }
 
-/* Splits in place. Returns the number of words, or -1: too many, -2: a quote isn't closed. */
+/* Splits in place. Returns the number of words, or -1: too many, or a quote that isn't closed. */
 static int split(char *line, char **words)
 {
     int n = 0;
@@ -83,7 +63,7 @@ static int split(char *line, char **words)
                 *to++ = *from;
         }
         if (quote)
-            return -2;
+            return -1;
         bool last = !*from;
         *to = 0;
         if (last)
@@ -107,17 +87,10 @@ static bool run_background(const char *command, int *status)
         n--;
     if (n == 0 || command[n - 1] != '&')
         return false;
-    while (n > 1 && command[n - 2] == ' ')
-        n--;
-    if (n == 1) {
-        kprintf("&: a command is missing before it\n");
-        *status = 2;
-        return true;
-    }
     char *copy = kalloc(n);
     if (copy)
         memcpy(copy, command, n - 1), copy[n - 1] = 0;
-    *status = !copy || job_start(copy, run_copy, copy);
+    *status = !copy || job_start("job", run_copy, copy);
     if (*status) {
         kfree(copy);
         kprintf("%s: no memory\n", command);
@@ -132,12 +105,10 @@ static int run_one(char *command)
     if (!str_starts(command, "run ") && run_background(command, &status))
         return status;
     n = split(command, words);
-    if (n == -1)
-        kprintf("too many words: a command has at most %d\n", SHELL_WORDS);
-    if (n == -2)
-        kprintf("a quote is not closed\n");
-    if (n < 0)
+    if (n < 0) {
+        kprintf("%s: too many words, or a quote is not closed\n", command);
         return 2;
+    }
     if (n == 0)
         return 0;
     words[n] = NULL;
@@ -146,27 +117,16 @@ static int run_one(char *command)
         kprintf("%s: no such command (help lists them)\n", words[0]);
         return 127;
     }
-    if (n - 1 < c->least)
-        return shell_wrong(words[0], "", "an argument is missing");
-    if (n - 1 > c->most)
-        return shell_wrong(words[0], words[c->most + 1],
-                           c->most ? "too many arguments" : "takes no arguments");
     return c->run(n, words);
-}
-
-static int too_long(const char *command)
-{
-    kprintf("a command has at most %d characters, and this one begins: %.40s\n", LINE_MAX - 1, command);
-    return 2;
 }
 
 int shell_run(const char *line)
 {
-    struct script s = { line, str_len(line), 0, false };
+    struct script s = { line, str_len(line), 0 };
     char command[LINE_MAX];
     int domain, status = 0;
     while (script_next(&s, &domain, command, sizeof(command))) {
-        int st = s.cut ? too_long(command) : run_one(command);
+        int st = run_one(command);
         if (!status)
             status = st;
     }
@@ -175,10 +135,11 @@ int shell_run(const char *line)
 
 int shell_run_shown(const char *prompt, const char *line)
 {
-    kprintf("%s%s\n", console_prompt ? "" : prompt, line);
+    bool redraw = at_prompt;
+    kprintf("%s%s\n", redraw ? "" : prompt, line);
     int status = shell_run(line);
-    if (console_prompt)
-        console_prompt();
+    if (redraw && at_prompt)
+        lineedit_redraw(&editor);
     return status;
 }
 
@@ -209,12 +170,12 @@ void shell_main(void *prompt)
     for (;;) {
         lineedit_start(&editor);
         enum lineedit_result r = LINE_MORE;
-        console_prompt = redraw;
+        at_prompt = true;
         while (r == LINE_MORE)
             r = lineedit_key(&editor, (char)console_getkey());
-        console_prompt = NULL;
+        at_prompt = false;
         if (r == LINE_EOF)
-            kprintf("\n(poweroff ends this domain)\n");
+            kprintf("\n(type poweroff to end)\n");
         else
             shell_run(editor.line);
     }

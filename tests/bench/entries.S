@@ -8,6 +8,8 @@
 #define IRET_SLOT (pv_hypercall_page + 23 * 32)
 #define VGCF_IN_SYSCALL 0x100
 
+#include "tests/bench/mark.h"
+
         .text
 /* #BP of the kernel: back to the next instruction. */
         .globl bench_breakpoint
@@ -75,13 +77,19 @@ bench_enter_user:
         jmp     IRET_SLOT
 
 /* Event upcall: notes the time, takes the event away, returns (the iret unmasks). r12: vcpu_info, r13: pending word, r14: its bit mask
- * inverted, set by the row. rax and rdx are the row's to lose. */
-        .globl bench_upcall
+ * inverted, set by the row. rax and rdx are the row's to lose. bench_upcall_end is the same, but the sample ends in it. */
+        .globl bench_upcall, bench_upcall_end
+bench_upcall_end:
+        pop     %rcx
+        pop     %r11
+        rdtsc
+        MARK(MARK_END)
+        jmp     1f
 bench_upcall:
         pop     %rcx
         pop     %r11
         rdtsc
-        mov     %eax, bench_upcall_tsc(%rip)
+1:      mov     %eax, bench_upcall_tsc(%rip)
         mov     %edx, 4 + bench_upcall_tsc(%rip)
         movb    $0, (%r12)
         movq    $0, 8(%r12)
@@ -100,28 +108,34 @@ bench_iret:
         lea     1f(%rip), %r9
         push    %r9
         pushq   $0
+        MARK(MARK_START)
         rdtsc
         shl     $32, %rdx
         lea     (%rax, %rdx), %r10
         jmp     IRET_SLOT
 1:      rdtsc
+        MARK(MARK_END)
         shl     $32, %rdx
         add     %rdx, %rax
         sub     %r10, %rax
         ret
 
-/* The user program, copied into a page of its own: rdi points at { count, system call samples[], fault samples[] }. */
+/* The user program, copied into a page of its own: rdi points at { number of system calls, number of faults, samples[] }. */
         .globl bench_user_code, bench_user_code_end
 bench_user_code:
         mov     (%rdi), %r12
-        lea     8(%rdi), %r13
+        lea     16(%rdi), %r13
+        test    %r12, %r12
+        jz      2f
 1:      xor     %eax, %eax
+        MARK(MARK_START)
         rdtsc
         shl     $32, %rdx
         lea     (%rax, %rdx), %r14
         xor     %eax, %eax
         syscall
         rdtsc
+        MARK(MARK_END)
         shl     $32, %rdx
         add     %rdx, %rax
         sub     %r14, %rax
@@ -129,22 +143,26 @@ bench_user_code:
         add     $8, %r13
         dec     %r12
         jnz     1b
-        mov     (%rdi), %r12
-2:      lea     3f(%rip), %rbx
+2:      mov     8(%rdi), %r12
+        test    %r12, %r12
+        jz      5f
+4:      lea     3f(%rip), %rbx
         xor     %esi, %esi
+        MARK(MARK_START)
         rdtsc
         shl     $32, %rdx
         lea     (%rax, %rdx), %r14
         movb    (%rsi), %al
 3:      rdtsc
+        MARK(MARK_END)
         shl     $32, %rdx
         add     %rdx, %rax
         sub     %r14, %rax
         mov     %rax, (%r13)
         add     $8, %r13
         dec     %r12
-        jnz     2b
-        mov     $1, %eax
+        jnz     4b
+5:      mov     $1, %eax
         syscall
 bench_user_code_end:
 

@@ -10,7 +10,7 @@
 #include "libpv/start.h"
 #include "libpv/traps.h"
 
-extern char bench_upcall[];
+extern char bench_upcall[], bench_upcall_end[];
 extern volatile uint64_t bench_upcall_tsc;
 
 static struct evtchn_send ipi;
@@ -35,12 +35,14 @@ static uint64_t send_ipi(uint64_t round)
     info->evtchn_pending_sel = 0;
     info->evtchn_upcall_pending = 0;
     info->evtchn_upcall_mask = 0;
+    MARK(MARK_START);
     start = pv_rdtsc();
     __asm__ volatile("call pv_hypercall_page + 32 * 32"
                      : "+r"(nr)
                      : "D"(EVTCHNOP_send), "S"(&ipi), "r"(info), "r"(word), "r"(mask)
                      : "rcx", "rdx", "r11", "memory");
     end = pv_rdtsc();
+    MARK(MARK_END);
     info->evtchn_upcall_mask = 1;
     return (round ? end : bench_upcall_tsc) - start;
 }
@@ -109,10 +111,16 @@ static void grants(void)
     bench_row("grant_copy_4k", grant_copy, 0, 100, 1);
 }
 
+static void upcall(const char *entry)
+{
+    struct callback_register cb = { .type = CALLBACKTYPE_event, .address = (unsigned long)entry };
+
+    bench_must(HYPERVISOR_callback_op(CALLBACKOP_register, &cb), "event callback");
+}
+
 void bench_events(void)
 {
     int port = pv_event_bind_ipi(0, 0);
-    struct callback_register cb = { .type = CALLBACKTYPE_event, .address = (unsigned long)bench_upcall };
 
     bench_must(port, "bind_ipi");
     ipi.port = (evtchn_port_t)port;
@@ -120,9 +128,10 @@ void bench_events(void)
     bench_row("event_send_masked", send_masked, 0, 200, 1);
     pv_event_test(ipi.port);
     grants();
-    bench_must(HYPERVISOR_callback_op(CALLBACKOP_register, &cb), "event callback");
     pv_shared_info.evtchn_mask[ipi.port / 64] &= ~(1UL << (ipi.port % 64));
+    upcall(bench_upcall_end);
     bench_row("event_ipi_to_upcall", send_ipi, 0, 200, 1);
+    upcall(bench_upcall);
     bench_row("event_ipi_round_trip", send_ipi, 1, 200, 1);
     pv_traps_init();
 }

@@ -10,9 +10,8 @@
 #include "libpv/string.h"
 #include "libpv/traps.h"
 
-#define CODE    0x400000UL
-#define COUNT   200U
-#define WARM_UP 8U
+#define CODE  0x400000UL
+#define COUNT 200U
 
 extern char bench_user_code[], bench_user_code_end[], bench_syscall[], bench_user_fault[];
 extern void bench_enter_user(unsigned long rip, unsigned long rsp, unsigned long rdi);
@@ -42,6 +41,27 @@ static uint64_t *address_space(void *code, void *data)
     return readonly_table(l4);
 }
 
+/* The program takes so many samples of system calls and of faults (one of them none), after some to warm up.
+ */
+static void run(uint64_t *data, uint64_t calls, uint64_t faults)
+{
+    data[0] = calls;
+    data[1] = faults;
+    bench_enter_user(CODE, CODE + 2 * PAGE_SIZE, CODE + PAGE_SIZE);
+}
+
+static void row(const char *name, uint64_t *data, unsigned int calls, unsigned int faults)
+{
+    if (!bench_wanted(name))
+        return;
+    run(data, calls ? BENCH_WARM_UP : 0, faults ? BENCH_WARM_UP : 0);
+    MARK(MARK_ROW);
+    run(data, calls, faults);
+    for (unsigned int i = 0; i < calls + faults; i++)
+        data[2 + i] = bench_less_overhead(data[2 + i]);
+    bench_samples(name, data + 2, calls + faults, 1);
+}
+
 void bench_user(void)
 {
     uint64_t *data = pv_page_alloc();
@@ -60,13 +80,7 @@ void bench_user(void)
     bench_must(HYPERVISOR_set_trap_table(fault), "set_trap_table");
     bench_must(HYPERVISOR_stack_switch(PV_SS, (unsigned long)pv_page_alloc() + PAGE_SIZE), "stack_switch");
 
-    data[0] = WARM_UP;
-    bench_enter_user(CODE, CODE + 2 * PAGE_SIZE, CODE + PAGE_SIZE);
-    data[0] = COUNT;
-    bench_enter_user(CODE, CODE + 2 * PAGE_SIZE, CODE + PAGE_SIZE);
-    for (unsigned int i = 1; i <= 2 * COUNT; i++)
-        data[i] -= bench_overhead;
-    bench_samples("user_syscall", data + 1, COUNT, 1);
-    bench_samples("user_page_fault", data + 1 + COUNT, COUNT, 1);
+    row("user_syscall", data, COUNT, 0);
+    row("user_page_fault", data, 0, COUNT);
     pv_traps_init();
 }

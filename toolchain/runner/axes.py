@@ -23,6 +23,7 @@ KNOWN = {
     "DOMAINS": "how many domains, domain 0 included (default 2)",
     "SCRIPT": "shell commands to run unattended, 'd1: sum xvda; d0: mem', or @FILE",
     "RECORD": "record the run into this folder, for make rewind",
+    "PLOT": "for bench: draw hypercall against trap into this SVG file",
     "GDB": "for gdb and rewind: commands to run instead of a dialogue, separated by ;",
     "ACCEL": "tcg (default) or kvm",
     "TEST": "only tests whose name contains this (several: separated by commas)",
@@ -84,6 +85,7 @@ class Axes:
         self.domains = self.number("DOMAINS", 2, 1, MOST_DOMAINS)
         self.script = self.read_script()
         self.record = self.text("RECORD")
+        self.plot = self.text("PLOT")
         self.accel = self.choice("ACCEL", "tcg", "kvm")
         self.tests = [t for t in re.split(r"[,\s]+", self.text("TEST")) if t]
         self.debug = self.choice("DEBUG", *("10" if command == "test" else "01")) == "1"

@@ -18,7 +18,7 @@ from . import stockxen
 from .archive import archive, read
 from .axes import Trouble
 from .boot import Folder
-from .machine import ICOUNT, Guard, Machine, arguments, module
+from .machine import Guard, Machine, arguments, module
 from .packages import XENSTORED
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -195,13 +195,12 @@ class Reader:
             self.current.lines.append(("", line))
 
 
-def run(axes, jobs, tell=lambda job: None, verbose=False, icount=False):
-    """Runs the jobs in one boot of stock Xen; fills them in. True when domain 0 came to its end."""
+def run(axes, jobs, tell=lambda job: None, verbose=False, extra=()):
+    """Runs the jobs in one boot of stock Xen, QEMU getting the words `extra` too; fills them in. True when domain 0 came to its end."""
     folder = prepare(axes)
     plan, files = write_plan(jobs)
     contents = {"g/": b"", "plan": plan.encode(), **{name: read(path) for name, path in files.items()}}
     largest = max(sum(g.mb for g in job.guests) for job in jobs)
-    extra = ICOUNT if icount else []
     reader = Reader(jobs, tell, verbose)
     with Folder(axes) as work:
         packed = read(f"{folder}/dom0.gz")

@@ -43,6 +43,9 @@ PACKAGES = [
     ("xen-utils-4.17", "domU", "xenstored beside Xen", path(XENSTORED)),
     ("busybox-static", "domU", "domain 0 beside Xen", path("/bin/busybox")),
     ("gcc", "domU", "the domain builder beside Xen", program("gcc")),
+    ("gcc", "plugin", "the plugin that counts", program("cc", "gcc", "clang")),
+    ("libc6-dev", "plugin", "the plugin that counts", path("/usr/include/stdio.h")),
+    ("gnuplot-nox", "plot", "PLOT=", program("gnuplot")),
     ("clang-format", "check", "make check", program("clang-format")),
     ("clang-tidy", "check", "make check", program("clang-tidy")),
     ("spin", "check", "the model of the ring's protocol", program("spin")),
@@ -55,12 +58,14 @@ def needs(axes, on):
     """The words of PACKAGES that this call needs on the systems `on`."""
     words = {
         "run": {"build", "qemu"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
-        "test": {"build", "qemu", "host", "gdb", "record"}, "bench": {"build", "qemu"}, "check": {"build", "check"},
+        "test": {"build", "qemu", "host", "gdb", "record"}, "bench": {"build", "qemu", "plugin"}, "check": {"build", "check"},
     }[axes.command]
     if "build" in words:
         words.add("clang" if axes.clang else "gcc")
     if axes.record:
         words.add("record")
+    if axes.plot:
+        words.add("plot")
     if "xen" in on:
         words.add("xen")
         if axes.command in ("test", "bench"):

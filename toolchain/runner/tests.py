@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """make test: host tests, then each guest test on each system in each of its roles, the verdicts compared, and at last the
-tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of kernels that misbehave in it (runner/crashtests.py) and of gdb
-(runner/debugtests.py).
+tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of kernels that misbehave in it (runner/crashtests.py), of gdb
+(runner/debugtests.py) and of make bench (runner/benchtests.py).
 
 A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
 domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. control:
@@ -21,7 +21,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from . import boot, build, crashtests, debugtests, documents, domu, endtoend, hosttests, packages, stockxen
+from . import benchtests, boot, build, crashtests, debugtests, documents, domu, endtoend, hosttests, packages, stockxen
 from .axes import Trouble, counted
 from .machine import ICOUNT, Guard, Machine, arguments, module
 from .verdict import Result, Tally, judge
@@ -241,12 +241,12 @@ def tests_beside_xen(axes, wanted, report):
     run_jobs(axes, [xen_job(axes, name, role) for name, role in wanted], tell)
     if again:
         jobs = [xen_job(axes, *job.name.rsplit(".", 1)) for job in again]
-        run_jobs(axes, jobs, lambda job: report.add(*judge_job(job)), icount=True)
+        run_jobs(axes, jobs, lambda job: report.add(*judge_job(job)), ICOUNT)
 
 
-def run_jobs(axes, jobs, tell, icount=False):
+def run_jobs(axes, jobs, tell, extra=()):
     while jobs:
-        domu.run(axes, jobs, tell, icount=icount)
+        domu.run(axes, jobs, tell, extra=extra)
         left = [job for job in jobs if job.result == "did not run"]
         if len(left) == len(jobs):
             for job in left:
@@ -297,7 +297,8 @@ def run_guests(axes, systems, tests, report):
             work += [pool.submit(lambda test=test: report.add(*hosttests.run(test))) for test in hosttests.wanted(axes)]
         if "parador" in systems:
             work += [pool.submit(lambda name=name: report.add(*crashtests.run(axes, name))) for name in crashtests.wanted(axes)]
-            work += [pool.submit(lambda test=test: report.add(*debugtests.run(axes, test))) for test in debugtests.wanted(axes)]
+            work += [pool.submit(lambda test=test, of=of: report.add(*of.run(axes, test)))
+                     for of in (debugtests, benchtests) for test in of.wanted(axes)]
         try:
             for future in work:
                 future.result()
@@ -314,7 +315,7 @@ def main(axes):
     build.make(axes, *([] if axes.tests else ["all"]), *kernel)
     report = Report(axes)
     hosts = host_tests(axes.tests) if systems != ["xen"] else []
-    if not build.try_to_make(axes, "guest-tests", *(["host-tests"] if hosts else []), *([] if axes.tests else ["bench-guest"])):
+    if not build.try_to_make(axes, "guest-tests", *(["host-tests"] if hosts else []), *(["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"] if benchtests.wanted(axes) else [])):
         tests, hosts = without_broken(axes, tests, hosts, report)
     run_host_tests(axes, hosts, report)
     run_guests(axes, systems, tests, report)
