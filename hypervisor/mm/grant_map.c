@@ -14,28 +14,16 @@
 /* The L1 entry at addr, its table locked. NULL: there is none of v's domain. */
 static force_inline uint64_t *lock_entry(struct vcpu *v, uint64_t addr, bool by_pte, struct frame **table)
 {
-    uint64_t *p, w;
-    mfn_t m;
+    uint64_t *p;
 
-    if (unlikely(by_pte)) {
-        m = maddr_to_mfn(addr);
-        if (addr % 8 || m.v >= max_mfn)
-            return NULL;
-        p = maddr_to_virt(addr);
-    } else {
+    if (unlikely(by_pte))
+        p = addr % 8 ? NULL : maddr_to_virt(addr);
+    else
         p = guest_range_ok(addr, 1) ? walk_l1(v, addr) : NULL;
-        if (unlikely(!p))
-            return NULL;
-        m = virt_to_mfn(p);
-    }
-    *table = frame_of(m);
-    if (!table_lock(v->domain, *table, &w))
+    if (unlikely(!p))
         return NULL;
-    if (type_of(w) != FT_L1) {
-        table_unlock(*table);
-        return NULL;
-    }
-    return p;
+    *table = l1_lock(v->domain, p);
+    return likely(*table) ? p : NULL;
 }
 
 /* Whether an entry is the grant mapping that `entry` describes. */
@@ -70,15 +58,16 @@ int paging_unmap_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pt
 {
     struct frame *table;
     uint64_t *p = lock_entry(v, addr, by_pte, &table);
-    bool same;
 
     if (unlikely(!p))
         return gone(addr);
-    same = same_mapping(*p, entry);
-    if (same)
-        WRITE_ONCE(*p, 0);
+    if (unlikely(!same_mapping(*p, entry))) {
+        table_unlock(table);
+        return gone(addr);
+    }
+    WRITE_ONCE(*p, 0);
     table_unlock(table);
-    return same ? GNTST_okay : gone(addr);
+    return GNTST_okay;
 }
 
 int paging_replace_grant(struct vcpu *v, uint64_t addr, uint64_t entry, uint64_t new_addr)

@@ -171,15 +171,16 @@ static inline void table_unlock(struct frame *f)
 }
 
 /*
- * Locks a validated table of d, so that its entries may be changed. False: it is none (now). While it is
- * locked its type stays; references come and go.
+ * Locks a validated table of d, of that type (FT_NONE: any), so that its entries may be changed. False: it is
+ * none (now). While it is locked its type stays; references come and go.
  */
-static inline bool table_lock(struct domain *d, struct frame *f, uint64_t *word)
+static force_inline bool table_lock(struct domain *d, struct frame *f, enum frame_type type, uint64_t *word)
 {
     uint64_t w = READ_ONCE(f->word);
 
     for (;;) {
-        if (unlikely(!(w & FRAME_VALIDATED)))
+        if (unlikely(type == FT_NONE ? !(w & FRAME_VALIDATED)
+                                     : w >> (FRAME_TYPE_SHIFT - 1) != ((uint64_t)type << 1 | 1)))
             return false;
         if (unlikely(w & FRAME_LOCKED)) {
             cpu_relax();
@@ -195,6 +196,19 @@ static inline bool table_lock(struct domain *d, struct frame *f, uint64_t *word)
     }
     *word = w;
     return true;
+}
+
+/* The frame of the entry at p, an L1 of d, locked. NULL: it is none (now); p is what a walk or a guest says.
+ */
+static force_inline struct frame *l1_lock(struct domain *d, const uint64_t *p)
+{
+    mfn_t m = virt_to_mfn(p);
+    struct frame *f = frame_of(m);
+    uint64_t w;
+
+    if (unlikely(m.v >= max_mfn) || unlikely(!table_lock(d, f, FT_L1, &w)))
+        return NULL;
+    return f;
 }
 
 /* The entry of an L2..L4 of d that shall point to a table one level below. 0, -EINVAL, -ERESTART. */
@@ -230,13 +244,14 @@ void hv_fill_l4(uint64_t *l4);
  * of its L1 tables. False: it is the guest's own fault. */
 bool ptwrite_fault(struct vcpu *v, uint64_t cr2);
 
-/* Changes the L1 entry at ptr from exactly `old` to entry. -EAGAIN: it is not `old`. */
+/* Changes the L1 entry at ptr from exactly `old` to entry. -EAGAIN: it is not `old`; -EINVAL: no L1 entry of
+ * d's (now). */
 int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entry) __must_check;
 
 /*
  * The L1 entry for vaddr (in range) in v's kernel tables, NULL: no L1 there. Each step reads as from guest
  * memory: another vcpu may take the tables apart meanwhile, and what then stands there may lead anywhere, so
- * a fault ends the walk. The caller finds out whether the result is an L1 of the domain by table_lock().
+ * a fault ends the walk. The caller finds out whether the result is in an L1 of the domain by l1_lock().
  */
 static force_inline uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
 {

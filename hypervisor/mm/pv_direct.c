@@ -135,7 +135,7 @@ static int pv_write_entry(struct domain *d, struct domain *owner, uint64_t ptr, 
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
     f = frame_of(m);
     p = maddr_to_virt(ptr & ~7ULL);
-    if (unlikely(!table_lock(d, f, &w)))
+    if (unlikely(!table_lock(d, f, FT_NONE, &w)))
         return update_plain(d, m, p, entry);
     if (unlikely(type_of(w) != FT_L1) || unlikely(owner != d) || unlikely(preserve_ad))
         return update_other(d, owner, f, w, p, entry, preserve_ad ? HOW_PRESERVE_AD : HOW_STORE);
@@ -145,34 +145,23 @@ static int pv_write_entry(struct domain *d, struct domain *owner, uint64_t ptr, 
 static int pv_write_va(struct vcpu *v, struct domain *owner, uint64_t vaddr, uint64_t entry)
 {
     struct domain *d = v->domain;
-    uint64_t *p, w;
     struct frame *f;
+    uint64_t *p;
 
-    if (unlikely(!guest_range_ok(vaddr, 1)) || unlikely(!(p = walk_l1(v, vaddr))))
+    if (unlikely(!guest_range_ok(vaddr, 1)) || unlikely(!(p = walk_l1(v, vaddr))) ||
+        unlikely(!(f = l1_lock(d, p))))
         return refuse(-EINVAL, R_NOT_MAPPED, vaddr, 0);
-    f = frame_of(virt_to_mfn(p));
-    if (unlikely(!table_lock(d, f, &w)))
-        return refuse(-EINVAL, R_NOT_MAPPED, vaddr, 0);
-    if (likely(type_of(w) == FT_L1) && likely(owner == d))
+    if (likely(owner == d))
         return update_leaf(d, d, owner_of(d), f, p, READ_ONCE(*p), entry, HOW_STORE);
-    if (type_of(w) == FT_L1)
-        return update_other(d, owner, f, w, p, entry, HOW_STORE);
-    table_unlock(f);
-    return refuse(-EINVAL, R_NOT_MAPPED, vaddr, 0);
+    return update_other(d, owner, f, f->word, p, entry, HOW_STORE);
 }
 
 int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entry)
 {
-    struct frame *f = frame_of(maddr_to_mfn(ptr));
-    uint64_t w;
+    uint64_t *p = maddr_to_virt(ptr);
+    struct frame *f = l1_lock(d, p);
 
-    if (!table_lock(d, f, &w))
-        return -EAGAIN;
-    if (type_of(w) != FT_L1) {
-        table_unlock(f);
-        return -EAGAIN;
-    }
-    return update_leaf(d, d, owner_of(d), f, maddr_to_virt(ptr), old, entry, HOW_EXCHANGE);
+    return f ? update_leaf(d, d, owner_of(d), f, p, old, entry, HOW_EXCHANGE) : -EINVAL;
 }
 
 static force_inline int set_root(struct vcpu *v, mfn_t m, bool user)
@@ -238,10 +227,14 @@ int paging_init_vcpu_root(struct vcpu *v, mfn_t l4)
 
 uint64_t guest_walk(const struct vcpu *v, uint64_t vaddr, uint64_t *entry_maddr)
 {
-    uint64_t *p = v->arch.cr3_kernel && guest_range_ok(vaddr, 1) ? walk_l1(v, vaddr) : NULL;
-    uint64_t entry = p ? READ_ONCE(*p) : 0;
+    uint64_t *p = v->arch.cr3_kernel && guest_range_ok(vaddr, 1) ? walk_l1(v, vaddr) : NULL, entry;
 
-    if (p && entry_maddr)
+    if (!p)
+        return 0;
+    guest_get_or(entry, p, nothing);
+    if (entry_maddr)
         *entry_maddr = virt_to_maddr(p);
     return entry & PTE_P ? entry : 0;
+nothing:
+    return 0;
 }

@@ -557,7 +557,7 @@ TYPE_TEST(exchange_wants_the_old_entry)
     cr_assert_eq(fake_uses(b), 1);
     cr_assert_eq(fake_uses(first), 0);
     put_frame_type(l1);
-    cr_assert_eq(pv_exchange_leaf(d, at, fake_words(l1)[0], 0), -EAGAIN, "no table any more");
+    cr_assert_eq(pv_exchange_leaf(d, at, fake_words(l1)[0], 0), -EINVAL, "no table any more");
 }
 
 TYPE_TEST(changes_of_upper_levels_move_whole_trees)
@@ -612,7 +612,7 @@ TYPE_TEST(foreign_frames_with_their_owners_name)
 
 TYPE_TEST(by_virtual_address)
 {
-    mfn_t l1 = make_l1(0, 0, NULL), l4 = above(above(above(l1))), m = fake_frame(d);
+    mfn_t l1 = make_l1(0, 0, NULL), above_l1 = above(l1), l4 = above(above(above_l1)), m = fake_frame(d);
     uint64_t va = 3UL << 39 | 3UL << 30 | 3UL << 21, at;
     struct vcpu *v = d->vcpu[0];
 
@@ -627,6 +627,10 @@ TYPE_TEST(by_virtual_address)
     cr_assert_eq(pv_direct.write_va(v, d, va + (1UL << 39), 0), -EINVAL);
     cr_assert_eq(pv_direct.write_va(v, d, HV_VIRT_START, 0), -EINVAL);
     cr_assert_eq(pv_direct.write_va(v, d, 1UL << 47, 0), -EINVAL);
+    /* Another CPU has just taken the L2 apart, and its frame says what its new owner likes. */
+    fake_words(above_l1)[3] = fake_entry(MFN(max_mfn + 1), E_TABLE);
+    cr_assert_eq(pv_direct.write_va(v, d, va, 0), -EINVAL);
+    fake_words(above_l1)[3] = fake_entry(l1, E_TABLE);
 }
 
 TYPE_TEST(roots)
