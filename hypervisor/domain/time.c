@@ -81,9 +81,10 @@ void time_update_vcpu(struct vcpu *v)
 void time_update_wallclock(struct domain *d)
 {
     struct shared_info *s = d->shared;
-    uint32_t version = READ_ONCE(s->wc_version) | 1;
+    uint32_t version;
 
     lock_take(&wallclock.lock);
+    version = READ_ONCE(s->wc_version) | 1;
     WRITE_ONCE(s->wc_version, version);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     s->wc_sec = (uint32_t)wallclock.sec;

@@ -83,12 +83,21 @@ int vcpu_place_info(struct vcpu *v, mfn_t m, uint32_t offset)
 
     if (rc)
         return rc;
-    lock_take(&v->domain->evtchn.lock); /* who sends events looks at v->info */
-    memcpy(info, v->info, sizeof(*info));
-    v->info = info;
-    v->info_mfn = m.v;
+    lock_take(&v->domain->evtchn.lock); /* another vcpu may place it too */
+    if (v->info_mfn == INVALID_MFN.v) {
+        memcpy(info, v->info, sizeof(*info));
+        v->info_mfn = m.v;
+        __atomic_store_n(&v->info, info, __ATOMIC_RELEASE);
+    } else {
+        rc = refuse(-EINVAL, R_VCPU_INFO_SET, v->id, 0);
+    }
     lock_drop(&v->domain->evtchn.lock);
-    /* Whatever came while it moved: all is pending. */
+    if (rc) {
+        put_frame_type(m);
+        return rc;
+    }
+    /* Other domains' events come without that lock, first the port's bit, then what is in v->info: those that
+     * went to the old place, in shared_info, are found because all is pending. */
     info->evtchn_pending_sel = ~0UL;
     __atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_RELEASE);
     time_update_vcpu(v);

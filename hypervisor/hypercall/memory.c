@@ -68,7 +68,10 @@ static int populate(struct domain *d, unsigned int order, uint64_t guest)
     if (m.v == INVALID_MFN.v)
         return refuse(-ENOMEM, R_NO_MEMORY, 1UL << order, d->domid);
     for (uint64_t i = 0; i < 1UL << order; i++)
-        m2p_set(MFN(m.v + i), PFN(pfn + i));
+        if (get_frame(d, MFN(m.v + i))) { /* else another vcpu has guessed it, and given it back */
+            m2p_set(MFN(m.v + i), PFN(pfn + i));
+            put_frame(MFN(m.v + i));
+        }
     return put_guest_u64(m.v, guest) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
 }
 

@@ -48,12 +48,14 @@ static long op_down(struct vcpu *v, uint32_t op, void *arg)
     struct domain *d = v->domain;
     bool others = false;
 
+    lock_take(&d->lock); /* of two that go down together, one is the last */
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         others |= d->vcpu[i] != v && vcpu_is_up(d->vcpu[i]);
+    if (others)
+        vcpu_down(v);
+    lock_drop(&d->lock);
     if (!others)
         domain_shutdown(d, SHUTDOWN_poweroff); /* nobody could ever bring one up again */
-    else
-        vcpu_down(v);
     return 0;
 }
 
@@ -117,8 +119,6 @@ static long op_register_info(struct vcpu *v, uint32_t op, void *arg)
 
     if (info->offset > PAGE_SIZE - sizeof(struct vcpu_info) || info->offset % __alignof__(struct vcpu_info))
         return refuse(-ENXIO, R_VCPU_INFO_PLACE, info->offset, 0);
-    if (v->info_mfn != INVALID_MFN.v)
-        return refuse(-EINVAL, R_VCPU_INFO_SET, v->id, 0);
     if (v != current && vcpu_is_up(v))
         return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
     if (!mfn_valid(MFN(info->mfn)))

@@ -47,6 +47,17 @@ static void move(struct domain *d, mfn_t m, const uint32_t *from, uint32_t *to)
     lock_drop(&d->page_lock);
 }
 
+/* Under the lock: who had one given before the domain was dying is out of it. */
+static mfn_t first_of(struct domain *d, const uint32_t *list)
+{
+    mfn_t m;
+
+    lock_take(&d->page_lock);
+    m = MFN(*list);
+    lock_drop(&d->page_lock);
+    return m;
+}
+
 int paging_relinquish(struct domain *d)
 {
     unsigned int n = 0;
@@ -59,7 +70,7 @@ int paging_relinquish(struct domain *d)
 
         if (paging_finish(d))
             return -ERESTART;
-        m = MFN(READ_ONCE(d->page_list));
+        m = first_of(d, &d->page_list);
         if (!m.v)
             return 0;
         if (abandon_table(d, m))
@@ -73,10 +84,9 @@ int paging_relinquish(struct domain *d)
 int domain_frames_relinquish(struct domain *d)
 {
     unsigned int n = 0;
-
     mfn_t m;
 
-    while ((m = MFN(READ_ONCE(d->done_list))).v) {
+    while ((m = first_of(d, &d->done_list)).v) {
         (void)!domain_frame_release(d, m); /* the guest may have done that before */
         move(d, m, &d->done_list, &d->page_list);
         if (!(++n % FRAMES_A_LOOK) && preempt_pending())
