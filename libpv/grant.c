@@ -8,6 +8,8 @@
  */
 #include "libpv/grant.h"
 #include "libpv/errno.h"
+#include "libpv/event.h"
+#include "libpv/freelist.h"
 #include "libpv/hypercall.h"
 #include "libpv/memory.h"
 
@@ -15,10 +17,10 @@
 
 static struct grant_entry_v1
     *entries; /* address space for PV_GRANT_FRAMES frames; nr_frames of them are mapped */
-static unsigned int nr_frames, max_frames;
-/* The free references are a list: next_free[ref] is the one behind it, 0 ends it. */
+static unsigned int nr_frames, max_frames; /* nr_frames: by who has `growing` */
+static uint32_t growing;                   /* a vcpu makes the table longer, with events off */
 static uint16_t next_free[PV_GRANT_FRAMES * PER_FRAME];
-static uint16_t first_free;
+static struct pv_freelist free_refs = { .next = next_free };
 
 /* Makes the table `frames` frames long, at most max_frames. 0, or an errno when the hypervisor gives no more.
  */
@@ -66,22 +68,34 @@ int pv_grant_init(void)
     return entries ? grow(1) : -ENOMEM;
 }
 
+/* A reference out of a longer table, or one that came back meanwhile. 0: none. */
+static unsigned int alloc_grown(void)
+{
+    bool events = pv_events_off();
+    unsigned int ref;
+
+    while (__atomic_exchange_n(&growing, 1, __ATOMIC_ACQUIRE))
+        __builtin_ia32_pause();
+    do
+        ref = pv_freelist_pop(&free_refs);
+    while (!ref && !grow(nr_frames + 1));
+    __atomic_store_n(&growing, 0, __ATOMIC_RELEASE);
+    pv_events_restore(events);
+    return ref;
+}
+
 int pv_grant_alloc(void)
 {
-    int ref = first_free;
+    unsigned int ref = pv_freelist_pop(&free_refs);
 
-    if (!ref && !grow(nr_frames + 1))
-        ref = first_free;
     if (!ref)
-        return -1;
-    first_free = next_free[ref];
-    return ref;
+        ref = alloc_grown();
+    return ref ? (int)ref : -1;
 }
 
 void pv_grant_free(int ref)
 {
-    next_free[ref] = first_free;
-    first_free = (uint16_t)ref;
+    pv_freelist_push(&free_refs, (unsigned int)ref);
 }
 
 void pv_grant_set(int ref, domid_t to, mfn_t frame, bool readonly)

@@ -4,8 +4,8 @@
  *
  * The table starts with one frame and grows, as references are taken, to what the hypervisor allows (at most
  * PV_GRANT_FRAMES). A reference is an index into it. References 0 to 7 are reserved (0: console, 1:
- * xenstore). Not safe against interruption by itself: callers serialise (events off, or a lock of a threaded
- * kernel). Source: xen/grant_table.h.
+ * xenstore). References are taken and put back by any vcpu and in upcalls at any time (freelist.h); a single
+ * reference is its owner's affair. Source: xen/grant_table.h.
  */
 #ifndef LIBPV_GRANT_H
 #define LIBPV_GRANT_H

@@ -7,8 +7,9 @@
  * thread; without hooks the vcpu polls. Paths are absolute, or relative to the domain's home. Errors are
  * negative errnos (numbers of libpv/errno.h): those of the store
  * (-ENOENT, -EACCES, -EEXIST, -EAGAIN for a transaction to be done again, -EINVAL, ...), -E2BIG for a message
- * that is too long, and -ENOSYS when the domain has no store. Source: xen/io/xs_wire.h and Xen's
- * docs/misc/xenstore.txt.
+ * that is too long, -ENOSYS when the domain has no store; -ENOTCONN when the store's domain has ended, -EIO
+ * when the store says that the connection is broken, and -ETIMEDOUT when it did nothing for a minute. Source:
+ * xen/io/xs_wire.h and Xen's docs/misc/xenstore.txt.
  */
 #ifndef LIBPV_XENSTORE_H
 #define LIBPV_XENSTORE_H
@@ -70,7 +71,8 @@ void pv_xs_wait_watch(struct pv_xs_event *event);
 
 /* For a threaded kernel. lock/unlock hold one caller at a time in a request (they may sleep). wait sleeps the
  * calling thread until wake was called since the check that came before it (a counting semaphore, or recheck
- * every tick); wake is called from the event upcall and by pv_xs_push_watch. */
+ * every tick), and a second or so at most: a store that has died wakes nobody. wake is called from the event
+ * upcall and by pv_xs_push_watch. */
 struct pv_xs_hooks {
     void (*lock)(void);
     void (*unlock)(void);

@@ -7,6 +7,9 @@
  * server doesn't overwrite what is still being read. The server's indices are clamped: a distance above the
  * ring's size counts as nothing to read, no room to write. A message is gathered in `in` over as many
  * arrivals as it takes.
+ *
+ * No wait is for ever: each turn asks whether the store's domain still has its end of the port (which nobody
+ * tells us), whether the store has called the connection broken, and when a byte last moved.
  */
 #include "libpv/xenstore_ring.h"
 #include "libpv/errno.h"
@@ -15,6 +18,9 @@
 #include "libpv/memory.h"
 #include "libpv/start.h"
 #include "libpv/string.h"
+#include "libpv/time.h"
+
+#define PATIENCE 60000000000UL /* ns in which the store moved no byte */
 
 static struct xenstore_domain_interface *ring;
 static unsigned int port;
@@ -27,12 +33,38 @@ static struct {
 } in;
 static size_t have;
 
-static void wait(void)
+static uint64_t moved_at; /* when the store last took or gave a byte, or a request began */
+static uint32_t seen;     /* the sum of the store's two indices then */
+static bool met;          /* the store has been at the other end; before that it may still come */
+static int broken;        /* the error of all requests from now on */
+
+/* Why there is nothing to wait for, or 0. */
+static int hopeless(void)
 {
-    if (hooks && hooks->wait)
+    uint32_t indices = ring->req_cons + ring->rsp_prod;
+    bool connected = pv_event_connected(port);
+
+    met |= connected || indices != seen;
+    if (met && !connected)
+        return broken = -ENOTCONN;
+    if (ring->server_features & XENSTORE_SERVER_FEATURE_ERROR && ring->error)
+        return broken = -EIO;
+    if (indices != seen)
+        moved_at = pv_time_ns();
+    seen = indices;
+    return pv_time_ns() - moved_at > PATIENCE ? -ETIMEDOUT : 0;
+}
+
+/* Waits for the store, about a second at most. 0, or an errno when that makes no sense any more. */
+static int wait(void)
+{
+    int err = hopeless();
+
+    if (!err && hooks && hooks->wait)
         hooks->wait();
-    else
+    else if (!err)
         pv_xs_ring_wait();
+    return err;
 }
 
 void pv_xs_ring_wait(void)
@@ -43,9 +75,10 @@ void pv_xs_ring_wait(void)
         HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
 }
 
-static void send_bytes(const char *src, size_t len)
+/* An error in the middle of a message breaks the stream for good. */
+static int send_bytes(const char *src, size_t len)
 {
-    while (len) {
+    while (len && !broken) {
         uint32_t prod = ring->req_prod, used = prod - __atomic_load_n(&ring->req_cons, __ATOMIC_ACQUIRE);
         size_t n = 0;
 
@@ -56,8 +89,9 @@ static void send_bytes(const char *src, size_t len)
         src += n;
         len -= n;
         if (!n)
-            wait();
+            broken = wait();
     }
+    return broken;
 }
 
 /* Copies up to len bytes out of the ring. */
@@ -113,11 +147,17 @@ void pv_xs_ring_drain(void)
 static int ring_request(const struct xsd_sockmsg *hdr, const void *body, struct xsd_sockmsg *rhdr,
                         void *rbody)
 {
-    send_bytes((const char *)hdr, sizeof(*hdr));
-    send_bytes(body, hdr->len);
+    int err;
+
+    moved_at = pv_time_ns();
+    err = send_bytes((const char *)hdr, sizeof(*hdr));
+    if (!err)
+        err = send_bytes(body, hdr->len);
     for (;;) {
-        while (!receive())
-            wait();
+        while (!err && !receive())
+            err = wait();
+        if (err)
+            return err;
         if (in.h.type == XS_WATCH_EVENT) {
             watch_event();
         } else if (in.h.req_id == hdr->req_id) {
@@ -145,16 +185,21 @@ void pv_xs_ring_hooks(const struct pv_xs_hooks *h)
         pv_event_set_handler(port, h->wake ? wake : NULL, NULL);
 }
 
-const struct pv_xs_transport *pv_xs_ring_connect(void)
+const struct pv_xs_transport *pv_xs_ring_attach(struct xenstore_domain_interface *page, unsigned int store)
 {
     static const struct pv_xs_transport transport = { .request = ring_request };
-    struct start_info *si = pv_start_info;
 
-    if (!si->store_mfn)
-        return NULL;
-    ring = pv_mfn_to_virt(mfn(si->store_mfn));
-    port = si->store_evtchn;
+    ring = page;
+    port = store;
+    seen = ring->req_cons + ring->rsp_prod;
     if (hooks)
         pv_xs_ring_hooks(hooks);
     return &transport;
+}
+
+const struct pv_xs_transport *pv_xs_ring_connect(void)
+{
+    struct start_info *si = pv_start_info;
+
+    return si->store_mfn ? pv_xs_ring_attach(pv_mfn_to_virt(mfn(si->store_mfn)), si->store_evtchn) : NULL;
 }

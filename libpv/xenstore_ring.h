@@ -7,8 +7,10 @@
 
 #include "libpv/xenstore.h"
 
-/* NULL when start_info has no store page. */
+/* The ring of start_info; NULL when it has no store page. */
 const struct pv_xs_transport *pv_xs_ring_connect(void);
+/* The same for a page and a port that are given. */
+const struct pv_xs_transport *pv_xs_ring_attach(struct xenstore_domain_interface *page, unsigned int store);
 void pv_xs_ring_hooks(const struct pv_xs_hooks *hooks);
 /* Takes the complete watch events that are in the ring now. The caller holds the lock, so no request is under
  * way. */

@@ -176,7 +176,8 @@ static void create(struct build *b)
 {
     int rc;
 
-    b->d = domain_create(b->domid, b->options.name, b->options.vcpus, b->nr_pages);
+    b->d = domain_create(b->domid, b->options.name, b->options.vcpus,
+                         b->domid ? b->nr_pages : UINT32_MAX); /* domain 0 has no maximum, as on stock Xen */
     if (!b->d) {
         b->trouble = TOO_LITTLE;
         return;

@@ -85,7 +85,7 @@ void screen_begin(const struct boot_info *bi)
                COMMAS(frames_total()), COMMAS(frames_hv() - (module_bytes(bi) >> PAGE_SHIFT)));
     screen_act("mm/frame.c", "Shows guests which frame is whose page, read-only, at %llx",
                (unsigned long long)M2P_VIRT);
-    screen_act("x86/calibrate.c", "Measured the clocks: TSC %s kHz, APIC timer %s kHz",
+    screen_act("x86/clocks.c", "Measured the clocks: TSC %s kHz, APIC timer %s kHz",
                COMMAS(cpu_features.tsc_khz), COMMAS(cpu_features.apic_khz));
 }
 

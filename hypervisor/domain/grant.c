@@ -161,7 +161,7 @@ void grant_dump(struct domain *d)
     struct grant_table *t = d->grant;
     unsigned int lines = 0;
 
-    say("  d%u: %u frames of grants, %u in use by others; maps %u\n", d->domid, t->nr_frames, t->nr_active,
+    say("  d%u: frames of grants: %u, in use by others: %u, maps: %u\n", d->domid, t->nr_frames, t->nr_active,
         t->nr_mapped);
     for (uint32_t ref = 0; ref < t->nr_entries && lines < DUMP_MAX; ref++) {
         const struct grant_active *act = grant_active(t, ref);

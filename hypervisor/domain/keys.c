@@ -13,7 +13,7 @@ static void show_domain(struct domain *d)
 {
     static const char *const states[] = { "blocked", "runnable", "running" }; /* enum vcpu_state */
 
-    say("%3u %-12s%s %lu pages of %lu, %u ports, %u grants mapped\n", d->domid, d->name,
+    say("%3u %-12s%s %lu pages of %lu, ports: %u, grants mapped: %u\n", d->domid, d->name,
         d->crashed                    ? " crashed,"
         : d->dying                    ? " dying,"
         : d->shut_down                ? " shut down,"
@@ -24,7 +24,7 @@ static void show_domain(struct domain *d)
         const struct vcpu *v = d->vcpu[i];
 
         if (v && v->initialised)
-            say("      vcpu %u: %s in %s at %lx, %lu hypercalls, %u exceptions\n", v->id,
+            say("      vcpu %u: %s in %s at %lx, hypercalls: %lu, exceptions: %u\n", v->id,
                 vcpu_is_up(v) ? states[v->sched.state] : "down", v->kernel_mode ? "kernel" : "user",
                 v->regs.rip, v->hypercalls, v->exceptions);
     }
@@ -81,7 +81,7 @@ static void show_why(struct domain *d)
 
 static void show_crashes(void)
 {
-    say("Why domains crashed, and the last refusal of each vcpu that had one:\n");
+    say("Why domains crashed, and the last refusal of each vcpu, if there was one:\n");
     for (unsigned int domid = 0; domid < DOMID_FIRST_RESERVED; domid++)
         if (crash_reason(domid))
             say("domain %u crashed: %s\n", domid, crash_reason(domid));
@@ -134,17 +134,23 @@ void keys_pressed(char c)
     struct domain *d;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++)
-        if (keys[i].key == c)
+        if (keys[i].key == c) {
             press(&keys[i]);
+            return;
+        }
     if (c == '\t')
         console_focus_next();
     else if (c >= '0' && c <= '9')
         console_focus((uint16_t)(c - '0'));
     else
+        say("no such key; Ctrl-T ? lists them\n");
+    if (c != '\t' && (c < '0' || c > '9'))
         return;
     d = get_domain(console_owner());
     if (!d)
         return;
+    if (c != '\t' && d->domid != c - '0')
+        say("domain %c does not run; ", c);
     say("keyboard: %s\n", d->name);
     put_domain(d);
 }

@@ -12,7 +12,7 @@
  * sentences, docs/refusals.md and the list of hostile tests.
  *
  * A row: name, the sentence, the guest test that breaks the rule (or host/NAME for what a guest cannot bring
- * about, such as an empty heap). In a sentence {a} and {b} are the two arguments in hexadecimal, {a:d} in
+ * about). In a sentence {a} and {b} are the two arguments in hexadecimal, {a:d} in
  * decimal, {a:dom} as a domain, {b:use} as a use that a frame was wanted for, {b:port} as the state of a
  * port, {call} is the name of hypercall a, and {frame} tells what frame a was (type, owner, pinned or not)
  * when it was refused.
@@ -71,7 +71,7 @@
     X(PORT_STATE, "port {a:d} is {b:port}, which that call does not take", "events")                                   \
     X(PORT_NOT_FOR_YOU, "port {a:d} of {b:dom} is not an unbound port that waits for the caller", "events")            \
     X(PORTS_ALL_USED, "all {a:d} ports are in use", "events")                                                          \
-    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "host/evtchn_test")\
+    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "exhaust_machine")\
     X(VIRQ_RANGE, "there is no VIRQ {a:d}", "events")                                                                  \
     X(VIRQ_GLOBAL, "VIRQ {a:d} belongs to the domain, so only vcpu 0 can bind it, not vcpu {b:d}", "bad_numbers")      \
     X(VIRQ_BOUND, "VIRQ {a:d} is bound already, to port {b:d}", "events")                                              \
@@ -100,7 +100,7 @@
     X(GRANT_TRANSFER_FRAME, "{frame}, so it cannot go to {b:dom} now", "pair_grants")                                  \
     X(GRANT_IN_USE, "grant {a:d} or {b:d} is in use, so they cannot change places", "grant_limits")                    \
     X(GRANT_TOO_MANY_FRAMES, "{a:d} frames for a grant table that may have {b:d}", "grants")                           \
-    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "host/grant_test")\
+    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "exhaust_machine")\
     X(GRANT_ONE_ONLY, "sub-operation {b:d} takes one structure, not {a:d}", "grants")                                  \
     X(GRANT_COUNT, "{a:d} structures are more than a call can have", "grant_limits")                                   \
     X(GRANT_VERSION, "grant tables are of version 1 here, not {a:d}", "grants")                                        \

@@ -3,7 +3,8 @@
  * HYPERVISOR_iret: back from a bounce frame, to guest user mode or to another place in the guest kernel.
  *
  * The frame lies at the guest's RSP (struct iret_context): rax r11 rcx flags rip cs rflags rsp ss. Selectors
- * aren't checked here: our own iretq will fault on bad ones, and that exception becomes the guest's (abi 13).
+ * aren't checked here: our own iretq will fault on bad ones, and that exception becomes the guest's (abi 13);
+ * SYSRET takes none but that of 32-bit user mode.
  * A frame that can't be read, or user mode without tables for it, ends the domain, as nothing can be returned
  * to.
  */

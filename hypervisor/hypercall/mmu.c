@@ -201,37 +201,20 @@ long do_mmu_update(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t forei
 
 /* ---- update_va_mapping ---- */
 
-/* CPUs of the vcpus in the bitmap at a guest address. */
-static int vcpus_to_mask(const struct domain *d, uint64_t bitmap, uint64_t *mask)
-{
-    uint64_t bits;
-
-    if (get_guest_u64(&bits, bitmap))
-        return refuse(-EFAULT, R_BAD_POINTER, bitmap, 0);
-    *mask = 0;
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (bits >> i & 1)
-            *mask |= tlb_vcpu_mask(d, i);
-    return 0;
-}
-
 static __attribute__((noinline)) int flush_after_update(struct domain *d, uint64_t va, uint64_t flags)
 {
-    uint64_t where = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK, mask;
+    uint64_t where = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK, vcpus;
 
     flags &= UVMF_FLUSHTYPE_MASK;
     if (flags != UVMF_TLB_FLUSH && flags != UVMF_INVLPG)
         return 0;
     if (where == UVMF_LOCAL)
-        mask = tlb_vcpu_mask(d, current->id);
+        vcpus = 1ULL << current->id;
     else if (where == UVMF_ALL)
-        mask = tlb_domain_mask(d);
-    else if (vcpus_to_mask(d, where, &mask))
-        return -EFAULT;
-    if (flags == UVMF_INVLPG)
-        tlb_flush_page_mask(va, mask);
-    else
-        tlb_flush_mask(mask);
+        vcpus = ~0ULL;
+    else if (get_guest_u64(&vcpus, where)) /* a bitmap */
+        return refuse(-EFAULT, R_BAD_POINTER, where, 0);
+    tlb_flush_vcpus(d, vcpus, flags == UVMF_INVLPG ? va : ~0ULL);
     return 0;
 }
 
@@ -305,18 +288,12 @@ static int ext_flush(struct vcpu *v, struct domain *owner, uint32_t cmd, uint64_
 {
     bool all = cmd == MMUEXT_TLB_FLUSH_ALL || cmd == MMUEXT_INVLPG_ALL;
     bool page = cmd == MMUEXT_INVLPG_MULTI || cmd == MMUEXT_INVLPG_ALL;
-    uint64_t mask;
+    uint64_t vcpus = ~0ULL;
 
-    if (!all && vcpus_to_mask(owner, arg2, &mask))
+    if (!all && get_guest_u64(&vcpus, arg2))
         return refuse(-EINVAL, R_BAD_POINTER, arg2, 0);
-    if (page && !guest_range_ok(arg1, 1))
-        return 0;
-    if (all)
-        owner->paging->flush(owner, page ? arg1 : ~0ULL);
-    else if (page)
-        tlb_flush_page_mask(arg1, mask);
-    else
-        tlb_flush_mask(mask);
+    if (!page || guest_range_ok(arg1, 1))
+        tlb_flush_vcpus(owner, vcpus, page ? arg1 : ~0ULL);
     return 0;
 }
 

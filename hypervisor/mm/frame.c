@@ -57,9 +57,10 @@ static uint64_t taken_until(uint64_t maddr, uint64_t *next)
 
     *next = ~0ULL;
     for (unsigned int i = 0; i < ARRAY_SIZE(fixed) + boot->nr_modules; i++) {
-        const struct boot_module *module = &boot->modules[i - ARRAY_SIZE(fixed)];
-        uint64_t s = (i < ARRAY_SIZE(fixed) ? fixed[i].start : module->start) & PAGE_MASK;
-        uint64_t e = ROUND_UP(i < ARRAY_SIZE(fixed) ? fixed[i].end : module->end, PAGE_SIZE);
+        bool module = i >= ARRAY_SIZE(fixed);
+        const struct boot_module *m = &boot->modules[module ? i - ARRAY_SIZE(fixed) : 0];
+        uint64_t s = (module ? m->start : fixed[i].start) & PAGE_MASK;
+        uint64_t e = ROUND_UP(module ? m->end : fixed[i].end, PAGE_SIZE);
 
         if (maddr >= s && maddr < e)
             end = MAX(end, e);
@@ -77,19 +78,17 @@ static uint64_t range_end(uint64_t maddr)
     return 0;
 }
 
-/* One zeroed page below 4 GiB, for good; its machine address. */
-static uint64_t boot_frame(void)
+/* One page of these bytes below 4 GiB, for good; its machine address. */
+static uint64_t boot_frame(int fill)
 {
-    if (!boot_next)
-        boot_start = boot_next = ROUND_UP(image_end_maddr(), PAGE_SIZE);
     while (boot_next < BOOT_TOP) {
         uint64_t next, maddr = boot_next;
         /* A page given out before is below boot_next, so boot_start..boot_next doesn't hide the others. */
-        bool free = !taken_until(maddr, &next) && range_end(maddr);
+        bool free = range_end(maddr) && !taken_until(maddr, &next);
 
         boot_next += PAGE_SIZE;
         if (free)
-            return virt_to_maddr(memset(maddr_to_virt(maddr), 0, PAGE_SIZE));
+            return virt_to_maddr(memset(maddr_to_virt(maddr), fill, PAGE_SIZE));
     }
     BUG("no memory for the frame table");
 }
@@ -106,7 +105,7 @@ static uint64_t new_table(void)
     void *page;
 
     if (boot)
-        return boot_frame();
+        return boot_frame(0);
     page = page_alloc();
     if (!page)
         BUG("no memory for Parador's page tables");
@@ -190,34 +189,24 @@ static void find_chunks(void)
     }
 }
 
-static void map_chunk(uint64_t vaddr, uint64_t size, uint64_t flags, uint64_t fill)
+/* [vaddr, vaddr + size) by small pages, each of its own, filled with `fill`; or all of them `hole`. */
+static void map_table(uint64_t vaddr, uint64_t size, uint64_t flags, int fill, uint64_t hole)
 {
-    for (uint64_t off = 0; off < size; off += PAGE_SIZE) {
-        uint64_t maddr = boot_frame();
-
-        if (fill)
-            memset(maddr_to_virt(maddr), 0xff, PAGE_SIZE);
-        hv_map(vaddr + off, maddr, PAGE_SIZE, flags);
-    }
+    if (hole)
+        flags &= ~PTE_RW;
+    for (uint64_t end = vaddr + size; vaddr < end; vaddr += PAGE_SIZE)
+        hv_map(vaddr, hole ? hole : boot_frame(fill), PAGE_SIZE, flags);
 }
 
 static void map_tables(void)
 {
-    uint64_t zeros = boot_frame(), ones = boot_frame();
+    uint64_t zeros = boot_frame(0), ones = boot_frame(0xff);
 
-    memset(maddr_to_virt(ones), 0xff, PAGE_SIZE);
     for (uint64_t c = 0; c < max_mfn >> FRAME_CHUNK_SHIFT; c++) {
-        uint64_t table = FRAME_TABLE_VIRT + c * CHUNK_TABLE, m2p = M2P_RW_VIRT + c * CHUNK_M2P;
+        bool ram = frame_chunks[c / 64] >> c % 64 & 1;
 
-        if (frame_chunks[c / 64] >> c % 64 & 1) {
-            map_chunk(table, CHUNK_TABLE, HV_RW, 0);
-            map_chunk(m2p, CHUNK_M2P, HV_M2P, 1);
-            continue;
-        }
-        for (uint64_t off = 0; off < CHUNK_TABLE; off += PAGE_SIZE)
-            hv_map(table + off, zeros, PAGE_SIZE, HV_RO);
-        for (uint64_t off = 0; off < CHUNK_M2P; off += PAGE_SIZE)
-            hv_map(m2p + off, ones, PAGE_SIZE, HV_M2P & ~2ULL);
+        map_table(FRAME_TABLE_VIRT + c * CHUNK_TABLE, CHUNK_TABLE, HV_RW, 0, ram ? 0 : zeros);
+        map_table(M2P_RW_VIRT + c * CHUNK_M2P, CHUNK_M2P, HV_M2P, 0xff, ram ? 0 : ones);
     }
 }
 
@@ -251,11 +240,12 @@ static void sort_frames(void)
 void mm_init(const struct boot_info *bi)
 {
     boot = bi;
+    boot_start = boot_next = ROUND_UP(image_end_maddr(), PAGE_SIZE);
     device_mfn_limit = 1ULL << (cpu_features.phys_bits - PAGE_SHIFT);
     /* The table below slot 259 serves slot 256 too. */
-    hv_l4[slot(M2P_RW_VIRT, 39)] = boot_frame() | TABLE | PTE_NX;
+    hv_l4[slot(M2P_RW_VIRT, 39)] = boot_frame(0) | TABLE | PTE_NX;
     hv_l4[slot(M2P_VIRT, 39)] = (hv_l4[slot(M2P_RW_VIRT, 39)] & PTE_ADDR) | PTE_P | PTE_US | PTE_A;
-    hv_l4[slot(FRAME_TABLE_VIRT, 39)] = boot_frame() | TABLE | PTE_NX;
+    hv_l4[slot(FRAME_TABLE_VIRT, 39)] = boot_frame(0) | TABLE | PTE_NX;
     map_direct();
     find_chunks();
     map_tables();

@@ -66,7 +66,6 @@ int paging_finish(struct domain *d) __must_check;
  * as in a page-table entry (present is added). Boot and CPU start only; slots 257 to 271. */
 void hv_map(uint64_t vaddr, uint64_t maddr, uint64_t size, uint64_t flags);
 #define HV_RW (PTE_RW | PTE_A | PTE_D | PTE_NX)
-#define HV_RO (PTE_A | PTE_NX)
 /* The L1 entry that maps vaddr, for who changes it often (GDT and LDT windows); NULL: no L1 there. */
 uint64_t *hv_pte(uint64_t vaddr);
 

@@ -36,18 +36,14 @@ static inline bool tlb_stale(uint32_t flushed, uint32_t stamp)
 /* Flushes the CPUs that did not since `stamp`. */
 void tlb_filter_flush(uint32_t stamp);
 
-/* This CPU: everything (not global pages: there are none), or one page. */
+/* This CPU: everything (not global pages: there are none). */
 void tlb_flush_local(void);
-/* CPUs of the mask (bit n: CPU n): everything, or the page of vaddr. */
-void tlb_flush_mask(uint64_t mask);
-void tlb_flush_page_mask(uint64_t vaddr, uint64_t mask);
 
-/* CPUs that may hold translations of d's address spaces, of one vcpu, of all. */
-uint64_t tlb_domain_mask(const struct domain *d);
-uint64_t tlb_vcpu_mask(const struct domain *d, unsigned int vcpu);
+/* The page of vaddr or, with ~0, everything, on the CPUs that may hold translations of these vcpus of d (bit
+ * n: vcpu n). */
+void tlb_flush_vcpus(const struct domain *d, uint64_t vcpus, uint64_t vaddr);
 
-/* paging_ops.flush of pv_direct: the page of vaddr or, with ~0, everything, on the CPUs that d's translations
- * may be on. */
+/* paging_ops.flush of pv_direct: the same for all of d's. */
 void tlb_flush_domain(struct domain *d, uint64_t vaddr);
 
 /* CR3 := maddr on this CPU, counted as the full flush that it is. */

@@ -219,10 +219,6 @@ exit_to_guest:
 exit_restore:
     cmpl $-1, VCPU_vector(%rbx)
     jne exit_iret
-    cmpw $FLAT_RING3_CS64, VCPU_cs(%rbx)
-    jne exit_iret
-    cmpw $FLAT_RING3_SS64, VCPU_ss(%rbx)
-    jne exit_iret
     mov VCPU_rip(%rbx), %rcx
     mov %rcx, %rax
     sar $47, %rax
@@ -232,8 +228,13 @@ exit_restore:
     load_registers
     mov VCPU_rflags(%rbx), %r11
     mov VCPU_rsp(%rbx), %rsp
+    cmpw $FLAT_RING3_CS32, VCPU_cs(%rbx) /* all other selectors become those of SYSRET, as on Xen */
     mov VCPU_rbx(%rbx), %rbx
+    je exit_compat
     sysretq
+
+exit_compat:
+    sysretl
 
 exit_work:
     call cpu_exit_work

@@ -11,41 +11,27 @@
 #include "x86/cpu.h"
 #include "x86/msr.h"
 
-static inline uint64_t read_fs_base(void)
-{
-    uint64_t val;
-
-    if (unlikely(!cpu_features.fsgsbase))
-        return rdmsr(MSR_FS_BASE);
-    __asm__ volatile("rdfsbase %0" : "=r"(val));
-    return val;
-}
-
-static inline void write_fs_base(uint64_t val)
-{
-    if (likely(cpu_features.fsgsbase))
-        __asm__ volatile("wrfsbase %0" : : "r"(val));
-    else
-        wrmsr(MSR_FS_BASE, val);
-}
-
-static inline uint64_t read_gs_base(void)
-{
-    uint64_t val;
-
-    if (unlikely(!cpu_features.fsgsbase))
-        return rdmsr(MSR_GS_BASE);
-    __asm__ volatile("rdgsbase %0" : "=r"(val));
-    return val;
-}
-
-static inline void write_gs_base(uint64_t val)
-{
-    if (likely(cpu_features.fsgsbase))
-        __asm__ volatile("wrgsbase %0" : : "r"(val));
-    else
-        wrmsr(MSR_GS_BASE, val);
-}
+/* read_fs_base(), write_fs_base(); read_gs_base(), write_gs_base(): of the mode that the guest is in */
+#define SEGMENT_BASE(seg, msr)                                  \
+    static inline uint64_t read_##seg##_base(void)              \
+    {                                                           \
+        uint64_t val;                                           \
+                                                                \
+        if (unlikely(!cpu_features.fsgsbase))                   \
+            return rdmsr(msr);                                  \
+        __asm__ volatile("rd" #seg "base %0" : "=r"(val));      \
+        return val;                                             \
+    }                                                           \
+    static inline void write_##seg##_base(uint64_t val)         \
+    {                                                           \
+        if (likely(cpu_features.fsgsbase))                      \
+            __asm__ volatile("wr" #seg "base %0" : : "r"(val)); \
+        else                                                    \
+            wrmsr(msr, val);                                    \
+    }
+SEGMENT_BASE(fs, MSR_FS_BASE)
+SEGMENT_BASE(gs, MSR_GS_BASE)
+#undef SEGMENT_BASE
 
 static inline void swapgs(void)
 {

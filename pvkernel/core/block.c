@@ -111,7 +111,7 @@ int block_write(struct blockdev *d, uint64_t offset, const void *from, size_t n)
     return error;
 }
 
-int block_each(struct blockdev *d, uint64_t length, void (*f)(void *arg, const void *bytes, size_t n),
+int block_each(struct blockdev *d, uint64_t length, bool (*f)(void *arg, const void *bytes, size_t n),
                void *arg)
 {
     if (!inside(d, 0, length))
@@ -132,8 +132,8 @@ int block_each(struct blockdev *d, uint64_t length, void (*f)(void *arg, const v
         error = d->read(d, offset / SECTOR, buffer, count);
         d->sectors_read += count;
         mutex_unlock(&d->lock);
-        if (!error)
-            f(arg, buffer, n);
+        if (!error && !f(arg, buffer, n))
+            error = -KE_INTR;
         offset += n;
     }
     drop_buffer(buffer, error);

@@ -37,8 +37,8 @@ struct blockdev *block_nth(unsigned n);
 int block_read(struct blockdev *d, uint64_t offset, void *to, size_t n);
 int block_write(struct blockdev *d, uint64_t offset, const void *from, size_t n);
 
-/* Reads [0, length) in large portions and calls f on each. */
-int block_each(struct blockdev *d, uint64_t length, void (*f)(void *arg, const void *bytes, size_t n),
+/* Reads [0, length) in large portions and calls f on each, until f returns false: -KE_INTR. */
+int block_each(struct blockdev *d, uint64_t length, bool (*f)(void *arg, const void *bytes, size_t n),
                void *arg);
 
 #endif

@@ -14,21 +14,16 @@
 #include "pvkernel/core/process.h"
 #include "pvkernel/core/shell.h"
 
-static void help_table(const struct command *c)
-{
-    for (; c->name; c++) {
-        char head[40];
-        ksnprintf(head, sizeof(head), "%s %s", c->name, c->args);
-        kprintf("  %-26s %s\n", head, c->help);
-    }
-}
+#define LOOK_NS 100000000ull /* how soon Ctrl-C is seen */
 
 static int cmd_help(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    help_table(core_commands);
-    help_table(disk_commands);
-    help_table(arch_commands);
+    if (!shell_help(argv[1])) {
+        kprintf("help: %s: no such command\n", argv[1]);
+        return 1;
+    }
+    if (argc == 2)
+        return 0;
     kprintf("Keys: Tab completes, arrows edit and recall, Ctrl-C ends a program. 'a; b' runs a, then b; 'a "
             "&' beside.\n");
     return 0;
@@ -52,8 +47,8 @@ static void ps_row(struct thread *t, void *arg)
         kprintf("%4d %6zu kB", t->process->pid, t->process->vm.pages * 4);
     else
         kprintf("   -         -");
-    kprintf(" %6lu.%03lu s %8lu  %-16s %s %s\n", ms / 1000, ms % 1000, t->switches, t->name, states[t->state],
-            t->waits_for ? t->waits_for : "");
+    kprintf(" %6lu.%03lu s %8lu  %-16s %s%s%s\n", ms / 1000, ms % 1000, t->switches, t->name,
+            states[t->state], t->waits_for ? " " : "", t->waits_for ? t->waits_for : "");
 }
 
 static int cmd_ps(int argc, char **argv)
@@ -69,26 +64,31 @@ static int cmd_mem(int argc, char **argv)
     size_t objects, pages;
     (void)argc, (void)argv;
     kalloc_figures(&objects, &pages);
-    kprintf("%zu pages of 4 kB, %zu free, %zu used; %zu small objects in %zu of them\n", page_total(),
-            page_free_count(), page_total() - page_free_count(), objects, pages);
+    kprintf("%zu pages of 4 kB, %zu free, %zu used; %zu small object%s in %zu of them\n", page_total(),
+            page_free_count(), page_total() - page_free_count(), objects, plural(objects), pages);
     return 0;
 }
 
 static int cmd_ls(int argc, char **argv)
 {
+    const char *start = argc == 2 ? argv[1] : "";
     size_t offset = 0;
+    bool any = false;
     struct file f;
-    (void)argc, (void)argv;
     while (ramdisk_next(&offset, &f))
-        if (!f.directory)
+        if (!f.directory && str_starts(f.name, start)) {
             kprintf("%10zu  %s\n", f.size, f.name);
+            any = true;
+        }
     if (offset == 0)
         kprintf("no ramdisk\n");
-    return 0;
+    else if (!any)
+        kprintf("ls: %s: no file's name begins with this\n", start);
+    return any || argc == 1 ? 0 : 1;
 }
 
-/* No control characters, so that the terminal stays usable. *arg: the last character. */
-static void show(void *arg, const void *bytes, size_t n)
+/* No control characters, so that the terminal stays usable. *arg: the last character. False: Ctrl-C. */
+static bool show(void *arg, const void *bytes, size_t n)
 {
     const char *from = bytes;
     char part[128];
@@ -100,7 +100,10 @@ static void show(void *arg, const void *bytes, size_t n)
         }
         console_write(part, k);
         *(char *)arg = part[k - 1];
+        if (console_interrupted())
+            return false;
     }
+    return true;
 }
 
 static int cmd_cat(int argc, char **argv)
@@ -108,13 +111,12 @@ static int cmd_cat(int argc, char **argv)
     struct blockdev *d;
     struct file f;
     int status = 0;
-    if (argc < 2)
-        return shell_usage(argv[0]);
-    for (int i = 1; i < argc; i++) {
+    console_interrupted();
+    for (int i = 1; i < argc && status != STATUS_INTERRUPT; i++) {
         char last = '\n';
         int error = 0;
         if (ramdisk_find(argv[i], &f))
-            show(&last, f.data, f.size);
+            error = show(&last, f.data, f.size) ? 0 : KE_INTR;
         else if ((d = block_find(argv[i])))
             error = block_each(d, d->bytes, show, &last);
         else
@@ -122,8 +124,9 @@ static int cmd_cat(int argc, char **argv)
         if (last != '\n')
             console_write("\n", 1);
         if (error) {
-            kprintf("cat: %s: %s\n", argv[i], error_text(error));
-            status = 1;
+            kprintf("cat: %s: %s\n", argv[i],
+                    error == KE_NOENT ? "no such file or device" : error_text(error));
+            status = error == KE_INTR || error == -KE_INTR ? STATUS_INTERRUPT : 1;
         }
     }
     return status;
@@ -157,8 +160,6 @@ static int cmd_run(int argc, char **argv)
 {
     struct file f;
     const char *why;
-    if (argc < 2)
-        return shell_usage(argv[0]);
     bool background = argc > 2 && str_equal(argv[argc - 1], "&");
     if (!find_program(argv[1], &f)) {
         kprintf("run: %s: %s (ls shows the ramdisk)\n", argv[1], error_text(KE_NOENT));
@@ -186,11 +187,12 @@ static int cmd_run(int argc, char **argv)
 static int cmd_kill(int argc, char **argv)
 {
     uint64_t pid;
-    if (argc != 2 || !str_number(argv[1], &pid))
-        return shell_usage(argv[0]);
-    int error = process_kill((int)pid);
+    (void)argc;
+    if (!str_number(argv[1], &pid))
+        return shell_wrong(argv[0], argv[1], "no number");
+    int error = pid > 0x7fffffff ? -KE_SRCH : process_kill((int)pid);
     if (error)
-        kprintf("kill: %s: %s\n", argv[1], error_text(error));
+        kprintf("kill: %s: no such program (ps lists those that run)\n", argv[1]);
     return error ? 1 : 0;
 }
 
@@ -206,9 +208,16 @@ static int cmd_uptime(int argc, char **argv)
 static int cmd_sleep(int argc, char **argv)
 {
     uint64_t s;
-    if (argc != 2 || !str_number(argv[1], &s) || s > 86400)
-        return shell_usage(argv[0]);
-    thread_sleep_ns(s * 1000000000ull);
+    (void)argc;
+    if (!str_number(argv[1], &s) || s > 86400)
+        return shell_wrong(argv[0], argv[1], "no number from 0 to 86400");
+    uint64_t until = arch_time_ns() + s * 1000000000ull, now;
+    console_interrupted();
+    while ((now = arch_time_ns()) < until) {
+        thread_sleep_ns(until - now < LOOK_NS ? until - now : LOOK_NS);
+        if (console_interrupted())
+            return STATUS_INTERRUPT;
+    }
     return 0;
 }
 
@@ -221,25 +230,25 @@ static int cmd_true(int argc, char **argv)
 static int cmd_poweroff(int argc, char **argv)
 {
     uint64_t status = 0;
-    if (argc > 2 || (argc == 2 && !str_number(argv[1], &status)))
-        return shell_usage(argv[0]);
+    if (argc == 2 && (!str_number(argv[1], &status) || status > 255))
+        return shell_wrong(argv[0], argv[1], "no number from 0 to 255");
     arch_poweroff((int)status & 0xff);
 }
 
 const struct command core_commands[] = {
-    { "help", "", "this list", cmd_help },
-    { "echo", "WORDS", "prints them", cmd_echo },
-    { "ps", "", "threads and programs", cmd_ps },
-    { "mem", "", "the kernel's memory", cmd_mem },
-    { "ls", "", "files of the ramdisk", cmd_ls },
-    { "cat", "FILE|DEVICE...", "prints files of the ramdisk, or devices", cmd_cat },
-    { "run", "PROGRAM [ARGS] [&]", "runs a program of the ramdisk in user mode", cmd_run },
-    { "wait", "", "waits for all that runs with &; its status", cmd_wait },
-    { "kill", "PID", "ends a program", cmd_kill },
-    { "uptime", "", "time since boot, and of day", cmd_uptime },
-    { "sleep", "SECONDS", "waits", cmd_sleep },
-    { "true", "", "does nothing, status 0", cmd_true },
-    { "false", "", "does nothing, status 1", cmd_true },
-    { "poweroff", "[STATUS]", "ends this machine", cmd_poweroff },
-    { NULL, NULL, NULL, NULL },
+    { "help", "[COMMAND]", "this list", cmd_help, 0, 1 },
+    { "echo", "WORDS", "prints them", cmd_echo, 0, SHELL_WORDS },
+    { "ps", "", "threads and programs", cmd_ps, 0, 0 },
+    { "mem", "", "the kernel's memory", cmd_mem, 0, 0 },
+    { "ls", "[START]", "files of the ramdisk, or those that begin so", cmd_ls, 0, 1 },
+    { "cat", "FILE|DEVICE...", "prints files of the ramdisk, or devices", cmd_cat, 1, SHELL_WORDS },
+    { "run", "PROGRAM [ARGS] [&]", "runs a program of the ramdisk in user mode", cmd_run, 1, SHELL_WORDS },
+    { "wait", "", "waits for all that runs with &; its status", cmd_wait, 0, 0 },
+    { "kill", "PID", "ends a program", cmd_kill, 1, 1 },
+    { "uptime", "", "time since boot, and of day", cmd_uptime, 0, 0 },
+    { "sleep", "SECONDS", "waits", cmd_sleep, 1, 1 },
+    { "true", "", "does nothing, status 0", cmd_true, 0, SHELL_WORDS },
+    { "false", "", "does nothing, status 1", cmd_true, 0, SHELL_WORDS },
+    { "poweroff", "[STATUS]", "ends this domain; domain 0: all of them", cmd_poweroff, 0, 1 },
+    { NULL, NULL, NULL, NULL, 0, 0 },
 };

@@ -38,6 +38,20 @@ void console_write(const char *text, size_t n)
     arch_irq_restore(on);
 }
 
+void (*volatile console_prompt)(void);
+
+void console_note(const char *format, ...)
+{
+    char text[200];
+    va_list ap;
+    va_start(ap, format);
+    kvsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    kprintf("%s%s", console_prompt ? "\n" : "", text);
+    if (console_prompt)
+        console_prompt();
+}
+
 static int getkey_until(uint64_t until)
 {
     struct process *p = process_current();

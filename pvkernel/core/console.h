@@ -10,6 +10,10 @@
 #include <stdint.h>
 
 void console_write(const char *text, size_t n);
+/* A line of somebody who runs beside the shell: the prompt, if there is one, is shown again below it. */
+void console_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Shows the prompt and what was typed behind it; the shell's, NULL while it waits for no key. */
+extern void (*volatile console_prompt)(void);
 /* Waits for a key: 0 to 255, or -KE_INTR when the program that waits was told to die. */
 int console_getkey(void);
 /* As above, at most `ns`; -1 when none came. */

@@ -28,6 +28,8 @@ static void job_main(void *arg)
     struct job job = *(struct job *)arg;
     kfree(arg);
     int status = job.run(job.arg);
+    if (console_prompt) /* else somebody waits, or nobody looks */
+        console_note("%s &: ended with status %d\n", thread_current()->name, status);
     arch_irq_save();
     jobs.running--;
     if (!jobs.status)

@@ -66,6 +66,11 @@ bool str_number(const char *s, uint64_t *value)
     return *s == 0 && *value >> shift == v;
 }
 
+const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 const char *error_text(int error)
 {
     static const char *const text[] = {

@@ -26,6 +26,9 @@ size_t str_copy(char *to, const char *from, size_t size);
  * no number. */
 bool str_number(const char *s, uint64_t *value);
 
+/* What follows a noun after the number n: "s", or nothing after 1. */
+const char *plural(uint64_t n);
+
 /* The usual printf conversions: d i u x p s c %, with flags - and 0, width, precision for s, lengths l, ll
  * and z. Returns the length that the whole text has; at most size - 1 characters of it are stored. */
 int kvsnprintf(char *to, size_t size, const char *format, va_list ap);

@@ -48,8 +48,10 @@ void lineedit_start(struct lineedit *e)
 
 static void insert(struct lineedit *e, const char *text, size_t n)
 {
-    if (n > LINE_MAX - 1 - e->len)
+    if (n > LINE_MAX - 1 - e->len) {
         n = LINE_MAX - 1 - e->len;
+        e->out("\a", 1); /* full: the terminal's bell */
+    }
     size_t at = e->pos;
     memmove(e->line + at + n, e->line + at, e->len - at);
     memcpy(e->line + at, text, n);

@@ -4,6 +4,7 @@
  * it ends, so nobody else ever touches it. Read next: vm.c for the pages, syscall.c for the calls.
  */
 #include "pvkernel/core/process.h"
+#include "pvkernel/core/console.h"
 #include "pvkernel/core/elf.h"
 #include "pvkernel/core/errno.h"
 #include "pvkernel/core/kalloc.h"
@@ -200,7 +201,7 @@ void core_user_exit_check(void)
     struct process *p = process_current();
     if (p && p->killed) {
         arch_irq_restore(true);
-        kprintf("%s[%d]: interrupted\n", p->name, p->pid);
+        console_note("%s[%d]: interrupted\n", p->name, p->pid);
         process_exit(STATUS_INTERRUPT);
     }
 }
@@ -214,11 +215,11 @@ void core_user_fault(uintptr_t address, bool write, bool exec, bool present, uin
     if (vm_fault(&p->vm, address, access, &why))
         return;
     arch_irq_restore(true);
-    kprintf("%s[%d]: killed: %s 0x%lx at rip 0x%lx: %s\n", p->name, p->pid,
-            write  ? "write to"
-            : exec ? "jump to"
-                   : "read of",
-            address, ip, why);
+    console_note("%s[%d]: killed: %s 0x%lx at rip 0x%lx: %s\n", p->name, p->pid,
+                 write  ? "write to"
+                 : exec ? "jump to"
+                        : "read of",
+                 address, ip, why);
     process_exit(STATUS_FAULT);
 }
 
@@ -226,6 +227,6 @@ void core_user_trap(const char *what, uintptr_t ip)
 {
     struct process *p = process_current();
     arch_irq_restore(true);
-    kprintf("%s[%d]: killed: %s at rip 0x%lx\n", p->name, p->pid, what, ip);
+    console_note("%s[%d]: killed: %s at rip 0x%lx\n", p->name, p->pid, what, ip);
     process_exit(STATUS_FAULT);
 }

@@ -60,6 +60,7 @@ bool script_next(struct script *s, int *domain, char *command, size_t size)
             continue;
         for (; at < end && n + 1 < size; at++)
             command[n++] = s->text[at];
+        s->cut = at < end;
         while (n && space(command[n - 1]))
             n--;
         command[n] = 0;

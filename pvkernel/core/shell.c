@@ -15,8 +15,12 @@
 
 static const struct command *const tables[] = { core_commands, disk_commands, arch_commands, NULL };
 
-static struct lineedit editor; /* the shell thread's; at_prompt: that thread waits for a key */
-static volatile bool at_prompt;
+static struct lineedit editor; /* the shell thread's */
+
+static void redraw(void)
+{
+    lineedit_redraw(&editor);
+}
 
 static const struct command *nth_command(unsigned n)
 {
@@ -36,14 +40,30 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-int shell_usage(const char *name)
+bool shell_help(const char *name)
 {
-    const struct command *c = find_command(name);
-    kprintf("usage: %s %s\n", name, c ? c->args : "");
+    const struct command *c;
+    bool any = false;
+    for (unsigned n = 0; (c = nth_command(n)); n++) {
+        char head[40];
+        if (name && !str_equal(c->name, name))
+            continue;
+        ksnprintf(head, sizeof(head), "%s %s", c->name, c->args);
+        kprintf("  %-26s %s\n", head, c->help);
+        any = true;
+    }
+    return any;
+}
+
+int shell_wrong(const char *command, const char *word, const char *why)
+{
+    const struct command *c = find_command(command);
+    kprintf("%s: %s%s%s (usage: %s%s%s)\n", command, word, *word ? ": " : "", why, command,
+            c && *c->args ? " " : "", c ? c->args : "");
     return 2;
 }
 
-/* Splits in place. Returns the number of words, or -1: too many, or a quote that isn't closed. */
+/* Splits in place. Returns the number of words, or -1: too many, -2: a quote isn't closed. */
 static int split(char *line, char **words)
 {
     int n = 0;
@@ -63,7 +83,7 @@ static int split(char *line, char **words)
                 *to++ = *from;
         }
         if (quote)
-            return -1;
+            return -2;
         bool last = !*from;
         *to = 0;
         if (last)
@@ -87,10 +107,17 @@ static bool run_background(const char *command, int *status)
         n--;
     if (n == 0 || command[n - 1] != '&')
         return false;
+    while (n > 1 && command[n - 2] == ' ')
+        n--;
+    if (n == 1) {
+        kprintf("&: a command is missing before it\n");
+        *status = 2;
+        return true;
+    }
     char *copy = kalloc(n);
     if (copy)
         memcpy(copy, command, n - 1), copy[n - 1] = 0;
-    *status = !copy || job_start("job", run_copy, copy);
+    *status = !copy || job_start(copy, run_copy, copy);
     if (*status) {
         kfree(copy);
         kprintf("%s: no memory\n", command);
@@ -105,10 +132,12 @@ static int run_one(char *command)
     if (!str_starts(command, "run ") && run_background(command, &status))
         return status;
     n = split(command, words);
-    if (n < 0) {
-        kprintf("%s: too many words, or a quote is not closed\n", command);
+    if (n == -1)
+        kprintf("too many words: a command has at most %d\n", SHELL_WORDS);
+    if (n == -2)
+        kprintf("a quote is not closed\n");
+    if (n < 0)
         return 2;
-    }
     if (n == 0)
         return 0;
     words[n] = NULL;
@@ -117,16 +146,27 @@ static int run_one(char *command)
         kprintf("%s: no such command (help lists them)\n", words[0]);
         return 127;
     }
+    if (n - 1 < c->least)
+        return shell_wrong(words[0], "", "an argument is missing");
+    if (n - 1 > c->most)
+        return shell_wrong(words[0], words[c->most + 1],
+                           c->most ? "too many arguments" : "takes no arguments");
     return c->run(n, words);
+}
+
+static int too_long(const char *command)
+{
+    kprintf("a command has at most %d characters, and this one begins: %.40s\n", LINE_MAX - 1, command);
+    return 2;
 }
 
 int shell_run(const char *line)
 {
-    struct script s = { line, str_len(line), 0 };
+    struct script s = { line, str_len(line), 0, false };
     char command[LINE_MAX];
     int domain, status = 0;
     while (script_next(&s, &domain, command, sizeof(command))) {
-        int st = run_one(command);
+        int st = s.cut ? too_long(command) : run_one(command);
         if (!status)
             status = st;
     }
@@ -135,11 +175,10 @@ int shell_run(const char *line)
 
 int shell_run_shown(const char *prompt, const char *line)
 {
-    bool redraw = at_prompt;
-    kprintf("%s%s\n", redraw ? "" : prompt, line);
+    kprintf("%s%s\n", console_prompt ? "" : prompt, line);
     int status = shell_run(line);
-    if (redraw && at_prompt)
-        lineedit_redraw(&editor);
+    if (console_prompt)
+        console_prompt();
     return status;
 }
 
@@ -170,12 +209,12 @@ void shell_main(void *prompt)
     for (;;) {
         lineedit_start(&editor);
         enum lineedit_result r = LINE_MORE;
-        at_prompt = true;
+        console_prompt = redraw;
         while (r == LINE_MORE)
             r = lineedit_key(&editor, (char)console_getkey());
-        at_prompt = false;
+        console_prompt = NULL;
         if (r == LINE_EOF)
-            kprintf("\n(type poweroff to end)\n");
+            kprintf("\n(poweroff ends this domain)\n");
         else
             shell_run(editor.line);
     }

@@ -7,6 +7,7 @@
 #ifndef PVKERNEL_CORE_SHELL_H
 #define PVKERNEL_CORE_SHELL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SHELL_WORDS 16
@@ -14,6 +15,7 @@
 struct command {
     const char *name, *args, *help;
     int (*run)(int argc, char **argv);
+    int least, most; /* arguments that it wants; the shell sees to that */
 };
 
 /* Each ended by a row without a name. */
@@ -29,7 +31,9 @@ int shell_run(const char *line);
 /* Runs a line that comes from elsewhere: shows it as if typed at the prompt, and puts the prompt back
  * afterwards. */
 int shell_run_shown(const char *prompt, const char *line);
-/* Prints "usage: NAME ARGS" of the command and returns 2. */
-int shell_usage(const char *name);
+/* Prints "COMMAND: WORD: WHY", with the command's usage, and returns 2. */
+int shell_wrong(const char *command, const char *word, const char *why);
+/* Shows the rows of all commands, or of the one with this name; false: there is none. */
+bool shell_help(const char *name);
 
 #endif

@@ -130,6 +130,8 @@ static void schedule(void)
         to = container_of(sched.ready.next, struct thread, link);
         list_del(&to->link);
     }
+    if (from == sched.idle)
+        from->state = THREAD_READY;
     to->state = THREAD_RUNNING;
     to->slice_end = now + SLICE_NS;
     if (to != from) {

@@ -152,7 +152,7 @@ Test(script, commands_and_domains)
     const char *text =
         "d1: sum xvda ; d0:mem;;\n  echo 'a;b'\n# a comment; with this\nd12: run hello # and more\nd:x;disk;"
         "echo \"it's\"\nlast\0never";
-    struct script s = { text, 200, 0 };
+    struct script s = { text, 200, 0, false };
     char command[100];
     int domain;
     for (unsigned i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
@@ -169,13 +169,15 @@ Test(script, commands_and_domains)
 
 Test(script, long_commands_are_cut)
 {
-    struct script s = { "abcdefghij;k", 12, 0 };
+    struct script s = { "abcdefghij;k", 12, 0, false };
     char command[5];
     int domain;
     cr_assert(script_next(&s, &domain, command, sizeof(command)));
     cr_assert_str_eq(command, "abcd");
+    cr_assert(s.cut);
     cr_assert(script_next(&s, &domain, command, sizeof(command)));
     cr_assert_str_eq(command, "k");
+    cr_assert_not(s.cut);
 }
 
 Test(number, good_and_bad)

@@ -258,23 +258,6 @@ void tlb_leave_root(uint64_t maddr)
     (void)maddr;
 }
 
-void tlb_flush_mask(uint64_t mask)
-{
-    (void)mask;
-    fake_flush();
-}
-
-void tlb_flush_page_mask(uint64_t vaddr, uint64_t mask)
-{
-    (void)vaddr, (void)mask;
-}
-
-uint64_t tlb_domain_mask(const struct domain *d)
-{
-    (void)d;
-    return 1;
-}
-
 void tlb_flush_domain(struct domain *d, uint64_t vaddr)
 {
     (void)d, (void)vaddr;

@@ -28,7 +28,7 @@ static void out(const char *text, size_t n)
             memset(screen, 0, sizeof(screen));
             column = 0;
             i += text[i + 2] == '2' ? 3 : 2;
-        } else {
+        } else if (text[i] != '\a') {
             screen[column++] = text[i];
         }
     }

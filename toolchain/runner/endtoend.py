@@ -29,7 +29,7 @@ class Case:
     lines: list = field(default_factory=list)  # regular expressions that must match somewhere in the output
     system: str = "parador"  # what has to run: parador, xen, or host where the runner itself answers
     brief: bool = False  # the output is this one line and nothing else
-    keys: tuple = None  # (what must be printed first, the bytes that are typed then)
+    keys: tuple = None  # (what must be printed first, the bytes that are typed then, what must come next, ...)
     typed: bytes = None  # what is typed at once; then stdin ends
     modules: list = None  # these boot modules instead of make run's
     extra: tuple = ()  # and these options of QEMU
@@ -81,6 +81,9 @@ def script_cases(files):
     yield Case("script_for_four_domains", {"DOMAINS": "4", "SCRIPT": "d1: mem; d2: mem; d3: mem"}, lines=[r"d3\b.*pages of 4 kB"])
     yield Case("script_that_fails", {"SCRIPT": "d1: sum nosuchdevice; d0: mem"}, status=None)
     yield Case("script_of_an_unknown_command", {"SCRIPT": "d0: frobnicate"}, status=None)
+    yield Case("store_of_a_dead_domain", {}, 1, [r"^\[d1\] xs: /local/domain/1: the domain that kept the store has ended", r"^\[d1\] still here"],
+               keys=(b"[d1]   more: cat motd", b"\x140", b"keyboard: d0", b"crash panic\r",
+                     b"domain 0 (d0) crashed", b"\x141", b"keyboard: d1", b"xs; echo still here; poweroff\r"))
     yield Case("script_on_xen", {"ON": "xen", "SCRIPT": "mem; run hello; sum disk"}, lines=[r"pages of 4 kB", r"\d+ \d+ disk"], system="xen")
 
 
@@ -155,8 +158,8 @@ def cases(axes, systems):
 
 
 def talk(command, environment, keys, typed=None):
-    """Runs a command to its end; types `keys` (or what they return) once their prompt was printed, or `typed` at once, and
-    ends its stdin. Its exit status and output."""
+    """Runs a command to its end; types each of `keys` (or what it returns) once the prompt before it was printed, or `typed`
+    at once, and ends its stdin. Its exit status and output."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
         output = b""
         if typed is not None:
@@ -167,10 +170,10 @@ def talk(command, environment, keys, typed=None):
             if not data:
                 break
             output += data
-            if keys and keys[0] in output:
+            while keys and keys[0] in output:
                 process.stdin.write(keys[1]() if callable(keys[1]) else keys[1])
                 process.stdin.flush()
-                keys = None
+                keys = keys[2:]
     return process.returncode, output
 
 

@@ -2,6 +2,7 @@
  *
  * The shell's commands about the hypervisor. Read next: crash.c.
  */
+#include "libpv/errno.h"
 #include "libpv/hypercall.h"
 #include "libpv/start.h"
 #include "libpv/xenstore.h"
@@ -30,44 +31,61 @@ static int cmd_domains(int argc, char **argv)
                 pv_on_parador() ? " (domain 0 knows about the others)" : "; stock Xen tells no more here");
         return 0;
     }
-    kprintf("dom name      state     pages   cpu time  hypercalls  exceptions ports grants\n");
+    kprintf("dom name      state     pages     cpu time  hypercalls  exceptions ports grants\n");
     for (uint32_t i = 0; d.idx = i, HYPERVISOR_parador(PARADOR_domain_info, &d) == 0; i++) {
         uint64_t ms = d.cpu_time_ns / 1000000;
         d.name[sizeof(d.name) - 1] = 0;
-        kprintf("%3u %-9s %-7s %7lu %6lu.%03lu %11lu %11lu %5u %6u\n", d.domid, d.name,
+        kprintf("%3u %-9s %-7s %7lu %6lu.%03lu s %11lu %11lu %5u %6u\n", d.domid, d.name,
                 d.crashed ? "crashed"
                 : d.dying ? "ended"
                           : "lives",
                 d.tot_pages, ms / 1000, ms % 1000, d.nr_hypercalls, d.nr_exceptions, d.nr_ports, d.nr_grants);
     }
     if (HYPERVISOR_parador(PARADOR_machine_info, &m) == 0)
-        kprintf("machine: %lu frames, %lu free, %lu the hypervisor's; %u domains\n", m.total_frames,
-                m.free_frames, m.hypervisor_frames, m.nr_domains);
+        kprintf("machine: %lu frames, %lu free, %lu the hypervisor's; %u domain%s\n", m.total_frames,
+                m.free_frames, m.hypervisor_frames, m.nr_domains, plural(m.nr_domains));
     return 0;
 }
 
 static int cmd_mmu(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    kprintf("page tables of programs: %lu hypercalls, %lu entries set by them\n", mmu_calls, mmu_entries);
+    kprintf("page tables of programs: %lu hypercall%s, which set %lu of their entries\n", mmu_calls,
+            plural(mmu_calls), mmu_entries);
+    return 0;
+}
+
+/* The hypervisor's answer to a question about another domain, as a sentence; NULL: there is one. */
+static const char *answer(long error)
+{
+    return error == -EPERM    ? "only domain 0 may do that"
+           : error == -ESRCH  ? "there is no such domain (domains lists them)"
+           : error == -EINVAL ? "that is this domain (poweroff ends it)"
+           : error            ? "the hypervisor refuses (why says more)"
+                              : NULL;
+}
+
+static int read_domain(const char *command, const char *word, uint16_t *id)
+{
+    uint64_t domid;
+    if (!str_number(word, &domid) || domid >= DOMID_FIRST_RESERVED)
+        return shell_wrong(command, word, "no domain's number");
+    *id = (uint16_t)domid;
     return 0;
 }
 
 static int cmd_why(int argc, char **argv)
 {
     struct parador_why w = { .domid = DOMID_SELF };
-    uint64_t domid;
-    if (argc > 2 || (argc == 2 && (!str_number(argv[1], &domid) || domid >= DOMID_FIRST_RESERVED)))
-        return shell_usage(argv[0]);
-    if (argc == 2)
-        w.domid = (uint16_t)domid;
+    if (argc == 2 && read_domain(argv[0], argv[1], &w.domid))
+        return 2;
     if (!pv_on_parador()) {
         kprintf("why: stock Xen does not explain its refusals\n");
         return 1;
     }
     long error = HYPERVISOR_parador(PARADOR_why, &w);
     if (error) {
-        kprintf("why: the hypervisor answers %ld\n", error);
+        kprintf("why: %s: %s\n", argc == 2 ? argv[1] : "this domain", answer(error));
         return 1;
     }
     w.text[sizeof(w.text) - 1] = 0;
@@ -86,29 +104,30 @@ static int cmd_check(int argc, char **argv)
     if (!pv_on_parador())
         return only_parador(argv[0]);
     long error = HYPERVISOR_parador(PARADOR_check, NULL);
-    kprintf("%s\n", error == -38 ? "the invariant checker is in the debug build only"
-                    : error      ? "the invariant checker found an inconsistency: see above"
-                                 : "all frames, counts and types are consistent");
+    kprintf("%s\n", error == -ENOSYS ? "the invariant checker is in the debug build only"
+                    : error          ? "the invariant checker found an inconsistency: see above"
+                                     : "all frames, counts and types are consistent");
     return error ? 1 : 0;
 }
 
 static int cmd_destroy(int argc, char **argv)
 {
-    uint64_t domid;
-    if (argc != 2 || !str_number(argv[1], &domid))
-        return shell_usage(argv[0]);
+    uint16_t domid = 0;
+    (void)argc;
+    if (read_domain(argv[0], argv[1], &domid))
+        return 2;
     if (!pv_on_parador())
         return only_parador(argv[0]);
-    uint32_t id = (uint32_t)domid;
+    uint32_t id = domid;
     long error = HYPERVISOR_parador(PARADOR_destroy, &id);
     if (error)
-        kprintf("destroy: domain %u: refused with %ld\n", id, error);
+        kprintf("destroy: %s: %s\n", argv[1], answer(error));
     return error ? 1 : 0;
 }
 
 static void ring_line(const char *name, const char *state, const struct ring_stats *s)
 {
-    kprintf("%-10s %-12s %8lu requests %8lu responses %7lu batches %7lu notified %7lu not needed\n", name,
+    kprintf("%-10s %-12s %8lu requests %8lu responses in %lu batches; events sent %lu, spared %lu\n", name,
             state, s->requests, s->responses, s->batches, s->notified, s->suppressed);
 }
 
@@ -135,7 +154,17 @@ static int cmd_ring(int argc, char **argv)
     return 0;
 }
 
-/* A node and its children. */
+static const char *xs_trouble(int error)
+{
+    return error == -ENOTCONN    ? "the domain that kept the store has ended"
+           : error == -ETIMEDOUT ? "the store does not answer"
+           : error == -EIO       ? "the store has given this connection up"
+           : error == -EACCES    ? "not ours to read"
+           : error == -ENOENT    ? "no such node"
+                                 : "refused";
+}
+
+/* A node and its children. 0 or the store's error. */
 static int xs_show(const char *path)
 {
     char names[512], child[PV_XS_PATH_MAX], value[256];
@@ -147,13 +176,11 @@ static int xs_show(const char *path)
         int n = pv_xs_read(0, child, value, sizeof(value));
         kprintf("  %s%s%s\n", names + at, n > 0 ? " = " : "/", n > 0 ? value : "");
     }
-    return len < 0 ? 1 : 0;
+    return len < 0 ? len : 0;
 }
 
 static int cmd_xs(int argc, char **argv)
 {
-    if (argc > 2)
-        return shell_usage(argv[0]);
     if (!pv_xs_present()) {
         kprintf("xs: this domain has no xenstore\n");
         return 1;
@@ -164,20 +191,20 @@ static int cmd_xs(int argc, char **argv)
         ksnprintf(home, sizeof(home), "/local/domain/%u", pv_domain_number());
         path = home;
     }
-    int status = xs_show(path);
-    if (status)
-        kprintf("xs: %s: no such node, or not ours to read\n", path);
-    return status;
+    int error = xs_show(path);
+    if (error)
+        kprintf("xs: %s: %s (%d)\n", path, xs_trouble(error), error);
+    return error ? 1 : 0;
 }
 
 const struct command arch_commands[] = {
-    { "domains", "", "the domains of this machine", cmd_domains },
-    { "mmu", "", "hypercalls made for page tables", cmd_mmu },
-    { "ring", "", "the rings of the split drivers", cmd_ring },
-    { "xs", "[PATH]", "a node of xenstore, and its children", cmd_xs },
-    { "why", "[DOMAIN]", "why the hypervisor last refused something", cmd_why },
-    { "check", "", "runs the hypervisor's invariant checker", cmd_check },
-    { "destroy", "DOMAIN", "ends another domain (domain 0)", cmd_destroy },
-    { "crash", "[KIND]", "misbehaves, to show what then happens", cmd_crash },
-    { NULL, NULL, NULL, NULL },
+    { "domains", "", "the domains of this machine", cmd_domains, 0, 0 },
+    { "mmu", "", "hypercalls made for page tables", cmd_mmu, 0, 0 },
+    { "ring", "", "the rings of the split drivers", cmd_ring, 0, 0 },
+    { "xs", "[PATH]", "a node of xenstore, and its children", cmd_xs, 0, 1 },
+    { "why", "[DOMAIN]", "why the hypervisor last refused something", cmd_why, 0, 1 },
+    { "check", "", "runs the hypervisor's invariant checker", cmd_check, 0, 0 },
+    { "destroy", "DOMAIN", "ends another domain (only in domain 0)", cmd_destroy, 1, 1 },
+    { "crash", "[KIND]", "misbehaves, to show what then happens", cmd_crash, 0, 1 },
+    { NULL, NULL, NULL, NULL, 0, 0 },
 };

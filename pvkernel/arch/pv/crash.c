@@ -21,9 +21,9 @@ static volatile unsigned long sink;
 /* A kernel that doesn't get a mapping which it counts on can't go on. */
 static int refused(const char *what, long error)
 {
-    kprintf("%s: the hypervisor answers %ld\n", what, error);
     if (error)
-        panic("%s was refused", what);
+        panic("%s was refused (errno %ld)", what, -error);
+    kprintf("%s: the hypervisor let it happen\n", what);
     return 1;
 }
 
@@ -163,9 +163,8 @@ static const struct {
  * that finds nobody to bounce it to, and reports. */
 static int without_handlers(int (*run)(void))
 {
-    long error = HYPERVISOR_set_trap_table(NULL);
-    if (error)
-        kprintf("the trap table can't be cleared: %ld\n", error);
+    if (HYPERVISOR_set_trap_table(NULL))
+        kprintf("the trap table can't be cleared, so our own handlers will report\n");
     return run();
 }
 
@@ -175,6 +174,8 @@ int cmd_crash(int argc, char **argv)
     for (unsigned i = 0; argc == 2 && i < n; i++)
         if (str_equal(kinds[i].name, argv[1]))
             return kinds[i].keep_handlers ? kinds[i].run() : without_handlers(kinds[i].run);
+    if (argc == 2)
+        kprintf("crash: %s: no such kind; there are\n", argv[1]);
     for (unsigned i = 0; i < n; i++)
         kprintf("  crash %-11s %s\n", kinds[i].name, kinds[i].what);
     return argc == 1 ? 0 : 2;

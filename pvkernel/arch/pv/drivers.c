@@ -5,8 +5,8 @@
  *
  * Drivers wait for conditions that upcalls change (drv_wait): one wait queue serves all of them, and every
  * wake looks at every condition. The xenstore client waits by generations: a thread sleeps only if nothing
- * came since it last looked. Read next: drivers/kernel.h, libpv/xenstore.h; control.c and script.c for what
- * else goes through xenstore.
+ * came since it last looked, and a second at most. Read next: drivers/kernel.h, libpv/xenstore.h; control.c
+ * and script.c for what else goes through xenstore.
  */
 #include "libpv/start.h"
 #include "libpv/xenstore.h"
@@ -70,7 +70,7 @@ static void wait_store(void)
 {
     bool on = arch_irq_save();
     if (thread_current()->port_word == store_generation)
-        wait_on(&store_wait, "xenstore");
+        wait_until(&store_wait, "xenstore", arch_time_ns() + 1000000000);
     thread_current()->port_word = store_generation;
     arch_irq_restore(on);
 }
@@ -151,13 +151,13 @@ void pv_services_start(void)
     if (!error)
         pv_script_announce(); /* before the others are served, so that they read it first of all */
     if (error || !thread_start("services", services, NULL)) {
-        kprintf("xenstore can't be started: error %d\n", error);
+        kprintf("xenstore can't be started (errno %d), so the other domains get no disk\n", -error);
         return;
     }
     unsigned n = xenstored_nr_connections();
     kprintf("  xenstore serves %u other domain%s; ", n, n == 1 ? "" : "s");
     if (have)
-        kprintf("the file disk (%zu bytes) is their xvda\n", f.size);
+        kprintf("the file disk (%zu byte%s) is their xvda\n", f.size, plural(f.size));
     else
         kprintf("no file disk in the ramdisk, so no disk for them\n");
 }
@@ -179,11 +179,7 @@ static void store_thread(void *unused)
     pv_control_start();
     for (;;) {
         xenbus_work();
-        bool on = arch_irq_save();
-        if (thread_current()->port_word == store_generation)
-            wait_until(&store_wait, "xenstore", arch_time_ns() + 1000000000);
-        thread_current()->port_word = store_generation;
-        arch_irq_restore(on);
+        wait_store();
         blkfront_check();
     }
 }
@@ -216,7 +212,8 @@ bool pv_frontends_start(void)
         }
         struct blk_store *store = blkfront_store(f);
         add_disk(store, store->name, "by a ring from domain 0");
-        kprintf("  %s: %lu bytes, by a ring from domain 0\n", store->name, store->nr_bytes);
+        kprintf("  %s: %lu byte%s, by a ring from domain 0\n", store->name, store->nr_bytes,
+                plural(store->nr_bytes));
     }
     pv_control_ready();
     return heard && pv_script_announced();

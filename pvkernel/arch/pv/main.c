@@ -72,8 +72,8 @@ static void greet(bool driver)
     }
     kprintf("pvkernel in domain %u of %s: ring 3, as %s\n", pv_domain_number(), arch_name(),
             driver ? "the driver domain" : "a guest");
-    kprintf("  memory: %zu MB, %zu pages free; ramdisk: %zu files, %zu kB\n", pv_start_info->nr_pages >> 8,
-            page_free_count(), files, bytes >> 10);
+    kprintf("  memory: %zu MB, %zu pages free; ramdisk: %zu file%s, %zu kB\n", pv_start_info->nr_pages >> 8,
+            page_free_count(), files, plural(files), bytes >> 10);
 }
 
 static void hint(bool driver)

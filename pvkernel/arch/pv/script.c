@@ -178,11 +178,13 @@ void pv_script_run(void)
     int domain, failed = 0;
     if (!pv_is_dom0() || !ramdisk_find("script", &f))
         return;
-    struct script s = { (const char *)f.data, f.size, 0 };
+    struct script s = { (const char *)f.data, f.size, 0, false };
     int otherwise = lives(1) ? 1 : 0;
     while (script_next(&s, &domain, command, sizeof(command))) {
         unsigned where = (unsigned)(domain < 0 ? otherwise : domain);
-        int status = where ? run_in(where, command) : shell_run_shown("d0> ", command);
+        int status = s.cut ? 2 : where ? run_in(where, command) : shell_run_shown("d0> ", command);
+        if (s.cut)
+            kprintf("script: a command has at most %d characters\n", LINE_MAX - 1);
         if (status) {
             kprintf("script: status %d of: %s\n", status, command);
             failed = 1;

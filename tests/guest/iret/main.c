@@ -123,41 +123,51 @@ static void flags(void)
     expect_eq(test_trap.regs.rflags & 0x23000, 0);
 }
 
-static void refusal(const char *what, struct iret_context f, long vector, unsigned long error)
-{
-    long got = go(f);
-
-    check(got == vector && test_trap.error == error, "%s: vector %ld error %lx rip %lx cs %x", what, got,
-          test_trap.error, test_trap.regs.rip, test_trap.regs.cs);
-}
+/* Frames that iretq refuses, and what SYSRET makes of them instead: it looks at no selector but for the one
+ * of 32-bit user mode, and RIP must be canonical. */
+static const struct {
+    bool user;
+    uint16_t cs, ss; /* 0: the right one */
+    bool bad_rip;
+    uint16_t error; /* of the GP */
+} bad_frames[] = {
+    { .user = true, .cs = 0x0b, .error = 0x08 },
+    { .user = true, .ss = 0x1b, .error = 0x18 },
+    { .user = true, .bad_rip = true },
+    { .user = true, .cs = 0x0b, .bad_rip = true, .error = 0x08 },
+    { .user = true, .cs = 0xe00b, .error = 0xe008 }, /* the hypervisor's own, or what lies near it */
+    { .user = true, .cs = FLAT_USER_CS32, .ss = 0x1b, .error = 0x18 },
+    { .user = true, .ss = USER_CS, .error = KERNEL_CS },
+    { .cs = 0x08, .error = 0x08 },
+    { .ss = 0x18, .error = 0x18 },
+    { .bad_rip = true },
+    { .cs = 0x1234, .ss = 0x1234, .error = 0x1234 },
+};
 
 static void refusals(void)
 {
-    struct iret_context f;
+    const struct pv_regs *r = &test_trap.regs;
 
-    f = user_frame();
-    f.cs = 0x0b;
-    refusal("user, cs 0b", f, GP, 0x08);
-    f = user_frame();
-    f.ss = 0x1b;
-    refusal("user, ss 1b", f, GP, 0x18);
-    f = user_frame();
-    f.rip = 1UL << 47;
-    refusal("user, rip not canonical", f, GP, 0);
-    f.flags = VGCF_in_syscall;
-    refusal("user, rip not canonical, by SYSRET", f, GP, 0);
-    f = kernel_frame();
-    f.cs = 0x08;
-    refusal("kernel, cs 08", f, GP, 0x08);
-    f = kernel_frame();
-    f.ss = 0x18;
-    refusal("kernel, ss 18", f, GP, 0x18);
-    f = kernel_frame();
-    f.rip = 1UL << 47;
-    refusal("kernel, rip not canonical", f, GP, 0);
-    f = user_frame();
-    f.cs = 0xe00b; /* the hypervisor's own code segment, or what lies near it */
-    refusal("user, cs e00b", f, GP, 0xe008);
+    for (unsigned int i = 0; i < sizeof(bad_frames) / sizeof(bad_frames[0]); i++) {
+        struct iret_context f = bad_frames[i].user ? user_frame() : kernel_frame();
+        bool compat = bad_frames[i].cs == FLAT_USER_CS32;
+
+        f.cs = bad_frames[i].cs ? bad_frames[i].cs : f.cs;
+        f.ss = bad_frames[i].ss ? bad_frames[i].ss : f.ss;
+        f.rip = bad_frames[i].bad_rip ? 1UL << 47 : f.rip;
+        check(go(f) == GP && test_trap.error == bad_frames[i].error, "frame %u: vector %ld error %lx rip %lx",
+              i, test_trap.vector, test_trap.error, r->rip);
+        f.flags = VGCF_in_syscall;
+        if (bad_frames[i].bad_rip) {
+            check(go(f) == GP && test_trap.error == bad_frames[i].error, "frame %u, SYSRET: %ld", i,
+                  test_trap.vector);
+            continue;
+        }
+        check(go(f) == UD && r->rip == f.rip, "frame %u, SYSRET: vector %ld error %lx rip %lx", i,
+              test_trap.vector, test_trap.error, r->rip);
+        expect_eq(r->cs, compat ? FLAT_USER_CS32 : bad_frames[i].user ? USER_CS : KERNEL_CS);
+        expect_eq(r->ss, PV_SS);
+    }
 }
 
 void test_main(void)

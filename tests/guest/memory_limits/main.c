@@ -17,7 +17,7 @@ static struct xen_memory_reservation extents(xen_pfn_t *frames, unsigned long n,
     return r;
 }
 
-/* A domain's maximum. Domain 0 of stock Xen has none, but for the machine's end. */
+/* A domain's maximum. Domain 0 has none: exhaust_machine. */
 static void maximum(void)
 {
     static xen_pfn_t frames[512];

@@ -97,11 +97,7 @@ static void iret(void)
         f.cs = PICK(selectors);
     if (!random(3))
         f.ss = PICK(selectors);
-    if (f.flags) { /* stock Xen's SYSRET doesn't look at them, Parador does */
-        f.cs = 0xe033;
-        f.ss = 0xe02b;
-    }
-    if ((f.cs & 3) == 3 && !(f.ss & ~3UL))
+    if (!f.flags && (f.cs & 3) == 3 && !(f.ss & ~3UL))
         f.ss = 0xe02b; /* stock Xen then looks for an instruction to emulate where the frame leads */
     if (!random(3))
         f.rflags ^= 1UL << random(22);

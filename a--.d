@@ -1,0 +1,1 @@
+-: libpv/freelist.h
