@@ -6,6 +6,9 @@
 # is toolchain/run, to which the targets at the end hand over. GNU make 3.81 is enough.
 
 B ?= build
+ifneq ($(words $(B)),1)
+$(error B=$(B): make can't build in a folder with a space in its name)
+endif
 
 # The compiler: gcc, or clang with lld (`make CC=clang`, the default where the machine is no x86-64: it needs no cross gcc).
 ifeq ($(origin CC),default)

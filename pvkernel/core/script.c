@@ -5,7 +5,13 @@
 #include "pvkernel/core/script.h"
 #include "pvkernel/core/lib.h"
 
-static size_t end_of_command(const struct script *s)
+static bool space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* *text_end: where a comment behind the command begins, or the end. */
+static size_t end_of_command(const struct script *s, size_t *text_end)
 {
     char quote = 0;
     bool comment = false;
@@ -20,15 +26,14 @@ static size_t end_of_command(const struct script *s)
             quote = quote ? 0 : c;
         else if (c == ';' && !quote)
             break;
-        else if (c == '#' && !quote && (i == s->at || s->text[i - 1] == ' '))
+        else if (c == '#' && !quote && (i == s->at || space(s->text[i - 1]))) {
             comment = true;
+            *text_end = i;
+        }
     }
+    if (!comment)
+        *text_end = i;
     return i;
-}
-
-static bool space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* "d12:" at the start of [*at, end): moves *at behind it. */
@@ -49,15 +54,13 @@ static int prefix(const struct script *s, size_t *at, size_t end)
 bool script_next(struct script *s, int *domain, char *command, size_t size)
 {
     while (s->at < s->size && s->text[s->at]) {
-        size_t end = end_of_command(s), at = s->at, n = 0;
-        s->at = end < s->size && s->text[end] ? end + 1 : end;
+        size_t end = 0, next = end_of_command(s, &end), at = s->at, n = 0;
+        s->at = next < s->size && s->text[next] ? next + 1 : next;
         while (at < end && space(s->text[at]))
             at++;
         *domain = prefix(s, &at, end);
         while (at < end && space(s->text[at]))
             at++;
-        if (at < end && s->text[at] == '#')
-            continue;
         for (; at < end && n + 1 < size; at++)
             command[n++] = s->text[at];
         s->cut = at < end;

@@ -77,6 +77,8 @@ class Axes:
         several = command in ("test", "bench", "setup", "doctor", "help", "check")
         self.on = self.systems(several)
         self.build = self.text("B", "build")
+        if re.search(r"[\s,:;$#%*?]", self.build):
+            raise Trouble(f"B={self.build}: make can't build in a folder with such a name; letters, digits, / . - and _ are fine")
         self.runs = self.text("RUNS") or f"{self.build}/run"  # a folder for each run; the tests have one of their own each
         self.guest = self.file("GUEST")
         self.disk = self.file("DISK")
@@ -147,6 +149,8 @@ class Axes:
     def read_script(self):
         """The script's text; None without one."""
         value = self.text("SCRIPT")
+        if value == "@":
+            raise Trouble("SCRIPT=@: the name of a file is missing behind the @")
         if not value.startswith("@"):
             return value or None
         try:

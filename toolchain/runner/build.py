@@ -17,10 +17,10 @@ def command(axes, *words):
     return {"args": ["make", "-s", *given, *words], "env": environment, "check": False}
 
 
-def try_to_make(axes, *targets):
+def try_to_make(axes, *targets, going_on=("-k",)):
     """Builds as many of the targets as it can; whether that were all. A failed build has said why on stderr."""
     sys.stdout.flush()
-    return subprocess.run(**command(axes, f"-j{os.cpu_count() or 1}", "-k", *targets), stdout=sys.stderr).returncode == 0
+    return subprocess.run(**command(axes, f"-j{os.cpu_count() or 1}", *going_on, *targets), stdout=sys.stderr).returncode == 0
 
 
 def builds(axes, target):
@@ -30,5 +30,5 @@ def builds(axes, target):
 
 def make(axes, *targets):
     """Builds the targets (nothing where none is named)."""
-    if targets and not try_to_make(axes, *targets):
-        raise Trouble("the build failed (its messages stand above)")
+    if targets and not try_to_make(axes, *targets, going_on=()):
+        raise Trouble("the build failed, its messages stand above")

@@ -84,6 +84,13 @@ def script_cases(files):
     yield Case("store_of_a_dead_domain", {}, 1, [r"^\[d1\] xs: /local/domain/1: the domain that kept the store has ended", r"^\[d1\] still here"],
                keys=(b"[d1]   more: cat motd", b"\x140", b"keyboard: d0", b"crash panic\r",
                      b"domain 0 (d0) crashed", b"\x141", b"keyboard: d1", b"xs; echo still here; poweroff\r"))
+    yield Case("script_with_comments", {"SCRIPT": "@" + files.write("comments", b"# a comment; with this\nd0: mem  # rest; of it\n\nd1: echo a#b '#' c")},
+               lines=[r"pages of 4 kB", r"^\[d1\] a#b # c$"])
+    yield Case("script_of_wrong_words", {"SCRIPT": "d0: destroy 7; d0: why 7; d0: destroy 0; d1: destroy 0; d1: why 0; d1: crash nosuch; d9: mem"}, 1,
+               [r"destroy: 7: there is no such domain", r"why: 7: there is no such domain", r"destroy: 0: that is this domain", r"d1\] destroy: 0: only domain 0 may",
+                r"d1\] why: 0: only domain 0 may", r"crash: nosuch: no such kind", r"there is no domain 9 for: mem"])
+    yield Case("keys_that_are_none", {}, lines=[r"^no such key; Ctrl-T \? lists them$", r"^domain 7 does not run; keyboard: d1$"],
+               keys=(b"d1> ", b"\x14z\x147\x14q"))
     yield Case("script_on_xen", {"ON": "xen", "SCRIPT": "mem; run hello; sum disk"}, lines=[r"pages of 4 kB", r"\d+ \d+ disk"], system="xen")
 
 
@@ -121,6 +128,8 @@ def runner_cases(files):
     yield refused("unknown_system", r"ON=qnx: parador or xen expected", ON="qnx")
     yield refused("missing_disk", r"DISK=/no such/file: no such file", DISK="/no such/file")
     yield refused("missing_guest", r"GUEST=nokernel: no such file", GUEST="nokernel")
+    yield refused("guest_of_text_on_xen", r"GUEST=README.md: it is no ELF file", GUEST="README.md", ON="xen")
+    yield refused("script_without_a_name", r"SCRIPT=@: the name of a file is missing", SCRIPT="@")
     yield refused("missing_script", r"SCRIPT=@nowhere: No such file", SCRIPT="@nowhere")
     for value in ("lots", "0", "-1", "9999999999"):
         yield refused(f"memory_{value}", rf"MEM={value} is no number of megabytes", MEM=value)

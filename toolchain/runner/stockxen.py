@@ -84,6 +84,8 @@ def fits(axes, disk):
 
 def run(axes):
     """make run ON=xen: the same kernel file, alone, with domain 0's ramdisk."""
+    if axes.guest and boot.read(axes.guest)[:4] != b"\x7fELF":
+        raise Trouble(f"GUEST={axes.guest}: it is no ELF file")
     with boot.Folder(axes) as folder:
         kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
         disk, _ = boot.ramdisks(axes)
