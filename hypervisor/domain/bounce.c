@@ -123,11 +123,10 @@ void bounce_event(struct vcpu *v)
 {
     struct target t = { v->arch.event_callback, FLAT_KERNEL_CS, true, "event upcall" };
 
-    if (unlikely(!t.rip)) {
+    if (unlikely(!t.rip))
         domain_crash(v->domain, "an event is pending and unmasked, and the guest has no event callback");
-        return;
-    }
-    deliver(v, &t, NULL, 0);
+    else
+        deliver(v, &t, NULL, 0);
 }
 
 void bounce_failsafe(struct vcpu *v)

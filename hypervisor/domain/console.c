@@ -185,19 +185,16 @@ void console_input(void)
         evtchn_send_virq(owner, 0, VIRQ_CONSOLE);
 }
 
-static bool may_own(const struct domain *d)
-{
-    return !d->shut_down && !d->dying;
-}
-
-void console_focus(uint16_t domid)
+bool console_focus(uint16_t domid)
 {
     struct domain *d = get_domain(domid);
+    bool lives;
 
     if (!d)
-        return;
+        return false;
     lock_take(&console.lock);
-    if (may_own(d)) {
+    lives = !d->shut_down && !d->dying;
+    if (lives) {
         begin_line_locked();
         console.owner = d;
         console.in_cons = console.in_prod; /* what was typed for another is not for this one */
@@ -205,29 +202,14 @@ void console_focus(uint16_t domid)
     }
     lock_drop(&console.lock);
     put_domain(d);
+    return lives;
 }
 
-/* The first living domain after `domid`, around the end. 0xffff if there is none. */
-static uint16_t next_domid(uint32_t domid)
+void console_focus_after(uint16_t domid)
 {
-    uint16_t first = 0xffff, next = 0xffff;
-    struct domain *d;
-
-    for (unsigned int i = 0; next == 0xffff && (d = get_domain_by_index(i)); i++) {
-        if (may_own(d) && first == 0xffff)
-            first = d->domid;
-        if (may_own(d) && d->domid > domid)
-            next = d->domid;
-        put_domain(d);
-    }
-    return next == 0xffff ? first : next;
-}
-
-void console_focus_next(void)
-{
-    struct domain *owner = console.owner;
-
-    console_focus(next_domid(owner ? owner->domid : 0));
+    for (unsigned int n = 1; n <= DOMID_MAX_BOOT; n++)
+        if (console_focus((uint16_t)((domid + n) % DOMID_MAX_BOOT)))
+            return;
 }
 
 uint16_t console_owner(void)
@@ -261,5 +243,5 @@ void console_domain_ends(struct domain *d)
     console.domains--;
     lock_drop(&console.lock);
     if (owner)
-        console_focus(next_domid(d->domid));
+        console_focus_after(d->domid);
 }

@@ -33,9 +33,10 @@ void console_release(void);
 void console_domain_begins(struct domain *d);
 void console_domain_ends(struct domain *d);
 
-/* Moves the keyboard to domain domid (nothing happens if it doesn't live), or to the next one. */
-void console_focus(uint16_t domid);
-void console_focus_next(void);
+/* Moves the keyboard to domain domid; false, and nothing happens, if it doesn't live. Or to the next living
+ * one after domid, around the end. */
+bool console_focus(uint16_t domid);
+void console_focus_after(uint16_t domid);
 uint16_t console_owner(void); /* domid, 0xffff: nobody */
 
 /* The debug keys (domain/keys.c): c came after Ctrl-T. */

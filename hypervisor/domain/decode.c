@@ -83,11 +83,6 @@ static inline uint8_t read_prefixes(struct reader *r)
     return b;
 }
 
-static inline struct reader begin(const uint8_t *code, size_t n)
-{
-    return (struct reader){ .code = code, .n = MIN(n, INSN_MAX) };
-}
-
 uint64_t *decode_reg(struct cpu_user_regs *regs, unsigned int nr)
 {
 #define AT(reg) offsetof(struct cpu_user_regs, reg)
@@ -193,7 +188,7 @@ static bool takes_old(uint8_t op)
 
 bool decode_write(const uint8_t *code, size_t n, const struct cpu_user_regs *regs, struct mem_write *w)
 {
-    struct reader r = begin(code, n);
+    struct reader r = { .code = code, .n = MIN(n, INSN_MAX) };
     uint16_t opcode = read_prefixes(&r);
     const struct form *f;
     struct operand o;
@@ -339,7 +334,7 @@ static inline void read_operands(struct reader *r, uint8_t opcode, const struct 
 
 bool decode_privileged(const uint8_t *code, size_t n, const struct cpu_user_regs *regs, struct priv_insn *p)
 {
-    struct reader r = begin(code, n);
+    struct reader r = { .code = code, .n = MIN(n, INSN_MAX) };
     uint8_t opcode = read_prefixes(&r);
 
     p->op = opcode == 0x0f ? two_bytes[next_byte(&r)] : one_byte[opcode];

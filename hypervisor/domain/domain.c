@@ -6,7 +6,7 @@
  * one under the list's lock; nobody keeps it beyond one hypercall. So a domain whose references are down to
  * the list's own can be taken off the list, and then freed.
  *
- * Leaves to others: memory and kernel (boot/builder.c), vcpus (vcpu.c), the end (shutdown.c, teardown.c).
+ * Leaves to others: memory and kernel (boot/builder.c), vcpus (vcpu.c), the end (teardown.c).
  */
 #include "domain/domain.h"
 #include "domain/grant.h"
@@ -53,18 +53,6 @@ bool domain_list_remove(struct domain *d)
     }
     lock_drop(&domains.lock);
     return unused;
-}
-
-static bool list_insert(struct domain *d)
-{
-    bool free;
-
-    lock_take(&domains.lock);
-    free = !domains.by_id[d->domid];
-    if (free)
-        domains.by_id[d->domid] = d;
-    lock_drop(&domains.lock);
-    return free;
 }
 
 void domain_free(struct domain *d)
@@ -117,10 +105,14 @@ struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_v
     d->refs = 1;
     d->max_pages = max_pages;
     d->paging = &pv_direct;
-    if (create_parts(d, nr_vcpus) || !list_insert(d)) {
+    if (create_parts(d, nr_vcpus)) {
         domain_free(d);
         return NULL;
     }
+    lock_take(&domains.lock);
+    ASSERT(!domains.by_id[domid]);
+    domains.by_id[domid] = d;
+    lock_drop(&domains.lock);
     if (domid == 0)
         domain0 = d;
     return d;

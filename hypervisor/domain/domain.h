@@ -194,7 +194,6 @@ void domain_shutdown(struct domain *d, uint8_t reason);
  */
 int watchdog_set(struct domain *d, uint32_t id, uint32_t seconds);
 void watchdog_init(struct domain *d);
-void watchdog_stop(struct domain *d);
 /* Stops all vcpus for good, tells domain 0 (VIRQ_DOM_EXC), and frees everything, in preemptible steps run
  * from schedule(). */
 void domain_destroy(struct domain *d);

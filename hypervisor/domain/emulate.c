@@ -126,18 +126,15 @@ static int undefined(struct vcpu *v)
     return EMULATE_AGAIN;
 }
 
-static int from_dr(struct vcpu *v, const struct priv_insn *p)
+static int mov_dr(struct vcpu *v, const struct priv_insn *p)
 {
+    uint64_t *reg = decode_reg(&v->regs, p->reg);
+    int rc;
+
     if (p->number > 7)
         return undefined(v); /* no such register */
-    return get_debugreg(v, p->number, decode_reg(&v->regs, p->reg)) ? EMULATE_FAULT : EMULATED;
-}
-
-static int to_dr(struct vcpu *v, const struct priv_insn *p)
-{
-    if (p->number > 7)
-        return undefined(v);
-    return set_debugreg(v, p->number, *decode_reg(&v->regs, p->reg)) ? EMULATE_FAULT : EMULATED;
+    rc = p->op == PRIV_MOV_TO_DR ? set_debugreg(v, p->number, *reg) : get_debugreg(v, p->number, reg);
+    return rc ? EMULATE_FAULT : EMULATED;
 }
 
 static int clts(struct vcpu *v, const struct priv_insn *p)
@@ -172,8 +169,8 @@ static int xsetbv(struct vcpu *v, const struct priv_insn *p)
 static int (*const ops[])(struct vcpu *v, const struct priv_insn *p) = {
     [PRIV_MOV_FROM_CR] = from_cr,
     [PRIV_MOV_TO_CR] = to_cr,
-    [PRIV_MOV_FROM_DR] = from_dr,
-    [PRIV_MOV_TO_DR] = to_dr,
+    [PRIV_MOV_FROM_DR] = mov_dr,
+    [PRIV_MOV_TO_DR] = mov_dr,
     [PRIV_CLTS] = clts,
     [PRIV_RDMSR] = emulate_rdmsr,
     [PRIV_WRMSR] = emulate_wrmsr,

@@ -59,18 +59,20 @@ void evtchn_free(struct domain *d)
     d->evtchn.nr_ports = 0;
 }
 
-/* The lowest free port, still in state FREE: the caller gives it a state. Negative: errno. */
-static int port_alloc_locked(struct domain *d)
+/* The lowest free port becomes `as`. 0 or a negative errno. */
+static int __must_check bind_locked(struct domain *d, struct evtchn as, uint32_t *port)
 {
     struct evtchn_domain *e = &d->evtchn;
 
-    for (uint32_t port = e->lowest_free; port < EVTCHN_MAX_PORTS && !e->closed; port++) {
-        if (port == e->nr_ports && grow_locked(d))
-            return refuse(-ENOMEM, R_PORTS_NO_MEMORY, port, 0);
-        if (port_entry(d, port)->state == ECS_FREE) {
-            e->lowest_free = port + 1;
+    for (uint32_t p = e->lowest_free; p < EVTCHN_MAX_PORTS && !e->closed; p++) {
+        if (p == e->nr_ports && grow_locked(d))
+            return refuse(-ENOMEM, R_PORTS_NO_MEMORY, p, 0);
+        if (port_entry(d, p)->state == ECS_FREE) {
+            e->lowest_free = p + 1;
             e->in_use++;
-            return (int)port;
+            *port_entry(d, p) = as;
+            *port = p;
+            return 0;
         }
     }
     return refuse(-ENOSPC, R_PORTS_ALL_USED, EVTCHN_MAX_PORTS, 0);
@@ -142,18 +144,6 @@ int evtchn_send(struct domain *d, uint32_t port)
     }
     lock_drop(&d->evtchn.lock);
     return rc;
-}
-
-/* A new port that is `as`. 0 or a negative errno. */
-static int bind_locked(struct domain *d, struct evtchn as, uint32_t *port)
-{
-    int p = port_alloc_locked(d);
-
-    if (p < 0)
-        return p;
-    *port = (uint32_t)p;
-    *port_entry(d, *port) = as;
-    return 0;
 }
 
 static int bind(struct domain *d, struct evtchn as, uint32_t *port)

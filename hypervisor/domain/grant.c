@@ -95,26 +95,6 @@ int grant_frame_refused(struct domain *r, mfn_t mfn)
     return refuse(foreign ? GNTST_bad_page : GNTST_general_error, R_GRANT_BAD_FRAME, mfn.v, r->domid);
 }
 
-int grant_more_handles(struct domain *d)
-{
-    struct grant_table *t = d->grant;
-    struct maptrack *page;
-    uint32_t first = t->nr_handles;
-
-    if (first == MAPTRACK_PAGES * MAPTRACK_PER_PAGE)
-        return -ENOSPC;
-    page = page_alloc();
-    if (!page)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < MAPTRACK_PER_PAGE; i++)
-        page[i].ref = i + 1 < MAPTRACK_PER_PAGE ? first + i + 1 : t->free_handle;
-    t->maptrack[first / MAPTRACK_PER_PAGE] = page;
-    t->free_handle = first;
-    t->nr_handles += MAPTRACK_PER_PAGE;
-    __atomic_add_fetch(&d->heap_pages, 1, __ATOMIC_RELAXED);
-    return 0;
-}
-
 int grant_swap(struct domain *d, uint32_t a, uint32_t b)
 {
     struct grant_table *t = d->grant;

@@ -74,6 +74,40 @@ static int map_kinds(struct vcpu *v, struct domain *r, const struct gnttab_map_g
     return rc;
 }
 
+/* A page of handles more, all free; the lock is held. */
+static __attribute__((cold, noinline)) bool more_handles(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+    uint32_t first = t->nr_handles;
+    struct maptrack *page = first < MAPTRACK_PAGES * MAPTRACK_PER_PAGE ? page_alloc() : NULL;
+
+    if (!page)
+        return false;
+    for (uint32_t i = 0; i < MAPTRACK_PER_PAGE; i++)
+        page[i].ref = i + 1 < MAPTRACK_PER_PAGE ? first + i + 1 : t->free_handle;
+    t->maptrack[first / MAPTRACK_PER_PAGE] = page;
+    t->free_handle = first;
+    t->nr_handles += MAPTRACK_PER_PAGE;
+    __atomic_add_fetch(&d->heap_pages, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* A handle whose mapping is still empty, or NO_HANDLE. */
+static inline uint32_t new_handle(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+    uint32_t handle = NO_HANDLE;
+
+    lock_take(&t->lock);
+    if (likely(t->free_handle != NO_HANDLE) || more_handles(d)) {
+        handle = t->free_handle;
+        t->free_handle = grant_handle(t, handle)->ref;
+        t->nr_mapped++;
+    }
+    lock_drop(&t->lock);
+    return handle;
+}
+
 /* The end of what was claimed of a handle; left: kinds that stay after all. It is free when nothing is left,
  * by others who end another kind either. */
 static inline void settle(struct grant_table *t, uint32_t handle, uint32_t claimed, uint32_t left)
@@ -82,8 +116,12 @@ static inline void settle(struct grant_table *t, uint32_t handle, uint32_t claim
 
     lock_take(&t->lock);
     map->flags = (uint16_t)((map->flags & ~(claimed << MAP_ENDING_SHIFT)) | left);
-    if (likely(!(map->flags & (MAP_KINDS | MAP_KINDS << MAP_ENDING_SHIFT))))
-        grant_handle_free_locked(t, handle);
+    if (likely(!(map->flags & (MAP_KINDS | MAP_KINDS << MAP_ENDING_SHIFT)))) {
+        map->flags = 0;
+        map->ref = t->free_handle;
+        t->free_handle = handle;
+        t->nr_mapped--;
+    }
     lock_drop(&t->lock);
 }
 
@@ -101,7 +139,7 @@ int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
     r = get_domain(op->dom);
     if (unlikely(!r))
         return refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, op->dom, 0);
-    handle = grant_handle_alloc(v->domain);
+    handle = new_handle(v->domain);
     if (unlikely(handle == NO_HANDLE)) {
         rc = refuse(GNTST_no_space, R_GRANT_NO_HANDLES, MAPTRACK_PAGES * MAPTRACK_PER_PAGE, 0);
     } else if (unlikely(rc = map_kinds(v, r, op, &mfn))) {

@@ -84,36 +84,6 @@ static inline struct maptrack *grant_handle(const struct grant_table *t, uint32_
     return &t->maptrack[handle / MAPTRACK_PER_PAGE][handle % MAPTRACK_PER_PAGE];
 }
 
-/* A page of handles more, all free; the lock is held. 0, -ENOSPC or -ENOMEM. */
-int grant_more_handles(struct domain *d) __must_check __attribute__((cold));
-
-/* A handle whose mapping is still empty, or NO_HANDLE. */
-static inline uint32_t __must_check grant_handle_alloc(struct domain *d)
-{
-    struct grant_table *t = d->grant;
-    uint32_t handle = NO_HANDLE;
-
-    lock_take(&t->lock);
-    if (likely(t->free_handle != NO_HANDLE) || !grant_more_handles(d)) {
-        handle = t->free_handle;
-        t->free_handle = grant_handle(t, handle)->ref;
-        t->nr_mapped++;
-    }
-    lock_drop(&t->lock);
-    return handle;
-}
-
-/* Back; the lock is held. */
-static inline void grant_handle_free_locked(struct grant_table *t, uint32_t handle)
-{
-    struct maptrack *map = grant_handle(t, handle);
-
-    map->flags = 0;
-    map->ref = t->free_handle;
-    t->free_handle = handle;
-    t->nr_mapped--;
-}
-
 #define GRANT_ENTRY_TRIES 8 /* times that an entry may change under our hands */
 #define grant_inline      static inline __attribute__((always_inline))
 

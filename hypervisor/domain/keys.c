@@ -23,7 +23,7 @@ static void show_domain(struct domain *d)
     for (unsigned int i = 0; i < d->max_vcpus; i++) {
         const struct vcpu *v = d->vcpu[i];
 
-        if (v && v->initialised)
+        if (v->initialised)
             say("      vcpu %u: %s in %s at %lx, hypercalls: %lu, exceptions: %u\n", v->id,
                 vcpu_is_up(v) ? states[v->sched.state] : "down", v->kernel_mode ? "kernel" : "user",
                 v->regs.rip, v->hypercalls, v->exceptions);
@@ -35,30 +35,22 @@ static void show_memory(void)
     say("%lu of %lu pages free, %lu Parador's\n", frames_free(), frames_total(), frames_hv());
 }
 
-/* One count for each owner that has a column and each type. */
-#define OWNERS 10 /* free, Parador, domains 0 to 6, other domains */
-static unsigned int owner_column(uint32_t owner)
-{
-    return owner == OWNER_NONE ? 0 : owner == OWNER_HV ? 1 : MIN(owner + 1, OWNERS - 1);
-}
-
-static void count_frames(uint64_t counts[8][OWNERS])
-{
-    for (uint64_t m = 0; m < max_mfn; m++) {
-        const struct frame *f = frame_of(MFN(m));
-
-        if (mfn_valid(MFN(m)) && f->owner != OWNER_IO)
-            counts[f->word & FRAME_COUNT_MASK ? f->word >> FRAME_TYPE_SHIFT : FT_NONE]
-                  [owner_column(f->owner)]++;
-    }
-}
+#define OWNERS 10 /* columns: free, Parador, domains 0 to 6, other domains */
 
 static void show_frames(void)
 {
     static const char *const types[] = { "no type", "L1", "L2", "L3", "L4", "GDT/LDT", "writable" };
     uint64_t counts[8][OWNERS] = { { 0 } };
 
-    count_frames(counts);
+    for (uint64_t m = 0; m < max_mfn; m++) {
+        const struct frame *f = frame_of(MFN(m));
+        uint64_t type;
+
+        if (!mfn_valid(MFN(m)) || f->owner == OWNER_IO)
+            continue;
+        type = f->word & FRAME_COUNT_MASK ? f->word >> FRAME_TYPE_SHIFT : FT_NONE;
+        counts[type][f->owner == OWNER_HV ? 1 : MIN(f->owner ? f->owner + 1 : 0, OWNERS - 1)]++;
+    }
     say("frames      free  Parador       d0       d1       d2       d3       d4       d5       d6   "
         "others\n");
     for (unsigned int t = 0; t < ARRAY_SIZE(types); t++) {
@@ -72,7 +64,7 @@ static void show_frames(void)
 static void show_why(struct domain *d)
 {
     for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        if (!d->vcpu[i] || !d->vcpu[i]->refusal.count)
+        if (!d->vcpu[i]->refusal.count)
             continue;
         say("%s vcpu %u: ", d->name, i);
         crash_say_refusal(d->vcpu[i]);
@@ -138,19 +130,17 @@ void keys_pressed(char c)
             press(&keys[i]);
             return;
         }
-    if (c == '\t')
-        console_focus_next();
-    else if (c >= '0' && c <= '9')
-        console_focus((uint16_t)(c - '0'));
-    else
+    if (c == '\t') {
+        console_focus_after(console_owner());
+    } else if (c < '0' || c > '9') {
         say("no such key; Ctrl-T ? lists them\n");
-    if (c != '\t' && (c < '0' || c > '9'))
         return;
+    } else if (!console_focus((uint16_t)(c - '0'))) {
+        say("domain %c does not run; ", c);
+    }
     d = get_domain(console_owner());
     if (!d)
         return;
-    if (c != '\t' && d->domid != c - '0')
-        say("domain %c does not run; ", c);
     say("keyboard: %s\n", d->name);
     put_domain(d);
 }

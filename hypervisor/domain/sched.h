@@ -39,7 +39,6 @@ struct sched_vcpu {
 
 /* All but waiting() are called with the run queue's lock held. */
 struct sched_ops {
-    const char *name;
     void (*init_cpu)(uint32_t cpu);
     void (*enqueue)(struct vcpu *v, bool woken); /* v became runnable, or was pre-empted or yielded */
     void (*dequeue)(struct vcpu *v);    /* v is in the queue, and stops being runnable without running */

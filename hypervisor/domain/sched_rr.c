@@ -41,7 +41,6 @@ static struct vcpu *rr_pick(uint32_t cpu)
 }
 
 const struct sched_ops sched_rr = {
-    .name = "rr",
     .init_cpu = rr_init_cpu,
     .enqueue = rr_enqueue,
     .dequeue = rr_dequeue,

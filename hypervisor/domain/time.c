@@ -47,8 +47,7 @@ static void set_scale(uint32_t khz)
     }
     /* ns per count is 10^6 / khz, in [1, 2) now; halve it so that it fits 32 bits after the point. */
     scale.shift = (int8_t)(shift + 1);
-    scale.mul =
-        (uint32_t)((1000000ULL << (31 + (shift < 0 ? -shift : 0))) / (khz << (shift > 0 ? shift : 0)));
+    scale.mul = (uint32_t)((1000000ULL << (31 - shift)) / khz);
 }
 
 void time_init(void)
