@@ -34,6 +34,7 @@
 #define ENTRIES     512u
 #define CURSOR      0x3ffu      /* aux of a partial table: entries [0, cursor) hold their references */
 #define CURSOR_UNDO 0x80000000u /* they are being dropped, from the end */
+#define LOOK        (128 * 8)   /* bytes of an L1 between two looks whether something waits */
 
 /* ---- General references ---- */
 
@@ -132,101 +133,83 @@ void put_leaf_slow(uint64_t entry)
         put_frame(m);
 }
 
-/* Entries [*cursor, 512) of an L1. */
-static int validate_l1(struct domain *d, uint64_t *t, unsigned int *cursor)
+/* Most tables are mostly empty: eight entries at a glance. */
+static bool any_present(const uint64_t *p)
+{
+    return (p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P;
+}
+
+/* The hypervisor's slots of an L4 are no business of the guest's: the same in every address space. */
+static bool guest_slot(enum frame_type level, const uint64_t *entry)
+{
+    uint64_t slot = (uint64_t)entry % PAGE_SIZE / 8;
+
+    return level != FT_L4 || slot < HV_FIRST_SLOT || slot > HV_LAST_SLOT;
+}
+
+/*
+ * Both walks stop, with the cursor at what comes next, when something waits: in an L1 (whose entries cost
+ * little, but more if a frame gets its first use or becomes free) at every 128th entry, in others after any
+ * entry.
+ */
+static bool stop_at(uint64_t *t, const uint64_t *next, unsigned int *cursor)
+{
+    *cursor = (unsigned int)(next - t);
+    return *cursor % ENTRIES && preempt_pending();
+}
+
+/* Entries [*cursor, 512) of a table take their references. In an L1 the cursor is a multiple of 8. */
+static force_inline int get_entries(struct domain *d, enum frame_type level, uint64_t *t,
+                                    unsigned int *cursor)
 {
     const uint32_t id = owner_of(d);
+    uint64_t *first = t + *cursor;
 
-    for (uint64_t *first = t + *cursor, *p = first; p < t + ENTRIES; p += 8) {
-        /* Frames that get their first use now cost more than others. */
-        if (unlikely(!((p - t) % 128)) && p > first && preempt_pending()) {
-            *cursor = (unsigned int)(p - t);
+    for (uint64_t *p = level == FT_L1 ? first : t + (*cursor & ~7u); p < t + ENTRIES; p += 8) {
+        if (level == FT_L1 && unlikely(!((uint64_t)p % LOOK)) && p > first && stop_at(t, p, cursor))
             return -ERESTART;
-        }
-        /* Most tables are mostly empty: eight at a glance. */
-        if (!((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P))
+        if (!any_present(p))
             continue;
-        for (uint64_t *q = p; q < p + 8; q++) {
+        for (uint64_t *q = level == FT_L1 ? p : MAX(p, first); q < p + 8; q++) {
             uint64_t e = *q;
             int rc;
 
-            if (!(e & PTE_P))
+            if (!(e & PTE_P) || !guest_slot(level, q))
                 continue;
-            rc = get_leaf(d, d, id, e);
+            rc = level == FT_L1 ? get_leaf(d, d, id, e) : get_table_entry(d, level, e);
             if (unlikely(rc)) {
                 *cursor = (unsigned int)(q - t);
                 return rc;
             }
-            if (!(e & PTE_US))
+            if (level != FT_L1)
+                *q = e | PTE_US;
+            else if (!(e & PTE_US))
                 *q = leaf_adjust(e);
+            if (level != FT_L1 && stop_at(t, q + 1, cursor))
+                return -ERESTART;
         }
     }
     *cursor = ENTRIES;
     return 0;
 }
 
-/* Entries [0, *cursor) of an L1, from the end. */
-static int undo_l1(uint64_t *t, unsigned int *cursor)
+/* Entries [0, *cursor), from the end, drop them. */
+static force_inline int put_entries(enum frame_type level, uint64_t *t, unsigned int *cursor)
 {
-    uint64_t *p = t + *cursor;
+    uint64_t *end = t + *cursor, *p = t + ((*cursor - 1) & ~7u);
 
-    while ((p - t) % 8)
-        if (*--p & PTE_P)
-            put_leaf(*p);
-    while (p > t) {
-        p -= 8;
-        if ((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P)
-            for (uint64_t *q = p; q < p + 8; q++)
-                if (*q & PTE_P)
-                    put_leaf(*q);
-        /* Frames that become free now cost more than others. */
-        if (unlikely(!((p - t) % 128)) && p > t && preempt_pending()) {
-            *cursor = (unsigned int)(p - t);
-            return -ERESTART;
+    for (; end > t; end = p, p -= 8) {
+        for (uint64_t *q = any_present(p) ? end : p; q > p;) {
+            if (!(*--q & PTE_P) || !guest_slot(level, q))
+                continue;
+            if (level == FT_L1)
+                put_leaf(*q);
+            else
+                put_table_fast(entry_mfn(*q));
+            if (level != FT_L1 && stop_at(t, q, cursor))
+                return -ERESTART;
         }
-    }
-    *cursor = 0;
-    return 0;
-}
-
-/* The hypervisor's slots of an L4 are no business of the guest's: the same in every address space. */
-static bool guest_slot(enum frame_type level, unsigned int i)
-{
-    return level != FT_L4 || i < HV_FIRST_SLOT || i > HV_LAST_SLOT;
-}
-
-/* Entries [*cursor, 512) of an L2, L3 or L4. */
-static int validate_upper(struct domain *d, enum frame_type level, uint64_t *t, unsigned int *cursor)
-{
-    for (unsigned int i = *cursor; i < ENTRIES; i++) {
-        uint64_t e = t[i];
-
-        if (likely(!(e & PTE_P)) || !guest_slot(level, i))
-            continue;
-        *cursor = i;
-        int rc = get_table_entry(d, level, e);
-
-        if (rc)
-            return rc;
-        t[i] = e | PTE_US;
-        *cursor = i + 1;
-        if (*cursor < ENTRIES && preempt_pending())
-            return -ERESTART;
-    }
-    *cursor = ENTRIES;
-    if (level == FT_L4)
-        hv_fill_l4(t);
-    return 0;
-}
-
-static int undo_upper(enum frame_type level, uint64_t *t, unsigned int *cursor)
-{
-    for (unsigned int i = *cursor; i-- > 0;) {
-        if (likely(!(t[i] & PTE_P)) || !guest_slot(level, i))
-            continue;
-        put_table_entry(t[i]);
-        *cursor = i;
-        if (i && preempt_pending())
+        if (level == FT_L1 && unlikely(!((uint64_t)p % LOOK)) && stop_at(t, p, cursor))
             return -ERESTART;
     }
     *cursor = 0;
@@ -275,7 +258,7 @@ static int undo(mfn_t m, unsigned int cursor)
     struct domain *d = frame_domain(f);
     enum frame_type type = type_of(f->word);
     uint64_t *t = mfn_to_virt(m);
-    int rc = type == FT_L1 ? undo_l1(t, &cursor) : undo_upper(type, t, &cursor);
+    int rc = type == FT_L1 ? put_entries(FT_L1, t, &cursor) : put_entries(type, t, &cursor);
 
     if (rc) {
         lock_take(&d->page_lock);
@@ -296,7 +279,9 @@ static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned in
     uint64_t *t = mfn_to_virt(m);
     int rc;
 
-    rc = type == FT_L1 ? validate_l1(d, t, &cursor) : validate_upper(d, type, t, &cursor);
+    rc = type == FT_L1 ? get_entries(d, FT_L1, t, &cursor) : get_entries(d, type, t, &cursor);
+    if (!rc && type == FT_L4)
+        hv_fill_l4(t);
     if (!rc)
         change_word(f, FRAME_LOCKED, FRAME_VALIDATED | pin, 0);
     else if (rc == -ERESTART)
