@@ -20,81 +20,50 @@
 #include "mm/tlb.h"
 #include "domain/domain.h"
 
-#define SHARED         0xffffffffu
-#define OWNERS_PER_ROW 512u
-#define NR_OWNER_ROWS  64 /* domids below 0x8000 */
+#define SHARED 0xffffffffu
 
-/* Rows appear when first needed, entries are whole words; both only grow or change while no frame has that
- * owner. */
-static struct domain *first_row[OWNERS_PER_ROW]; /* so that domains of the boot leave nothing behind */
-static struct domain **owners[NR_OWNER_ROWS] = { first_row };
-
-static bool register_owner(struct domain *d)
-{
-    struct domain ***row = &owners[d->domid / OWNERS_PER_ROW];
-
-    if (!*row) {
-        void *page = page_alloc();
-        struct domain **none = NULL;
-
-        if (!page)
-            return false;
-        if (!__atomic_compare_exchange_n(row, &none, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-            page_free(page);
-    }
-    WRITE_ONCE((*row)[d->domid % OWNERS_PER_ROW], d);
-    return true;
-}
+/* By domid; an entry is written before the domain's first frame, and stays when it has ended: no frame names
+ * it then. */
+static struct domain *owners[DOMID_MAX_BOOT];
 
 struct domain *frame_domain(const struct frame *f)
 {
-    uint32_t domid = f->owner - 1;
+    uint32_t domid = f->owner - 1; /* out of range if no domain's */
 
-    if (f->owner == OWNER_NONE || f->owner >= OWNER_HV)
-        return NULL;
-    return owners[domid / OWNERS_PER_ROW] ? owners[domid / OWNERS_PER_ROW][domid % OWNERS_PER_ROW] : NULL;
+    return domid < DOMID_MAX_BOOT ? owners[domid] : NULL;
 }
 
-static void enlist(uint32_t *list, mfn_t m)
-{
-    struct frame *f = frame_of(m);
-
-    f->prev = 0;
-    f->next = *list;
-    if (f->next)
-        frame_of(MFN(f->next))->prev = (uint32_t)m.v;
-    *list = (uint32_t)m.v;
-}
-
+/* d's page-list lock held: off the list that it is on. */
 static void unlist(struct domain *d, mfn_t m)
 {
-    struct frame *f = frame_of(m);
+    uint32_t *list = d->undo_list == m.v   ? &d->undo_list
+                     : d->done_list == m.v ? &d->done_list
+                                           : &d->page_list;
 
-    if (f->next)
-        frame_of(MFN(f->next))->prev = f->prev;
-    if (f->prev)
-        frame_of(MFN(f->prev))->next = f->next;
-    else if (d->page_list == m.v)
-        d->page_list = f->next;
-    else if (d->undo_list == m.v)
-        d->undo_list = f->next;
-    else if (d->done_list == m.v)
-        d->done_list = f->next;
-    else
+    if (!frame_of(m)->prev && *list != m.v)
         BUG("frame %lx is on no list of domain %u", m.v, d->domid);
-    f->next = f->prev = 0;
+    frame_list_del(list, m);
 }
 
 void frame_list_move(struct domain *d, mfn_t m, uint32_t *to)
 {
     unlist(d, m);
-    enlist(to, m);
+    frame_list_add(to, m);
+}
+
+/* d has it no longer. */
+static void leave(struct domain *d, mfn_t m)
+{
+    lock_take(&d->page_lock);
+    unlist(d, m);
+    d->tot_pages--;
+    lock_drop(&d->page_lock);
 }
 
 /* The first reference, after all else: from now on other CPUs use the frame, or free it. */
 static void publish(struct domain *d, mfn_t m)
 {
-    enlist(&d->page_list, m);
+    frame_list_add(&d->page_list, m);
     __atomic_store_n(&frame_of(m)->word, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
 }
 
@@ -104,8 +73,7 @@ mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
     bool given;
     mfn_t m;
 
-    if (!register_owner(d))
-        return INVALID_MFN;
+    WRITE_ONCE(owners[d->domid], d);
     lock_take(&d->page_lock);
     if (d->dying || nr > d->max_pages || d->tot_pages > d->max_pages - nr) {
         lock_drop(&d->page_lock);
@@ -155,10 +123,7 @@ void frame_unreferenced(mfn_t m)
         f->prev = 0;
         __atomic_sub_fetch(&d->shared_pages, 1, __ATOMIC_RELAXED);
     } else {
-        lock_take(&d->page_lock);
-        unlist(d, m);
-        d->tot_pages--;
-        lock_drop(&d->page_lock);
+        leave(d, m);
     }
     m2p_set(m, INVALID_PFN);
     heap_free(m, 0);
@@ -168,8 +133,7 @@ void *shared_page_alloc(struct domain *d)
 {
     mfn_t m;
 
-    if (!register_owner(d))
-        return NULL;
+    WRITE_ONCE(owners[d->domid], d);
     m = heap_alloc(0, owner_of(d), true);
     if (m.v == INVALID_MFN.v)
         return NULL;
@@ -203,10 +167,7 @@ bool domain_frame_steal(struct domain *d, mfn_t m)
         return false;
     }
     /* No reference: nobody can get one, the frame is ours. */
-    lock_take(&d->page_lock);
-    unlist(d, m);
-    d->tot_pages--;
-    lock_drop(&d->page_lock);
+    leave(d, m);
     f->owner = OWNER_HV;
     f->aux = tlb_stamp();
     return true;
@@ -216,8 +177,7 @@ bool domain_frame_give(struct domain *d, mfn_t m)
 {
     struct frame *f = frame_of(m);
 
-    if (!register_owner(d))
-        return false;
+    WRITE_ONCE(owners[d->domid], d);
     tlb_filter_flush(f->aux);
     lock_take(&d->page_lock);
     if (d->dying || d->tot_pages >= d->max_pages) {

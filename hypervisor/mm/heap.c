@@ -52,25 +52,13 @@ static void list_block(uint64_t mfn, unsigned int order)
     struct frame *f = frame_of(MFN(mfn));
 
     f->word = (f->word & FREE_CONTENTS) | FREE_HEAD | (uint64_t)order << FRAME_COUNT_SHIFT;
-    f->next = heap.first[order];
-    f->prev = 0;
-    if (f->next)
-        frame_of(MFN(f->next))->prev = (uint32_t)mfn;
-    heap.first[order] = (uint32_t)mfn;
+    frame_list_add(&heap.first[order], MFN(mfn));
 }
 
 static void unlist_block(uint64_t mfn, unsigned int order)
 {
-    struct frame *f = frame_of(MFN(mfn));
-
-    if (f->prev)
-        frame_of(MFN(f->prev))->next = f->next;
-    else
-        heap.first[order] = f->next;
-    if (f->next)
-        frame_of(MFN(f->next))->prev = f->prev;
-    f->word &= FREE_CONTENTS;
-    f->next = f->prev = 0;
+    frame_list_del(&heap.first[order], MFN(mfn));
+    frame_of(MFN(mfn))->word &= FREE_CONTENTS;
 }
 
 /* The frames' words already say what they contain. */

@@ -24,6 +24,31 @@ mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero) __must_check;
 /* Back on the lists. The frames have no reference any more. */
 void heap_free(mfn_t m, unsigned int order);
 
+/* Lists of frames by their own links: *list is the first one, 0: empty. The caller holds the list's lock. */
+static inline void frame_list_add(uint32_t *list, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    f->prev = 0;
+    f->next = *list;
+    if (f->next)
+        frame_of(MFN(f->next))->prev = (uint32_t)m.v;
+    *list = (uint32_t)m.v;
+}
+
+static inline void frame_list_del(uint32_t *list, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    if (f->next)
+        frame_of(MFN(f->next))->prev = f->prev;
+    if (f->prev)
+        frame_of(MFN(f->prev))->next = f->next;
+    else
+        *list = f->next;
+    f->next = f->prev = 0;
+}
+
 #ifdef HOST_TEST
 void heap_reset(void); /* as before boot */
 #endif

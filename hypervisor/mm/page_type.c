@@ -77,23 +77,12 @@ int get_table_entry(struct domain *d, enum frame_type level, uint64_t entry)
 {
     if (unlikely(entry & ~PTE_ALLOWED))
         return refuse(-EINVAL, R_ENTRY_FLAGS, entry, entry & ~PTE_ALLOWED);
-    return likely(get_table_fast(d, entry_mfn(entry), level - 1))
+    return likely(get_type_fast(d, entry_mfn(entry), level - 1))
                ? 0
                : get_frame_type(d, entry_mfn(entry), level - 1);
 }
 
-void put_table_entry(uint64_t entry)
-{
-    put_table_fast(entry_mfn(entry));
-}
-
 uint64_t device_mfn_limit;
-
-/* Device registers that are Parador's: local and I/O APICs and message-signalled interrupts. */
-bool device_frame_allowed(mfn_t m)
-{
-    return m.v < device_mfn_limit && !(m.v >= 0xfee00 && m.v < 0xfef00) && m.v != 0xfec00;
-}
 
 bool is_device_frame(mfn_t m)
 {
@@ -108,7 +97,8 @@ int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry)
     if (leaf_forbidden(d, entry))
         return refuse(-EINVAL, R_ENTRY_FLAGS, entry, leaf_forbidden(d, entry));
     if (is_device_frame(m)) {
-        if (d->privileged && device_frame_allowed(m))
+        /* Parador's are the local and I/O APICs and message-signalled interrupts. */
+        if (d->privileged && m.v < device_mfn_limit && (m.v < 0xfee00 || m.v >= 0xfef00) && m.v != 0xfec00)
             return 0;
         return m.v == PTE_ADDR >> PAGE_SHIFT ? refuse(-EINVAL, R_BAD_MFN, m.v, 0)
                                              : refuse(-EPERM, R_DEVICE_FRAME, m.v, 0);
@@ -294,55 +284,36 @@ static int validate(struct domain *d, mfn_t m, enum frame_type type, unsigned in
 }
 
 /*
- * A frame without a use gets a new type, one use and one reference. w: its word, read before. False: the word
- * has changed, look again.
+ * Makes a frame without use what it shall be: it gets the type, one use and one reference. w: its word, read
+ * before. -EAGAIN: the word has changed, look again.
  *
  * While the old type's translations are flushed the frame is locked and of no type, so nobody can use it. The
  * old type is the one that the exchange found (XSA-408).
  */
-static bool retype(struct domain *d, struct frame *f, uint64_t w, enum frame_type type)
-{
-    enum frame_type old = type_of(w);
-    uint64_t bits = (uint64_t)type << FRAME_TYPE_SHIFT;
-
-    if (!frame_cas(f, &w, ((w & ~TYPE_BITS) | FRAME_LOCKED) + 1))
-        return false;
-    if (unlikely(f->owner != owner_of(d))) { /* another's now, with the same word */
-        change_word(f, FRAME_LOCKED, w & TYPE_BITS, 0);
-        put_frame(frame_mfn(f));
-        return false;
-    }
-    if (old != FT_NONE && old != type)
-        tlb_filter_flush(f->aux);
-    if (is_table_type(type) || type == FT_DESC)
-        change_word(f, 0, bits | FRAME_COUNT_ONE, 0);
-    else
-        change_word(f, FRAME_LOCKED, bits | FRAME_COUNT_ONE, 0);
-    return true;
-}
-
-static int busy(mfn_t m, enum frame_type type)
-{
-    return refuse(-EINVAL, R_FRAME_TYPE_BUSY, m.v, type);
-}
-
-/* Makes a frame without use what it shall be. -EAGAIN: look again. */
 static int first_use(struct domain *d, mfn_t m, uint64_t w, enum frame_type type, uint64_t pin)
 {
     struct frame *f = frame_of(m);
-    int rc;
+    enum frame_type old = type_of(w);
 
-    if (!retype(d, f, w, type))
+    if (!frame_cas(f, &w, ((w & ~TYPE_BITS) | FRAME_LOCKED) + 1))
         return -EAGAIN;
+    if (unlikely(f->owner != owner_of(d))) { /* another's now, with the same word */
+        change_word(f, FRAME_LOCKED, w & TYPE_BITS, 0);
+        put_frame(m);
+        return -EAGAIN;
+    }
+    if (old != FT_NONE && old != type)
+        tlb_filter_flush(f->aux);
+    change_word(f, type == FT_WRITABLE ? FRAME_LOCKED : 0,
+                (uint64_t)type << FRAME_TYPE_SHIFT | FRAME_COUNT_ONE, 0);
     if (is_table_type(type))
         return validate(d, m, type, 0, pin);
     if (type == FT_DESC) {
-        rc = descriptor_check_frame(mfn_to_virt(m)) ? 0 : refuse(-EINVAL, R_BAD_DESCRIPTOR_FRAME, m.v, 0);
-        if (rc)
+        if (!descriptor_check_frame(mfn_to_virt(m))) {
             end_use(m);
-        else
-            change_word(f, FRAME_LOCKED, 0, 0);
-        return rc;
+            return refuse(-EINVAL, R_BAD_DESCRIPTOR_FRAME, m.v, 0);
+        }
+        change_word(f, FRAME_LOCKED, 0, 0);
     }
     return 0;
 }
@@ -399,6 +370,8 @@ static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type, uint64
 {
     struct frame *f = frame_of(m);
 
+    if (m.v >= max_mfn)
+        return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
     for (;;) {
         uint64_t w = READ_ONCE(f->word);
         int rc = -EAGAIN;
@@ -412,7 +385,7 @@ static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type, uint64
         else if (!(w & FRAME_COUNT_MASK))
             rc = first_use(d, m, w, type, pin);
         else if (type_of(w) != type)
-            return busy(m, type);
+            return refuse(-EINVAL, R_FRAME_TYPE_BUSY, m.v, type);
         else if (w & FRAME_PARTIAL)
             rc = resume(d, m, w, pin);
         else if (frame_cas(f, &w, w + FRAME_COUNT_ONE + 1)) {
@@ -427,24 +400,7 @@ static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type, uint64
 
 int get_frame_type(struct domain *d, mfn_t m, enum frame_type type)
 {
-    struct frame *f;
-    uint64_t w;
-
-    if (unlikely(m.v >= max_mfn))
-        return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
-    f = frame_of(m);
-    w = READ_ONCE(f->word);
-    /* Already used so, and whole: one more. */
-    if (unlikely(type_of(w) != type) || unlikely(!(w & FRAME_COUNT_MASK)) ||
-        unlikely(f->owner != owner_of(d)) ||
-        unlikely(is_table_type(type) ? !(w & FRAME_VALIDATED) : w & FRAME_LOCKED) ||
-        unlikely(((w + 1) & FRAME_REF_MASK) == 0) || unlikely(!frame_cas(f, &w, w + FRAME_COUNT_ONE + 1)))
-        return get_type_slow(d, m, type, 0);
-    if (unlikely(READ_ONCE(f->owner) != owner_of(d))) {
-        put_frame_type(m);
-        return get_type_slow(d, m, type, 0);
-    }
-    return 0;
+    return likely(get_type_fast(d, m, type)) ? 0 : get_type_slow(d, m, type, 0);
 }
 
 /* The last use of a table: nobody may use it while its entries are taken apart. */
@@ -489,7 +445,7 @@ void put_frame_type(mfn_t m)
 
 int pin_table(struct domain *d, mfn_t m, enum frame_type level)
 {
-    return m.v < max_mfn ? get_type_slow(d, m, level, FRAME_PINNED) : refuse(-EINVAL, R_BAD_MFN, m.v, 0);
+    return get_type_slow(d, m, level, FRAME_PINNED);
 }
 
 int unpin_table(struct domain *d, mfn_t m)

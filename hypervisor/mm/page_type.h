@@ -130,13 +130,14 @@ static force_inline void put_leaf(uint64_t entry)
 }
 
 /*
- * One use more of a table of d that is in use and validated already. False: it isn't, ask get_frame_type().
- * `validated` stands next to the type in the word and implies uses.
+ * One use more, as `type`, of a frame of d that is used so already, and whole. False: it isn't, ask
+ * get_frame_type(). A table's `validated` stands next to the type in the word and implies uses.
  */
-static force_inline bool get_table_fast(struct domain *d, mfn_t m, enum frame_type level)
+static force_inline bool get_type_fast(struct domain *d, mfn_t m, enum frame_type type)
 {
     struct frame *f;
     uint64_t w, new;
+    bool whole;
 
     if (unlikely(m.v >= max_mfn))
         return false;
@@ -145,8 +146,11 @@ static force_inline bool get_table_fast(struct domain *d, mfn_t m, enum frame_ty
         return false;
     w = READ_ONCE(f->word);
     new = w + WRITABLE_REFS;
-    if (unlikely(w >> (FRAME_TYPE_SHIFT - 1) != ((uint64_t)level << 1 | 1)) ||
-        unlikely(!(new &FRAME_REF_MASK)) || unlikely(!frame_cas(f, &w, new)))
+    if (is_table_type(type))
+        whole = w >> (FRAME_TYPE_SHIFT - 1) == ((uint64_t)type << 1 | 1);
+    else
+        whole = type_of(w) == type && (w & FRAME_COUNT_MASK) && !(w & FRAME_LOCKED);
+    if (unlikely(!whole) || unlikely(!(new &FRAME_REF_MASK)) || unlikely(!frame_cas(f, &w, new)))
         return false;
     if (unlikely(READ_ONCE(f->owner) != owner_of(d))) {
         put_frame_type(m);
@@ -213,7 +217,6 @@ static force_inline struct frame *l1_lock(struct domain *d, const uint64_t *p)
 
 /* The entry of an L2..L4 of d that shall point to a table one level below. 0, -EINVAL, -ERESTART. */
 int get_table_entry(struct domain *d, enum frame_type level, uint64_t entry) __must_check;
-void put_table_entry(uint64_t entry);
 
 /* MMUEXT_PIN_Lx_TABLE, UNPIN_TABLE of a frame of d. 0, -EINVAL, -ERESTART. */
 int pin_table(struct domain *d, mfn_t m, enum frame_type level) __must_check;
@@ -232,9 +235,8 @@ void frame_unreferenced(mfn_t m) __attribute__((cold));
 /* d's page-list lock held: moves m, which is on one of d's lists, to the front of another of them. */
 void frame_list_move(struct domain *d, mfn_t m, uint32_t *to);
 
-/* Device memory: no RAM of the table. Whether domain 0 may map it. */
+/* Device memory: no RAM of the table. */
 bool is_device_frame(mfn_t m);
-bool device_frame_allowed(mfn_t m);
 extern uint64_t device_mfn_limit; /* first number past what the processor can address; constant after boot */
 
 /* The hypervisor's slots of an L4 (mm/frame.c). */

@@ -95,7 +95,7 @@ static __attribute__((noinline)) int update_upper(struct domain *d, enum frame_t
     if (rc)
         return rc;
     if (old & PTE_P)
-        put_table_entry(old);
+        put_table_fast(entry_mfn(old));
     return 1;
 }
 
@@ -171,7 +171,7 @@ static force_inline int set_root(struct vcpu *v, mfn_t m, bool user)
 
     if (likely(old != maddr)) {
         if (likely(m.v) || !user) {
-            int rc = likely(get_table_fast(v->domain, m, FT_L4)) ? 0 : get_frame_type(v->domain, m, FT_L4);
+            int rc = likely(get_type_fast(v->domain, m, FT_L4)) ? 0 : get_frame_type(v->domain, m, FT_L4);
 
             if (unlikely(rc))
                 return rc;
