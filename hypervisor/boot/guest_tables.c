@@ -78,10 +78,13 @@ static void map_pages(const struct build *b, struct pool *pool, uint64_t *l4, ui
 static int root_and_pin(struct build *b, mfn_t l4)
 {
     uint64_t start = rdtsc();
-    int rc = paging_init_vcpu_root(b->d->vcpu[0], l4);
+    int rc;
 
-    while (!rc && (rc = pin_table(b->d, l4, FT_L4)) == -ERESTART)
-        rc = 0;
+    do {
+        rc = pin_table(b->d, l4, FT_L4);
+    } while (rc == -ERESTART);
+    if (!rc)
+        rc = b->d->paging->set_root(b->d->vcpu[0], l4, false);
     b->ticks = rdtsc() - start;
     return rc;
 }

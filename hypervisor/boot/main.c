@@ -11,7 +11,6 @@
 #include "domain/console.h"
 #include "domain/domain.h"
 #include "lib/print.h"
-#include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
 #include "x86/pte.h"

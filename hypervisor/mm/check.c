@@ -19,9 +19,6 @@
 #if defined(DEBUG) || defined(HOST_TEST)
 
 #define LINES_MAX 10
-#define CURSOR    0x3ffu
-#define SHARED    0xffffffffu
-#define ENTRIES   512u
 #define TYPE_OF_NR(t) \
     ((const char *const[]){ "none", "L1", "L2", "L3", "L4", "descriptors", "writable", "?" }[t])
 

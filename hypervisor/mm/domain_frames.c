@@ -20,8 +20,6 @@
 #include "mm/tlb.h"
 #include "domain/domain.h"
 
-#define SHARED 0xffffffffu
-
 /* By domid; an entry is written before the domain's first frame, and stays when it has ended: no frame names
  * it then. */
 static struct domain *owners[DOMID_MAX_BOOT];

@@ -31,8 +31,6 @@
 #include "mm/paging.h"
 #include "mm/tlb.h"
 
-#define ENTRIES     512u
-#define CURSOR      0x3ffu      /* aux of a partial table: entries [0, cursor) hold their references */
 #define CURSOR_UNDO 0x80000000u /* they are being dropped, from the end */
 #define LOOK        (128 * 8)   /* bytes of an L1 between two looks whether something waits */
 

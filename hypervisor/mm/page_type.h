@@ -22,6 +22,9 @@
 /* Bits that may change without a new look at the frame. */
 #define PTE_HARMLESS (PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX)
 
+#define ENTRIES      512u
+#define CURSOR       0x3ffu      /* aux of a partial table: entries [0, cursor) hold their references */
+#define SHARED       0xffffffffu /* prev of a page of shared_page_alloc(), which is on no list */
 #define FT_MASK      7u
 #define TYPE_BITS    ((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)
 #define WRITABLE     ((uint64_t)FT_WRITABLE << FRAME_TYPE_SHIFT)

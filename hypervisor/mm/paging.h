@@ -31,10 +31,6 @@ struct paging_ops {
 
 extern const struct paging_ops pv_direct;
 
-/* Boot: the builder's way to give a new domain its first tables. The L4 must be filled with ordinary entries
- * already; pins nothing. */
-int paging_init_vcpu_root(struct vcpu *v, mfn_t l4) __must_check;
-
 /*
  * Grant mappings, for domain/grant*.c (mm implements them). `entry` is the L1 entry as the guest would write
  * it (frame, P A D NX, RW unless read-only, US for GNTMAP_application_map, the guest's available bits); mm

@@ -213,18 +213,6 @@ const struct paging_ops pv_direct = {
     .flush = tlb_flush_domain,
 };
 
-int paging_init_vcpu_root(struct vcpu *v, mfn_t l4)
-{
-    int rc;
-
-    do {
-        rc = get_frame_type(v->domain, l4, FT_L4);
-    } while (rc == -ERESTART);
-    if (!rc)
-        v->arch.cr3_kernel = mfn_to_maddr(l4);
-    return rc;
-}
-
 uint64_t guest_walk(const struct vcpu *v, uint64_t vaddr, uint64_t *entry_maddr)
 {
     uint64_t *p = v->arch.cr3_kernel && guest_range_ok(vaddr, 1) ? walk_l1(v, vaddr) : NULL, entry;

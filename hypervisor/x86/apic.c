@@ -4,7 +4,6 @@
  *
  * The APIC's registers are reached through the direct map, whose large page there is uncached (boot/head.S).
  */
-#include "x86/apic.h"
 #include "domain/time.h"
 #include "mm/layout.h"
 #include "x86/cpu.h"

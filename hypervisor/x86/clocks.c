@@ -9,7 +9,6 @@
  * apart give the rates; it ends after MIN_PIT counts if the readings were quick, and waits longer for the
  * same accuracy if they weren't.
  */
-#include "x86/apic.h"
 #include "x86/cpu.h"
 
 #define PIT_HZ      1193182ULL

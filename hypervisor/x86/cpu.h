@@ -41,25 +41,16 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-/* Debug builds measure how long interrupts wait (x86/latency.c): the end of such a stretch, and its begin. */
+/* Debug builds measure how long interrupts wait (x86/latency.c): the begin of such a stretch, and its end. */
 #ifdef DEBUG
 void latency_init(void);
+void latency_begin(void);
 void latency_end(void);
 #else
-static inline void latency_init(void)
-{
-}
-static inline void latency_end(void)
-{
-}
+#define latency_init()
+#define latency_begin()
+#define latency_end()
 #endif
-
-static inline void latency_begin(void)
-{
-#ifdef DEBUG
-    this_cpu()->latency_start = rdtsc();
-#endif
-}
 
 /* Lets interrupts in for a moment. Only where nothing is half-done: between the steps of boot, in schedule().
  */
@@ -80,7 +71,7 @@ static inline void cpu_halt(void)
 }
 #endif
 
-/* Serves this_cpu()->work but WORK_SCHEDULE: timers (timer_run), console input. x86/work.c */
+/* Serves this_cpu()->work but WORK_SCHEDULE: timers (timer_run), console input. x86/traps.c */
 void cpu_serve_work(void);
 
 /* An interrupt waits, or work does. For preempt_pending(): looks, lets nothing in. */
@@ -93,6 +84,21 @@ static inline void cpu_set_work(struct cpu *c, uint32_t bits)
 {
     __atomic_fetch_or(&c->work, bits, __ATOMIC_RELAXED);
 }
+
+#define IRQ_COM1 4
+
+/* Boot: PICs moved to VEC_PIC and masked but for COM1; APIC on, LINT0 passes the PIC on, timer stopped. */
+void apic_init(void);
+/* Boot: measures TSC and APIC timer against the PIT, some 2 ms; fills cpu_features. */
+void clocks_calibrate(void);
+
+/* The APIC timer's count now, counting down from what apic_timer_start() wrote. No interrupt comes. */
+void apic_timer_start(uint32_t count);
+uint32_t apic_timer_count(void);
+
+void apic_eoi(void);
+/* End of interrupt for a PIC line; false: it was spurious. */
+bool pic_ack(unsigned int line);
 
 /* Programs the local APIC's timer for a system time (ns, now_ns()); ~0: off. A deadline in the past fires at
  * once. */

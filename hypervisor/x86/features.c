@@ -20,13 +20,11 @@ struct cpu_features cpu_features; /* constant after boot */
 
 enum { EAX, EBX, ECX, EDX };
 
-struct need {
+static const struct {
     uint32_t leaf;
     unsigned int reg, bit;
     const char *name;
-};
-
-static const struct need needs[] = {
+} needs[] = {
     { 1, EDX, 0, "FPU" },          { 1, EDX, 4, "TSC" },
     { 1, EDX, 5, "MSRs" },         { 1, EDX, 6, "PAE" },
     { 1, EDX, 9, "local APIC" },   { 1, EDX, 24, "FXSAVE" },

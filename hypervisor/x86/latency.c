@@ -19,6 +19,11 @@ static bool counting; /* the TSC counts instructions; constant after boot */
 void latency_init(void)
 {
     counting = screen_unit()[0] == 'i';
+    latency_begin();
+}
+
+void latency_begin(void)
+{
     this_cpu()->latency_start = rdtsc();
 }
 

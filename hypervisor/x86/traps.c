@@ -4,17 +4,18 @@
  *
  * An exception of the guest is bounced to its own handler (domain/bounce.c) unless it is ours to serve: a
  * page fault that mm understands, a privileged instruction of a guest kernel. An interrupt only leaves a bit
- * in cpu->work. A fault in ring 0 has a row in the exception table, or is a bug.
+ * in cpu->work, which is served on the slow way out to a guest and in the idle loop. A fault in ring 0 has a
+ * row in the exception table, or is a bug.
  */
 #include "x86/trap.h"
 #include "domain/bounce.h"
+#include "domain/console.h"
 #include "domain/domain.h"
 #include "domain/emulate.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/descriptor.h"
 #include "mm/paging.h"
-#include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
 #include "x86/msr.h"
@@ -23,6 +24,7 @@
 void trap_ring0(struct cpu_user_regs *r);
 void trap_ist(struct cpu_user_regs *r);
 void trap_exit_fault(void);
+void cpu_exit_work(void);
 
 typedef void (*trap_fn)(struct vcpu *v);
 extern const trap_fn trap_table[256];
@@ -49,6 +51,48 @@ static bool interrupt(unsigned int vector)
 static void guest_interrupt(struct vcpu *v)
 {
     interrupt(v->regs.entry_vector);
+}
+
+/* The bits of `which` that were set; they are clear then. */
+static uint32_t take(struct cpu *c, uint32_t which)
+{
+    return __atomic_fetch_and(&c->work, ~which, __ATOMIC_RELAXED) & which;
+}
+
+void cpu_serve_work(void)
+{
+    uint32_t work = take(this_cpu(), WORK_TIMER | WORK_CONSOLE);
+
+    if (work & WORK_TIMER)
+        timer_run();
+    if (work & WORK_CONSOLE)
+        console_input();
+}
+
+/* VCPUOP_send_nmi: waits until the guest has a handler (CALLBACKTYPE_nmi). */
+static void deliver_nmi(struct vcpu *v)
+{
+    if (likely(!v->nmi_pending) || !v->arch.traps[VEC_NMI].address)
+        return;
+    v->nmi_pending = false;
+    bounce_plain(v, VEC_NMI);
+}
+
+void cpu_exit_work(void)
+{
+    struct vcpu *v = current;
+
+    cpu_serve_work();
+    if (take(this_cpu(), WORK_AREAS) && v && v->kernel_mode)
+        vcpu_update_areas(v);
+    if (take(this_cpu(), WORK_SCHEDULE))
+        schedule();
+    deliver_nmi(current);
+}
+
+void cpu_relax(void)
+{
+    __asm__ volatile("pause" ::: "memory");
 }
 
 /* --- Exceptions of the guest

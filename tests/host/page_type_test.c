@@ -616,7 +616,7 @@ TYPE_TEST(by_virtual_address)
     uint64_t va = 3UL << 39 | 3UL << 30 | 3UL << 21, at;
     struct vcpu *v = d->vcpu[0];
 
-    cr_assert_eq(paging_init_vcpu_root(v, l4), 0);
+    cr_assert_eq(pv_direct.set_root(v, l4, false), 0);
     cr_assert_eq(pv_direct.write_va(v, d, va + 5 * PAGE_SIZE + 77, fake_entry(m, E_RW)), 0);
     cr_assert_eq(fake_words(l1)[5], fake_entry(m, E_RW));
     cr_assert_eq(guest_walk(v, va + 5 * PAGE_SIZE, &at), fake_entry(m, E_RW));
@@ -638,7 +638,7 @@ TYPE_TEST(roots)
     mfn_t a = above(above(above(make_l1(1, E_RW, NULL)))), b = above(above(above(make_l1(1, E_RW, NULL))));
     struct vcpu *v = d->vcpu[0];
 
-    cr_assert_eq(paging_init_vcpu_root(v, a), 0);
+    cr_assert_eq(pv_direct.set_root(v, a, false), 0);
     cr_assert_eq(pv_direct.set_root(v, b, false), 0);
     cr_assert_eq(v->arch.cr3_kernel, mfn_to_maddr(b));
     cr_assert_not(fake_word(a) & FRAME_VALIDATED);
