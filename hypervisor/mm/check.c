@@ -45,7 +45,7 @@ static void hold(struct check *c, mfn_t m, enum frame_type type, uint64_t who)
 {
     const struct frame *f;
 
-    if (m.v >= max_mfn || !mfn_valid(m)) {
+    if (!mfn_valid(m)) {
         complain(c, "%lx holds frame %lx, which does not exist", who, m.v);
         return;
     }

@@ -225,7 +225,7 @@ static void sort_frames(void)
         end = taken_until(maddr, &next);
         if (ram && !end) {
             end = MIN(ram, next);
-            heap_add(maddr >> PAGE_SHIFT, end >> PAGE_SHIFT, false);
+            heap_add(maddr >> PAGE_SHIFT, end >> PAGE_SHIFT);
             maddr = end;
             continue;
         }

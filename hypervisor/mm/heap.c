@@ -31,27 +31,22 @@ static struct {
     uint64_t dirty;                     /* dirty frames on the lists */
 } heap = { .lock = LOCK_INIT(LOCK_HEAP) };
 
-static unsigned int block_order(const struct frame *f)
+/* The word of a free block's first frame, but for its contents. */
+static uint64_t head_word(unsigned int order)
 {
-    return (unsigned int)((f->word & FRAME_COUNT_MASK) >> FRAME_COUNT_SHIFT);
+    return FREE_HEAD | (uint64_t)order << FRAME_COUNT_SHIFT;
 }
 
 static bool is_free_block(uint64_t mfn, unsigned int order)
 {
-    const struct frame *f;
+    const struct frame *f = frame_of(MFN(mfn));
 
-    if (!mfn_valid(MFN(mfn)))
-        return false;
-    f = frame_of(MFN(mfn));
-    return f->owner == OWNER_NONE && !(f->word & FRAME_REF_MASK) && (f->word & FREE_HEAD) &&
-           block_order(f) == order;
+    return mfn_valid(MFN(mfn)) && f->owner == OWNER_NONE && (f->word & ~FREE_CONTENTS) == head_word(order);
 }
 
 static void list_block(uint64_t mfn, unsigned int order)
 {
-    struct frame *f = frame_of(MFN(mfn));
-
-    f->word = (f->word & FREE_CONTENTS) | FREE_HEAD | (uint64_t)order << FRAME_COUNT_SHIFT;
+    frame_of(MFN(mfn))->word = (frame_of(MFN(mfn))->word & FREE_CONTENTS) | head_word(order);
     frame_list_add(&heap.first[order], MFN(mfn));
 }
 
@@ -73,7 +68,7 @@ static void free_block(uint64_t mfn, unsigned int order)
     list_block(mfn, order);
 }
 
-void heap_add(uint64_t start, uint64_t end, bool dirty)
+void heap_add(uint64_t start, uint64_t end)
 {
     lock_take(&heap.lock);
     while (start < end) {
@@ -81,9 +76,6 @@ void heap_add(uint64_t start, uint64_t end, bool dirty)
 
         while (order < HEAP_MAX_ORDER && !(start & ((2UL << order) - 1)) && start + (2UL << order) <= end)
             order++;
-        for (uint64_t m = start; dirty && m < start + (1UL << order); m++)
-            frame_of(MFN(m))->word = FREE_DIRTY;
-        heap.dirty += dirty ? 1UL << order : 0;
         heap.total += 1UL << order;
         free_block(start, order);
         start += 1UL << order;

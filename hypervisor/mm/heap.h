@@ -12,8 +12,8 @@
 
 /* Boot: counts frames that were Parador's before the heap was there. */
 void heap_count_boot(uint64_t frames);
-/* Boot: puts frames [start, end) that have never been used, or hold a loader's data (dirty), on the lists. */
-void heap_add(uint64_t start, uint64_t end, bool dirty);
+/* Boot: puts frames [start, end) that have never been used on the lists. */
+void heap_add(uint64_t start, uint64_t end);
 
 /* 2^order frames, aligned to their size, for owner (OWNER_HV or domid + 1), free of a past owner's data; with
  * `zero`, all zero. No CPU has a translation of them left. Parador's have one reference, which is

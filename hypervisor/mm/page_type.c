@@ -351,16 +351,10 @@ static int resume(struct domain *d, mfn_t m, uint64_t w, uint64_t pin)
 /* Turns a use of a table that the caller has into its pin, unless it has one. */
 static int set_pin(mfn_t m)
 {
-    struct frame *f = frame_of(m);
-    uint64_t w = READ_ONCE(f->word);
-
-    do {
-        if (w & FRAME_PINNED) {
-            put_frame_type(m);
-            return refuse(-EINVAL, R_ALREADY_PINNED, m.v, 0);
-        }
-    } while (!frame_cas(f, &w, w | FRAME_PINNED));
-    return 0;
+    if (!(change_word(frame_of(m), 0, FRAME_PINNED, 0) & FRAME_PINNED))
+        return 0;
+    put_frame_type(m);
+    return refuse(-EINVAL, R_ALREADY_PINNED, m.v, 0);
 }
 
 /* One more use, and for pin = FRAME_PINNED (else 0) it is the pin. */

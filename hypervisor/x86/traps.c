@@ -27,7 +27,6 @@ void trap_exit_fault(void);
 void cpu_exit_work(void);
 
 typedef void (*trap_fn)(struct vcpu *v);
-extern const trap_fn trap_table[256];
 
 /* --- Interrupts: also in ring 0, in cpu_window() and cpu_halt(). They change nothing but cpu->work.
  * ------------ */

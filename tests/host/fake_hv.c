@@ -84,8 +84,8 @@ void fake_machine(void)
     }
     for (uint64_t m = 0x3ff0; m < 0x4000; m++)
         frame_of(MFN(m))->owner = OWNER_IO;
-    heap_add(0x10, 0x1000, false);
-    heap_add(0x3000, 0x3ff0, false);
+    heap_add(0x10, 0x1000);
+    heap_add(0x3000, 0x3ff0);
     check_init();
 }
 
