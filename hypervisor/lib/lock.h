@@ -36,7 +36,7 @@ struct lock {
         0, (which)       \
     }
 
-/* Pause, and serve shoot-downs that came in (x86/work.c; the host tests bring their own). */
+/* Pause, and serve shoot-downs that came in (x86/traps.c; the host tests bring their own). */
 void cpu_relax(void);
 
 /* Debug: asserts the order and keeps this CPU's list of held locks (lib/lock.c); release: nothing. Host tests

@@ -16,7 +16,7 @@
 
 static struct vcpu *a, *b, *c; /* vcpu 0 of domains 1, 2, 3 */
 
-/* x86/work.c's */
+/* x86/traps.c's */
 void cpu_serve_work(void)
 {
     if (__atomic_fetch_and(&this_cpu()->work, ~(uint32_t)WORK_TIMER, __ATOMIC_RELAXED) & WORK_TIMER)
