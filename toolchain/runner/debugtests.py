@@ -115,7 +115,7 @@ def rewind(session):
         "continue", "watch exit_status", "reverse-continue", "backtrace 2", "reverse-stepi", "print exit_status", target="rewind", RECORD=folder)
     yield from missing(lines, r"^Breakpoint 2$", r"^The beginning of the recording\.$", r"^Temporary breakpoint 3, cmd_run ",
                        r"^Watchpoint 4: front_state$", r"^#0 +store_thread .*drivers\.c", r"^Breakpoint 1, machine_exit ",
-                       r"^Watchpoint 5: exit_status$", r"^before this instruction: -1$", r"^after it: 0$", r"^#0 +set_exit_status ", r"^#1 .* do_arch_0 ",
+                       r"^Watchpoint 5: exit_status$", r"^before this instruction: -1$", r"^after it: 0$", r"^#0 +set_exit_status ", r"^#1 .* sub_op ",
                        r"^\$1 = -1$")
     with open(f"{session.folder}/{console_of(lines)}", encoding="latin1") as f:
         yield from missing(f.read().splitlines(), r"pages of 4 kB", r"^\[d0\] script: exit 0", r"^parador: d1 ended")
