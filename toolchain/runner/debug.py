@@ -94,6 +94,8 @@ def beside(axes, folder, command, *init):
 
 
 def main(axes):
+    if axes.on == ["xen"]:
+        raise Trouble("ON=xen: gdb is for Parador and its guests")
     boot.prepare(axes, "parador")
     machines = running(axes)
     if machines:

@@ -152,7 +152,21 @@ def makefiles_for_make_3_81():
     yield from (f"line {n} of the older ones: {what}" for n, what in check.newer_make(older))
 
 
-TESTS = (missing_package_without_a_terminal, missing_package_on_a_terminal, missing_package_for_root, makefiles_for_make_3_81)
+def calls_that_can_not_be():
+    """Each is one line and status 2."""
+    calls = {
+        "frobnicate": r"^frobnicate: usage: toolchain/run run\|", "run DISK": r"^run: DISK: NAME=VALUE expected$", "rewind": r"^rewind: RECORD=f is needed",
+        "rewind RECORD=/no/such": r"^rewind: RECORD=/no/such: no recording", "gdb ON=xen": r"^gdb: ON=xen: gdb is for Parador",
+        "test ON=windows": r"^test: ON=windows: parador or xen expected", "check TEST=nosuch": r"^check: TEST=nosuch: one of format,",
+    }
+    for words, pattern in calls.items():
+        done = subprocess.run(["toolchain/run", *words.split()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env={k: v for k, v in os.environ.items() if k not in ("ON", "TEST", "MAKEFLAGS", "MFLAGS")}, timeout=SECONDS, check=False)
+        if done.returncode != 2 or not re.search(pattern, done.stdout) or done.stdout.count("\n") != 1:
+            yield f"{words}: status {done.returncode}, {done.stdout!r}"
+
+
+TESTS = (calls_that_can_not_be, missing_package_without_a_terminal, missing_package_on_a_terminal, missing_package_for_root, makefiles_for_make_3_81)
 
 
 def wanted(axes):

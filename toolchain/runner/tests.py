@@ -310,15 +310,17 @@ def run_guests(axes, systems, tests, report):
 
 def main(axes):
     systems = choose_systems(axes)
-    tests = guest_tests(axes.tests)
+    tests = guest_tests(axes.tests) if systems != ["host"] else {}
     kernel = ["user", f"{axes.build}/pvkernel"] + ([f"{axes.build}/parador", boot.parador_image(axes)] if systems != ["xen"] else [])
     build.make(axes, *([] if axes.tests else ["all"]), *kernel)
     report = Report(axes)
     hosts = host_tests(axes.tests) if systems != ["xen"] else []
-    if not build.try_to_make(axes, "guest-tests", *(["host-tests"] if hosts else []), *(["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"] if benchtests.wanted(axes) else [])):
+    if not build.try_to_make(axes, *(["guest-tests"] if tests else []), *(["host-tests"] if hosts else []), *(["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"] if benchtests.wanted(axes) else [])):
         tests, hosts = without_broken(axes, tests, hosts, report)
     run_host_tests(axes, hosts, report)
     run_guests(axes, systems, tests, report)
     if "parador" in systems and axes.debug:
         check_rules(report, everything=not axes.tests)
+    if not report.tally.results:
+        raise Trouble(f"TEST={axes.text('TEST')}: no test's name contains it; names are those of tests/guest, tests/host and toolchain/runner")
     return report.tally.finish(systems, allowed_differences())
