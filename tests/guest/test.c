@@ -124,7 +124,7 @@ void test_finish(void)
     verdict = errors ? "error" : failures ? "fail" : skips ? "skip" : "pass";
     if (!errors && !failures && !skips && !checks)
         verdict = "error"; /* a test that checks nothing proves nothing */
-    pv_printf("%s: %u checks, %u failed\n", test_name, checks, failures);
+    pv_printf("%s: %u check%s, %u failed\n", test_name, checks, checks == 1 ? "" : "s", failures);
     pv_printf("test: %s: %s\n", test_name, verdict);
     pv_poweroff();
 }

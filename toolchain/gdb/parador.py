@@ -79,7 +79,7 @@ class Domains(gdb.Command):
         where = gdb.execute(f"info symbol {int(v['regs']['rip']):#x}", to_string=True).split(" in section")[0]
         name = "" if where.startswith("No symbol") else f" {where.replace(' ', '')}"
         return (f"{int(v['id'])}: {SCHEDULING[state] if state < len(SCHEDULING) else state} in {'kernel' if v['kernel_mode'] else 'user'}"
-                f" at {int(v['regs']['rip']):#x}{name}, {int(v['hypercalls'])} hypercalls")
+                f" at {int(v['regs']['rip']):#x}{name}, {int(v['hypercalls'])} hypercall{'' if v['hypercalls'] == 1 else 's'}")
 
 
 class Frames(gdb.Command):

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 
 from . import check
+from .boot import READY
 from .verdict import Result
 
 TOOLS = ("sh", "env", "id", "dirname", "python3", "make", "gcc", "ld", "cc", "uname", "setpriv")
@@ -137,6 +138,19 @@ def missing_package_for_root():
             yield f"called {desk.calls()}"
 
 
+def folder_of_somebody_else():
+    """Where nothing may be written, one line says so."""
+    if os.geteuid() != 0:
+        return
+    with Desk(user=True) as desk:
+        environment = dict(desk.environment(), B=desk.folder)
+        environment[READY] = "1"
+        done = subprocess.run([*desk.prefix, "python3", "toolchain/run", "run"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, env=environment, timeout=SECONDS, check=False)
+        if done.returncode != 2 or done.stdout.count("\n") != 1 or not re.search(r"^run: .*Permission denied \(B= names", done.stdout):
+            yield f"status {done.returncode}, {done.stdout!r}"
+
+
 def makefiles_for_make_3_81():
     """Each newer feature is found where it stands, and older ones that look like it are not."""
     newer = {
@@ -166,7 +180,7 @@ def calls_that_can_not_be():
             yield f"{words}: status {done.returncode}, {done.stdout!r}"
 
 
-TESTS = (calls_that_can_not_be, missing_package_without_a_terminal, missing_package_on_a_terminal, missing_package_for_root, makefiles_for_make_3_81)
+TESTS = (calls_that_can_not_be, missing_package_without_a_terminal, missing_package_on_a_terminal, missing_package_for_root, folder_of_somebody_else, makefiles_for_make_3_81)
 
 
 def wanted(axes):

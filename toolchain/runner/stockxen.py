@@ -96,6 +96,6 @@ def run(axes):
         watcher = Watcher()
         shown = "loglvl=" in axes.append
         status = boot.converse(axes, line, watcher, 0.0, show=None if shown else quiet, awake=None if shown else lambda: not quiet.on)
-        if quiet.on or watcher.status is None:
+        if quiet.on and quiet.hidden:  # domain 0 never spoke: what Xen said last
             print("\n".join(quiet.hidden[-12:]))
         return status
