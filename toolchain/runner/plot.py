@@ -14,7 +14,7 @@ TITLES = {"trap": "trapped write", "call": "a hypercall each", "multicall": "one
 NAMES = {"parador": "Parador", "xen": "Xen 4.17"}
 COLOURS = {"trap": "#c0392b", "call": "#d68910", "multicall": "#2471a3", "batch": "#1e8449"}
 
-SETTINGS = """set terminal svg size 900,560 font 'sans-serif,13' background '#ffffff'
+SETTINGS = """set terminal svg size 820,560 font 'sans-serif,13' background '#ffffff'
 set output '{out}'
 set title 'Hypercall against trap: what changing a page-table entry costs'
 set xlabel 'entries changed at once'
@@ -24,7 +24,7 @@ set logscale y 10
 set xrange [0.9:560]
 set yrange [1:3000]
 set grid
-set key outside right
+set key below maxrows 3
 """
 
 
