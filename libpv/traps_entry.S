@@ -36,6 +36,23 @@
     jmp entry_common
     .endm
 
+/* Up to the vector, that is to the frame of HYPERVISOR_iret. */
+    .macro pop_registers
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    add $8, %rsp
+    .endm
+
     .text
     .balign 32
     .globl pv_entry_stubs
@@ -108,19 +125,7 @@ leave_common:
     or $3, %eax /* ring 3 can't iretq to an RPL 0 selector */
     mov %rax, R_CS(%rsp)
     orb $3, R_SS(%rsp)
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    add $8, %rsp
+    pop_registers
     pop %rax
     pop %r11
     pop %rcx
@@ -133,19 +138,7 @@ leave_to_user: /* the hypercall sets the upcall mask from the frame's IF, and de
     mov $VGCF_in_syscall, %ecx
     cmove %rcx, %rax
     mov %rax, R_ERROR(%rsp) /* the flags word of the iret frame */
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    add $8, %rsp
+    pop_registers
     mov $HYPERCALL_IRET, %eax
     syscall
     ud2

@@ -15,6 +15,7 @@
 #include "libpv/start.h"
 #include "libpv/string.h"
 #include "tests/guest/pages.h"
+#include "tests/guest/random.h"
 
 TEST("random_calls");
 ROLE(dom0, domU);
@@ -22,10 +23,7 @@ ROLE(dom0, domU);
 #define PAGES   12
 #define WINDOWS 8
 
-static uint64_t state;
-static unsigned long step, steps = 20000, from, to;
 static bool no_balloon;
-static uint32_t hash = 2166136261U;
 
 static uint64_t *page[PAGES];
 static volatile uint64_t *window[WINDOWS];
@@ -33,14 +31,6 @@ static grant_handle_t handle[WINDOWS];
 static bool granted[WINDOWS];
 static int ref[PAGES];   /* a grant of each page to ourselves */
 static bool gone[PAGES]; /* given back */
-
-static unsigned int random(unsigned int n)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned int)(state >> 33) % n;
-}
 
 /* Parador's own words for a refusal, where they are new. */
 static void why(void)
@@ -58,11 +48,11 @@ static void why(void)
 static void result(long r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void result(long r, const char *fmt, ...)
 {
-    hash = (hash ^ (uint32_t)r) * 16777619;
-    if (step >= from && step < to) {
+    random_mix((uint32_t)r);
+    if (random_shown()) {
         va_list args;
 
-        pv_printf("%lu: ", step);
+        pv_printf("%lu: ", random_step);
         va_start(args, fmt);
         pv_vprintf(fmt, args);
         va_end(args);
@@ -308,20 +298,20 @@ static void show(void)
     }
 }
 
-static unsigned long word(const char *name, unsigned long def)
+/* Parador's checker now and then, and after each step that is shown. */
+static bool consistent(void)
 {
-    char text[24];
+    long err = 0;
 
-    return pv_cmdline_option(name, text, sizeof(text)) ? strtoul(text, NULL, 0) : def;
+    if (random_step % 500 == 0 || random_shown())
+        err = HYPERVISOR_parador(PARADOR_check, NULL);
+    return check(err != -EINVAL, "the invariants after step %lu: %ld", random_step, err);
 }
 
 void test_main(void)
 {
-    state = word("seed", 1) * 0x9e3779b97f4a7c15UL;
-    steps = word("steps", steps);
-    from = word("from", 0);
-    to = word("to", 0);
-    no_balloon = !word("balloon", 1);
+    random_begin();
+    no_balloon = !random_word("balloon", 1);
     require(!pv_grant_init(), "grants");
     HYPERVISOR_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
     for (unsigned int i = 0; i < PAGES; i++) {
@@ -331,19 +321,7 @@ void test_main(void)
     for (unsigned int w = 0; w < WINDOWS; w++)
         window[w] = pv_vaddr_reserve(1);
     require(window[WINDOWS - 1], "windows");
-    for (step = 0; step < steps; step++) {
-        calls[random(sizeof(calls) / sizeof(calls[0]))]();
-        if (step % 500 == 0 || (step >= from && step < to)) {
-            long err = HYPERVISOR_parador(PARADOR_check, NULL);
-
-            if (!check(err != -EINVAL, "the invariants after step %lu: %ld", step, err))
-                break;
-        }
-        if (step % (steps / 10 + 1) == 0)
-            pv_printf("step %lu hash %08x\n", step, hash);
-    }
-    if (to)
+    random_run(calls, sizeof(calls) / sizeof(calls[0]), consistent);
+    if (random_shows())
         show();
-    pv_printf("seed done, hash %08x\n", hash);
-    check(step == steps, "%lu steps", step);
 }

@@ -9,41 +9,24 @@
 #include "libpv/hypercall.h"
 #include "libpv/start.h"
 #include "libpv/string.h"
-#include "tests/guest/test.h"
+#include "tests/guest/random.h"
 
 TEST("random_events");
 ROLE(dom0, domU);
 
 #define PORTS 24 /* calls name ports below this, some of which never exist */
 
-static uint64_t state;
-static unsigned long step, steps = 20000, from, to;
-static uint32_t hash = 2166136261U;
-
-static unsigned int random(unsigned int n)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned int)(state >> 33) % n;
-}
-
-static void mix(uint64_t v)
-{
-    hash = (hash ^ (uint32_t)v ^ (uint32_t)(v >> 32)) * 16777619;
-}
-
 static void result(const char *what, long r, unsigned int a, unsigned int b)
 {
     struct vcpu_info *v = pv_vcpu_info();
 
-    mix((uint64_t)r);
-    mix(pv_shared_info.evtchn_pending[0]);
-    mix(pv_shared_info.evtchn_mask[0]);
-    mix(v->evtchn_pending_sel);
-    mix(v->evtchn_upcall_pending);
-    if (step >= from && step < to)
-        pv_printf("%lu: %s %u %u = %ld, pending %lx mask %lx sel %lx upcall %u\n", step, what, a, b, r,
+    random_mix((uint64_t)r);
+    random_mix(pv_shared_info.evtchn_pending[0]);
+    random_mix(pv_shared_info.evtchn_mask[0]);
+    random_mix(v->evtchn_pending_sel);
+    random_mix(v->evtchn_upcall_pending);
+    if (random_shown())
+        pv_printf("%lu: %s %u %u = %ld, pending %lx mask %lx sel %lx upcall %u\n", random_step, what, a, b, r,
                   pv_shared_info.evtchn_pending[0], pv_shared_info.evtchn_mask[0], v->evtchn_pending_sel,
                   v->evtchn_upcall_pending);
 }
@@ -118,9 +101,9 @@ static void status(void)
     long r = op(EVTCHNOP_status, &o);
 
     if (!r && o.status == EVTCHNSTAT_interdomain)
-        mix(o.u.interdomain.port);
+        random_mix(o.u.interdomain.port);
     if (!r && o.status == EVTCHNSTAT_virq)
-        mix(o.u.virq);
+        random_mix(o.u.virq);
     result("status", r, o.port, r ? 0 : o.status);
 }
 
@@ -163,25 +146,12 @@ static void (*const calls[])(void) = { unbound, interdomain, interdomain, virq, 
                                        close,   send,        send,        send, unmask, bind_vcpu,
                                        status,  by_hand,     by_hand,     poll, reset };
 
-static unsigned long word(const char *name, unsigned long def)
-{
-    char text[24];
-
-    return pv_cmdline_option(name, text, sizeof(text)) ? strtoul(text, NULL, 0) : def;
-}
-
 void test_main(void)
 {
-    state = word("seed", 1) * 0x9e3779b97f4a7c15UL;
-    steps = word("steps", steps);
-    from = word("from", 0);
-    to = word("to", 0);
+    random_begin();
     HYPERVISOR_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
     pv_shared_info.evtchn_pending[0] = 0;
     pv_vcpu_info()->evtchn_pending_sel = 0;
     pv_vcpu_info()->evtchn_upcall_pending = 0;
-    for (step = 0; step < steps; step++)
-        calls[random(sizeof(calls) / sizeof(calls[0]))]();
-    pv_printf("seed done, hash %08x\n", hash);
-    check(step == steps, "%lu steps", step);
+    random_run(calls, sizeof(calls) / sizeof(calls[0]), NULL);
 }

@@ -11,6 +11,7 @@
 #include "libpv/start.h"
 #include "libpv/string.h"
 #include "tests/guest/pages.h"
+#include "tests/guest/random.h"
 #include "tests/guest/user.h"
 
 TEST("random_traps");
@@ -18,46 +19,22 @@ ROLE(dom0, domU);
 
 USER_CODE(code_ud2, "ud2");
 
-static uint64_t state;
-static unsigned long step, steps = 20000, from, to;
-static uint32_t hash = 2166136261U;
-
-static unsigned int random(unsigned int n)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (unsigned int)(state >> 33) % n;
-}
-
-#define PICK(array) array[random(sizeof(array) / sizeof(array[0]))]
-
-static void mix(uint64_t v)
-{
-    hash = (hash ^ (uint32_t)v ^ (uint32_t)(v >> 32)) * 16777619;
-}
-
-static bool wanted(void)
-{
-    return step >= from && step < to;
-}
-
 /* What FAULT caught; the frame only where it is that of the instruction. */
 static void trap(bool frame)
 {
     const struct pv_regs *r = &test_trap.regs;
 
-    mix((uint64_t)test_trap.vector);
+    random_mix((uint64_t)test_trap.vector);
     if (test_trap.vector >= 0) {
-        mix(test_trap.error);
+        random_mix(test_trap.error);
         if (frame) {
-            mix(r->cs);
-            mix(r->ss);
-            mix(r->rflags & ~0x10000UL);
-            mix(r->rip);
+            random_mix(r->cs);
+            random_mix(r->ss);
+            random_mix(r->rflags & ~0x10000UL);
+            random_mix(r->rip);
         }
     }
-    if (!wanted())
+    if (!random_shown())
         return;
     pv_printf(" -> %ld", test_trap.vector);
     if (test_trap.vector >= 0)
@@ -104,9 +81,9 @@ static void iret(void)
     f.rflags = (f.rflags & ~0x100UL) | 2; /* single steps go on and on */
     if (!random(6))
         f.rip = 1UL << 47;
-    if (wanted())
-        pv_printf("%lu: iret cs %lx ss %lx rflags %lx rip %lx flags %lx", step, f.cs, f.ss, f.rflags, f.rip,
-                  f.flags);
+    if (random_shown())
+        pv_printf("%lu: iret cs %lx ss %lx rflags %lx rip %lx flags %lx", random_step, f.cs, f.ss, f.rflags,
+                  f.rip, f.flags);
     FAULT(do_iret(&f));
     trap(true);
     __asm__ volatile("pushfq; andq $~0x44400, (%%rsp); popfq" : : : "memory", "cc");
@@ -120,8 +97,8 @@ static void selector(void)
     s = random(2) ? random(0x10000) : 0xe000 + random(0x48);
     if (which == 3 && (s & ~3U) == 0)
         s = 0x1b;
-    if (wanted())
-        pv_printf("%lu: mov %x to %c", step, s, "defs"[which]);
+    if (random_shown())
+        pv_printf("%lu: mov %x to %c", random_step, s, "defs"[which]);
     if (which == 0)
         FAULT(__asm__ volatile("mov %w0, %%ds" : : "r"(s)));
     else if (which == 1)
@@ -149,7 +126,7 @@ static uint64_t some_address(void)
                                           0xffffffff80100000UL,
                                           ~0UL };
 
-    return random(4) ? PICK(addresses) : state;
+    return random(4) ? PICK(addresses) : random_bits();
 }
 
 static void segment_base(void)
@@ -158,24 +135,24 @@ static void segment_base(void)
     uint64_t base = which == 3 ? random(0x10000) : some_address();
     long r = HYPERVISOR_set_segment_base(which, base);
 
-    mix((uint64_t)r);
-    if (wanted())
-        pv_printf("%lu: set_segment_base %u %lx = %ld\n", step, which, base, r);
+    random_mix((uint64_t)r);
+    if (random_shown())
+        pv_printf("%lu: set_segment_base %u %lx = %ld\n", random_step, which, base, r);
 }
 
 static void debug_register(void)
 {
     unsigned int n = random(9);
-    uint64_t v = n < 4 ? some_address() : random(3) ? 1UL << random(36) : state & 0xffffffff;
+    uint64_t v = n < 4 ? some_address() : random(3) ? 1UL << random(36) : random_bits() & 0xffffffff;
     long r;
 
     if (n == 7)
         v &= ~0xffUL; /* no breakpoint is ever on */
     r = HYPERVISOR_set_debugreg((int)n, v);
-    mix((uint64_t)r);
-    mix(HYPERVISOR_get_debugreg((int)n));
-    if (wanted())
-        pv_printf("%lu: set_debugreg %u %lx = %ld, now %lx\n", step, n, v, r,
+    random_mix((uint64_t)r);
+    random_mix(HYPERVISOR_get_debugreg((int)n));
+    if (random_shown())
+        pv_printf("%lu: set_debugreg %u %lx = %ld, now %lx\n", random_step, n, v, r,
                   HYPERVISOR_get_debugreg((int)n));
 }
 
@@ -200,8 +177,8 @@ static void read_msr(void)
 
     msr = random(8) ? PICK(msrs) : random(0x1000);
     FAULT(__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr)));
-    if (wanted())
-        pv_printf("%lu: rdmsr %x", step, msr);
+    if (random_shown())
+        pv_printf("%lu: rdmsr %x", random_step, msr);
     trap(false);
 }
 
@@ -211,12 +188,12 @@ static void write_msr(void)
     static uint64_t v;
 
     msr = random(8) ? PICK(msrs) : random(0x1000);
-    v = random(3) ? 1UL << random(64) : random(2) ? 0 : state;
+    v = random(3) ? 1UL << random(64) : random(2) ? 0 : random_bits();
     if (msr >= 0xc0000100 && msr <= 0xc0000102)
         v = some_address();
     FAULT(__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))));
-    if (wanted())
-        pv_printf("%lu: wrmsr %x %lx", step, msr, v);
+    if (random_shown())
+        pv_printf("%lu: wrmsr %x %lx", random_step, msr, v);
     trap(false);
 }
 
@@ -266,15 +243,15 @@ static void bytes(void)
     for (unsigned int i = n; i + 1 < sizeof(code); i += 2)
         code[i] = 0x0f, code[i + 1] = 0x0b;
     memcpy(test_user.code + 256, code, sizeof(code));
-    if (wanted())
-        pv_printf("%lu: %02x %02x %02x %02x", step, code[0], code[1], code[2], code[3]);
+    if (random_shown())
+        pv_printf("%lu: %02x %02x %02x %02x", random_step, code[0], code[1], code[2], code[3]);
     FAULT(__asm__ volatile("push %%rbx; push %%rbp; call *%0; pop %%rbp; pop %%rbx"
                            :
                            : "r"(USER_CODE_VA + 256), "a"(0x80), "c"(0), "d"(0x80), "S"(0), "D"(0)
                            : "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc"));
-    mix(test_trap.regs.rip);
+    random_mix(test_trap.regs.rip);
     trap(false);
-    if (wanted())
+    if (random_shown())
         pv_printf("    at %lx\n", test_trap.regs.rip);
     HYPERVISOR_fpu_taskswitch(0);
     HYPERVISOR_set_debugreg(7, 0);
@@ -287,8 +264,8 @@ static void cpuid(void)
     leaf = random(3) ? random(0x20) : random(2) ? 0x80000000 + random(0x20) : 0x40000000 + random(6);
     subleaf = random(4);
     __asm__ volatile(XEN_CPUID : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(leaf), "c"(subleaf));
-    if (wanted())
-        pv_printf("%lu: cpuid %x %u: %x %x %x %x\n", step, leaf, subleaf, a, b, c, d);
+    if (random_shown())
+        pv_printf("%lu: cpuid %x %u: %x %x %x %x\n", random_step, leaf, subleaf, a, b, c, d);
 }
 
 static void assist(void)
@@ -296,39 +273,26 @@ static void assist(void)
     static const uint8_t types[] = { 0, 1, 4, 4, 5 };
     unsigned int cmd = random(2), type = PICK(types);
 
-    mix((uint64_t)HYPERVISOR_vm_assist(cmd, type));
+    random_mix((uint64_t)HYPERVISOR_vm_assist(cmd, type));
 }
 
 static void iopl(void)
 {
     struct physdev_set_iopl o = { .iopl = random(5) };
 
-    mix((uint64_t)HYPERVISOR_physdev_op(PHYSDEVOP_set_iopl, &o));
-    if (wanted())
-        pv_printf("%lu: iopl %u\n", step, o.iopl);
+    random_mix((uint64_t)HYPERVISOR_physdev_op(PHYSDEVOP_set_iopl, &o));
+    if (random_shown())
+        pv_printf("%lu: iopl %u\n", random_step, o.iopl);
 }
 
 static void (*const calls[])(void) = { iret,           iret,     iret,      selector, segment_base,
                                        debug_register, read_msr, write_msr, bytes,    bytes,
                                        bytes,          cpuid,    assist,    iopl };
 
-static unsigned long word(const char *name, unsigned long def)
-{
-    char text[24];
-
-    return pv_cmdline_option(name, text, sizeof(text)) ? strtoul(text, NULL, 0) : def;
-}
-
 void test_main(void)
 {
-    state = word("seed", 1) * 0x9e3779b97f4a7c15UL;
-    steps = word("steps", steps);
-    from = word("from", 0);
-    to = word("to", 0);
+    random_begin();
     test_user_init();
     test_user_regs(code_ud2);
-    for (step = 0; step < steps; step++)
-        calls[random(sizeof(calls) / sizeof(calls[0]))]();
-    pv_printf("seed done, hash %08x\n", hash);
-    check(step == steps, "%lu steps", step);
+    random_run(calls, sizeof(calls) / sizeof(calls[0]), NULL);
 }
