@@ -246,18 +246,25 @@ Test(blk_peer, backend_that_keeps_a_page_mapped)
     cr_assert(t.io.stuck);
     cr_assert_eq(t.io.status, -EIO);
 }
+
 /* ---- ends ---- */
+
+/* A slow disk, and n reads of a sector each under way. */
+static void with_reads_out(struct test_io *t, unsigned char *buf, unsigned int n)
+{
+    make_disk(100 * 4096);
+    slow_init(&disk);
+    start(&slow.store);
+    for (unsigned int i = 0; i < n; i++)
+        submit(&t[i], BLK_READ, i, buf + i * 4096, 1);
+}
 
 Test(blk_peer, backend_closes_with_ios_out)
 {
     struct test_io t[40];
     unsigned char *buf = fake_pages(40);
 
-    make_disk(100 * 4096);
-    slow_init(&disk);
-    start(&slow.store);
-    for (unsigned int i = 0; i < 40; i++)
-        submit(&t[i], BLK_READ, i, buf + i * 4096, 1);
+    with_reads_out(t, buf, 40);
     domain = 0;
     xenbus_set_state(back->dir, XenbusStateClosing);
     xenbus_round(1);
@@ -272,10 +279,7 @@ Test(blk_peer, backend_vanishes_from_xenstore)
     struct test_io t;
     unsigned char *buf = fake_pages(1);
 
-    make_disk(512);
-    slow_init(&disk);
-    start(&slow.store);
-    submit(&t, BLK_READ, 0, buf, 1);
+    with_reads_out(&t, buf, 1);
     domain = 0;
     pv_xs_rm(0, "/local/domain/0/backend");
     xenbus_round(1);
@@ -287,10 +291,7 @@ Test(blk_peer, backend_s_domain_dies_and_xenstore_with_it)
     struct test_io t;
     unsigned char *buf = fake_pages(1);
 
-    make_disk(512);
-    slow_init(&disk);
-    start(&slow.store);
-    submit(&t, BLK_READ, 0, buf, 1);
+    with_reads_out(&t, buf, 1);
     blkfront_check();
     cr_assert_eq(t.nr_done, 0);
     fake_port_orphan((unsigned int)front->port);
@@ -303,11 +304,7 @@ Test(blk_peer, frontend_s_domain_dies_with_requests_in_the_store)
     struct test_io t[3];
     unsigned char *buf = fake_pages(3);
 
-    make_disk(100 * 4096);
-    slow_init(&disk);
-    start(&slow.store);
-    for (unsigned int i = 0; i < 3; i++)
-        submit(&t[i], BLK_READ, i, buf + i * 4096, 1);
+    with_reads_out(t, buf, 3);
     run();
     cr_assert_eq(slow.nr, 3);
     domain = 0;

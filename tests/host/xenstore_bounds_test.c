@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a client may make the xenstore server hold, and what becomes of one that breaks the protocol, or the
+ * server when it has no memory.
+ */
+// sources: drivers/xenstore/path.c drivers/xenstore/tree.c drivers/xenstore/watch.c
+// sources: drivers/xenstore/transaction.c drivers/xenstore/server.c drivers/xenstore/request.c
+// sources: tests/host/fake_pv.c tests/host/xs_clients.c
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tests/host/xs_clients.h"
+#include "tests/host/fake_pv.h"
+
+TestSuite(bounds, .init = clients_begin, .fini = clients_end);
+
+Test(bounds, quota_of_nodes_and_bytes)
+{
+    char text[XENSTORE_PAYLOAD_MAX];
+    int made = 0;
+
+    for (;; made++) {
+        snprintf(text, sizeof(text), "n/%d|", made);
+        if (strcmp(ask(dom1, XS_WRITE, text), "OK") != 0)
+            break;
+    }
+    cr_assert_str_eq(answer_body, "ENOSPC");
+    cr_assert_eq(made, XS_MAX_NODES - 2); /* its home and n count */
+    cr_assert_str_eq(ask(dom1, XS_WRITE, "n/5|again"), "OK");
+    cr_assert_str_eq(ask(dom2, XS_WRITE, "n|1"), "OK"); /* others are not concerned */
+    cr_assert_str_eq(ask(dom1, XS_RM, "n|"), "OK");
+    cr_assert_str_eq(ask(dom1, XS_WRITE, "n/1|"), "OK");
+    memset(text, 'v', sizeof(text));
+    memcpy(text, "v|", 2);
+    text[2 + XS_MAX_VALUE + 1] = '\0';
+    cr_assert_str_eq(ask(dom1, XS_WRITE, text), "ENOSPC");
+    text[2 + XS_MAX_VALUE] = '\0';
+    cr_assert_str_eq(ask(dom1, XS_WRITE, text), "OK");
+    for (made = 1;; made++) {
+        char path[16] = "";
+
+        snprintf(path, sizeof(path), "v%03d|", made);
+        memcpy(text, path, 5);
+        text[5 + XS_MAX_VALUE] = '\0';
+        if (strcmp(ask(dom1, XS_WRITE, text), "OK") != 0)
+            break;
+    }
+    cr_assert_leq(made, XS_MAX_BYTES / XS_MAX_VALUE);
+    cr_assert_geq(made, XS_MAX_BYTES / XS_MAX_VALUE - 2);
+}
+
+Test(bounds, quota_of_watches_and_logs)
+{
+    char text[XENSTORE_PAYLOAD_MAX];
+    uint32_t tx = begin_tx(dom1);
+    int i;
+
+    for (i = 0; i < XS_MAX_WATCHES; i++) {
+        snprintf(text, sizeof(text), "w|%d|", i);
+        cr_assert_str_eq(ask(dom1, XS_WATCH, text), "OK");
+    }
+    cr_assert_str_eq(ask(dom1, XS_WATCH, "w|more|"), "E2BIG");
+    for (i = 0; i < 100000; i++)
+        if (strcmp(ask_tx(dom1, XS_WRITE, tx, "x|1"), "OK") != 0)
+            break;
+    cr_assert_lt(i, 100000);
+    cr_assert_str_eq(answer_body, "ENOSPC");
+    cr_assert_str_eq(ask_tx(dom1, XS_TRANSACTION_END, tx, "T|"), "OK");
+}
+
+Test(bounds, a_client_that_never_reads_holds_up_itself)
+{
+    struct xsd_sockmsg hdr = { XS_READ, 1, 0, 2 };
+    char bytes[sizeof(hdr) + 2];
+
+    memcpy(bytes, &hdr, sizeof(hdr));
+    memcpy(bytes + sizeof(hdr), "/", 2);
+    cr_assert_eq(xs_server_input(dom1, bytes, sizeof(bytes)), sizeof(bytes));
+    cr_assert_eq(xs_server_input(dom1, bytes, sizeof(bytes)), 0); /* the answer waits */
+    ask(dom2, XS_WATCH, "/local/domain/2|t|");
+    for (int i = 0; i < 2 * XS_MAX_EVENTS; i++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "/local/domain/2/%d|", i);
+        ask(dom0, XS_WRITE, text);
+    }
+    cr_assert_eq(dom2->nr_events, XS_MAX_EVENTS);
+    cr_assert_gt(server->dropped_events, 0);
+    get_message(dom1);
+    cr_assert_eq(xs_server_input(dom1, bytes, sizeof(bytes)), sizeof(bytes));
+}
+
+Test(bounds, a_message_that_is_too_long_ends_the_connection)
+{
+    struct xsd_sockmsg hdr = { XS_WRITE, 1, 0, XENSTORE_PAYLOAD_MAX + 1 };
+
+    cr_assert_not(xs_server_dead(dom1));
+    cr_assert_eq(xs_server_input(dom1, &hdr, sizeof(hdr)), sizeof(hdr));
+    cr_assert(xs_server_dead(dom1));
+    cr_assert_eq(xs_server_input(dom1, &hdr, sizeof(hdr)), 0);
+}
+
+/* Whatever allocation fails: an error or a dead connection, and a tree that is as before or as after. */
+Test(bounds, no_memory_at_any_point)
+{
+    for (long budget = 0; budget < 40; budget++) {
+        struct xsd_sockmsg hdr = { XS_WRITE, 1, 0, 10 };
+        char bytes[sizeof(hdr) + 10];
+        struct xs_conn *c = xs_server_open(server, 5);
+        const struct xs_node *n;
+
+        memcpy(bytes, &hdr, sizeof(hdr));
+        memcpy(bytes + sizeof(hdr), "/p/q/r\0new", 10);
+        ask(dom0, XS_RM, "/p|");
+        ask(dom0, XS_MKDIR, "/p|");
+        ask(dom0, XS_SET_PERMS, "/p|n5|");
+        fake_alloc_budget = budget;
+        xs_server_input(c, bytes, sizeof(bytes));
+        fake_alloc_budget = -1;
+        n = xs_tree_find(&server->tree, "/p/q/r");
+        cr_assert(!n || memcmp(xs_node_value(n), "new", 3) == 0);
+        cr_assert(n || !xs_tree_find(&server->tree, "/p/q"));
+        if (!xs_server_dead(c)) {
+            get_message(c);
+            cr_assert_str_eq(answer_body, n ? "OK" : "ENOMEM");
+        }
+        xs_server_close(server, c);
+    }
+}
+
+/* Random bytes, with headers that are often nearly right: no crash (the sanitizers watch), nobody else is
+ * touched. */
+Test(bounds, random_requests)
+{
+    unsigned int seed = 1;
+
+    ask(dom2, XS_WRITE, "mine|untouched");
+    for (int i = 0; i < 200000; i++) {
+        static const char *const words[] = { "a",  "/",  "/local", "/local/domain/1/a/b", "T", "F",
+                                             "n1", "r2", "x|y" };
+        struct xsd_sockmsg hdr = { (uint32_t)(rand_r(&seed) % (XS_TYPE_COUNT + 1)), 0,
+                                   (uint32_t)(rand_r(&seed) % 4 ? 0 : rand_r(&seed) % 20), 0 };
+        char body[128] = "";
+
+        for (int w = rand_r(&seed) % 4; w > 0; w--) {
+            const char *word = words[(size_t)rand_r(&seed) % (sizeof(words) / sizeof(words[0]))];
+
+            memcpy(body + hdr.len, word, strlen(word) + 1);
+            hdr.len += (uint32_t)strlen(word) + (rand_r(&seed) % 8 != 0);
+        }
+        if (!dom1 || xs_server_dead(dom1))
+            break;
+        xs_server_input(dom1, &hdr, sizeof(hdr));
+        xs_server_input(dom1, body, hdr.len);
+        while (get_message(dom1))
+            nr_events = 0;
+    }
+    cr_assert_not(xs_server_dead(dom1));
+    cr_assert_str_eq(ask(dom2, XS_READ, "mine|"), "untouched");
+    cr_assert_str_eq(ask(dom0, XS_READ, "/secret|"), "x");
+}
