@@ -16,7 +16,9 @@
 #include <xen/xen.h>
 
 /* The guest's own main. What it returns is ignored: the domain then shuts down with SHUTDOWN_poweroff. */
+#if !__STDC_HOSTED__ /* host tests have another */
 void main(struct start_info *si);
+#endif
 
 /* The page that RSI pointed to at the entry. Never NULL in main. */
 extern struct start_info *pv_start_info;

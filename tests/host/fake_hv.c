@@ -41,7 +41,7 @@ static __thread struct cpu cpu;
 
 void *maddr_to_virt(uint64_t maddr)
 {
-    return memory + maddr;
+    return (void *)((uintptr_t)memory + maddr); /* any number, as the real one: who uses it has checked it */
 }
 
 uint64_t virt_to_maddr(const void *p)
