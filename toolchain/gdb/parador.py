@@ -14,7 +14,7 @@ FRAME_TABLE, FRAME_SIZE, CHUNK = 0xFFFF810000000000, 24, 4096
 TYPES = ("none", "l1", "l2", "l3", "l4", "descriptor", "writable", "7")
 STATES = ((60, "validated"), (59, "partial"), (58, "pinned"), (57, "locked"), (56, "allocated"))
 OWNERS = {0: "free", 0xFFFFFFFE: "parador", 0xFFFFFFFF: "io"}
-SCHEDULING = ("down", "runnable", "running", "blocked")
+SCHEDULING, PAUSE_DOWN = ("blocked", "runnable", "running"), 4  # hypervisor/domain/sched.h
 ADDRESS = 0x000FFFFFFFFFF000
 FLAGS = ((0, "P"), (1, "W"), (2, "U"), (5, "A"), (6, "D"), (7, "L"), (8, "G"), (63, "NX"))
 PG, PAE, LONG = 1 << 31, 1 << 5, 1 << 8
@@ -75,10 +75,10 @@ class Domains(gdb.Command):
 
     @staticmethod
     def vcpu(v):
-        state = int(v["sched"]["state"])
+        state = "down" if int(v["sched"]["pause"]) & PAUSE_DOWN else SCHEDULING[int(v["sched"]["state"])]
         where = gdb.execute(f"info symbol {int(v['regs']['rip']):#x}", to_string=True).split(" in section")[0]
         name = "" if where.startswith("No symbol") else f" {where.replace(' ', '')}"
-        return (f"{int(v['id'])}: {SCHEDULING[state] if state < len(SCHEDULING) else state} in {'kernel' if v['kernel_mode'] else 'user'}"
+        return (f"{int(v['id'])}: {state} in {'kernel' if v['kernel_mode'] else 'user'}"
                 f" at {int(v['regs']['rip']):#x}{name}, {int(v['hypercalls'])} hypercall{'' if v['hypercalls'] == 1 else 's'}")
 
 
