@@ -149,11 +149,14 @@ static const struct form {
     uint16_t opcode;
     uint8_t op, source;
 } forms[] = {
-    { 0x88, WRITE_MOV, SRC_REG },    { 0xc6, WRITE_MOV, SRC_IMM },    { 0x86, WRITE_XCHG, SRC_REG },
-    { 0x20, WRITE_AND, SRC_REG },    { 0x08, WRITE_OR, SRC_REG },     { 0x30, WRITE_XOR, SRC_REG },
-    { 0x80, WRITE_AND, SRC_GROUP1 }, { 0x83, WRITE_AND, SRC_GROUP1 }, { 0xfb0, WRITE_CMPXCHG, SRC_REG },
+    { 0x88, WRITE_MOV, SRC_REG },   { 0xc6, WRITE_MOV, SRC_IMM }, { 0x86, WRITE_XCHG, SRC_REG },
+    { 0x20, WRITE_AND, SRC_REG },   { 0x08, WRITE_OR, SRC_REG },  { 0x30, WRITE_XOR, SRC_REG },
+    { 0x80, 0, SRC_GROUP1 },        { 0x83, 0, SRC_GROUP1 },      { 0xfb0, WRITE_CMPXCHG, SRC_REG },
     { 0xfc0, WRITE_XADD, SRC_REG },
 };
+
+/* Group 1 (80, 81, 83): the operation stands in the reg field. */
+static const uint8_t group1[8] = { [1] = WRITE_OR, [4] = WRITE_AND, [6] = WRITE_XOR };
 
 static const struct form *find_form(uint16_t opcode)
 {
@@ -161,15 +164,6 @@ static const struct form *find_form(uint16_t opcode)
         if (forms[i].opcode == opcode || forms[i].opcode == (opcode & ~1))
             return &forms[i];
     return NULL;
-}
-
-/* Group 1 (80, 81, 83): the operation stands in the reg field. */
-static bool group1(unsigned int reg, uint8_t *op)
-{
-    static const uint8_t ops[8] = { [1] = WRITE_OR, [4] = WRITE_AND, [6] = WRITE_XOR };
-
-    *op = ops[reg & 7];
-    return *op != 0;
 }
 
 /* A register as a source; byte registers 4 to 7 without REX are ah, ch, dh, bh. */
@@ -198,10 +192,10 @@ bool decode_write(const uint8_t *code, size_t n, const struct cpu_user_regs *reg
     f = find_form(opcode);
     if (!f || r.prefix & (SEGMENT | ADDRSIZE | REP) || !read_operand(&r, regs, &o))
         return false;
-    w->op = f->op;
+    w->op = f->source == SRC_GROUP1 ? group1[o.reg & 7] : f->op;
     w->size = !(opcode & 1) ? 1 : r.rex & REX_W ? 8 : r.prefix & OPSIZE ? 2 : 4;
     w->reg = (uint8_t)o.reg;
-    if (f->source == SRC_GROUP1 && !group1(o.reg, &w->op))
+    if (f->source == SRC_GROUP1 && !w->op)
         return false;
     if (f->source == SRC_REG) {
         if (takes_old(w->op) && w->size == 1 && !r.rex && o.reg >= 4)
