@@ -77,9 +77,7 @@ static void check_table(struct check *c, const struct domain *d, mfn_t m, enum f
     const uint64_t *t = mfn_to_virt(m);
 
     for (unsigned int i = 0; i < n; i++) {
-        if (level == FT_L4 && i >= HV_FIRST_SLOT && i <= HV_LAST_SLOT)
-            continue;
-        if (!(t[i] & PTE_P))
+        if (!(t[i] & PTE_P) || !guest_slot(level, &t[i]))
             continue;
         if (!(t[i] & PTE_US))
             complain(c, "entry %lx of table %lx lacks the user bit", t[i], m.v);

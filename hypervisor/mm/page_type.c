@@ -127,14 +127,6 @@ static bool any_present(const uint64_t *p)
     return (p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P;
 }
 
-/* The hypervisor's slots of an L4 are no business of the guest's: the same in every address space. */
-static bool guest_slot(enum frame_type level, const uint64_t *entry)
-{
-    uint64_t slot = (uint64_t)entry % PAGE_SIZE / 8;
-
-    return level != FT_L4 || slot < HV_FIRST_SLOT || slot > HV_LAST_SLOT;
-}
-
 /*
  * Both walks stop, with the cursor at what comes next, when something waits: in an L1 (whose entries cost
  * little, but more if a frame gets its first use or becomes free) at every 128th entry, in others after any

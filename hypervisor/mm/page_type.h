@@ -47,6 +47,14 @@ static inline mfn_t entry_mfn(uint64_t entry)
     return MFN((entry & PTE_ADDR) >> PAGE_SHIFT);
 }
 
+/* The hypervisor's slots of an L4 are no business of the guest's: the same in every address space. */
+static inline bool guest_slot(enum frame_type level, const uint64_t *entry)
+{
+    uint64_t slot = (uint64_t)entry % PAGE_SIZE / 8;
+
+    return level != FT_L4 || slot < HV_FIRST_SLOT || slot > HV_LAST_SLOT;
+}
+
 /* *old is what the word held when it fails. */
 static inline bool frame_cas(struct frame *f, uint64_t *old, uint64_t new)
 {

@@ -76,25 +76,21 @@ static force_inline int update_leaf(struct domain *d, struct domain *owner, uint
 static __attribute__((noinline)) int update_upper(struct domain *d, enum frame_type level, struct frame *f,
                                                   uint64_t *p, uint64_t entry, enum how how)
 {
-    uint64_t old = READ_ONCE(*p), slot = (uint64_t)p % PAGE_SIZE / 8;
+    uint64_t old = READ_ONCE(*p);
+    bool same =
+        (old & entry & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS); /* its references are the new entry's */
     int rc = 0;
 
-    if (level == FT_L4 && slot >= HV_FIRST_SLOT && slot <= HV_LAST_SLOT) {
-        rc = refuse(-EINVAL, R_HYPERVISOR_SLOT, slot, 0);
-    } else if (!(entry & PTE_P)) {
-        store_entry(p, old, entry, how);
-    } else if ((old & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS)) {
-        store_entry(p, old, entry | PTE_US, how);
-        old = 0;
-    } else {
+    if (!guest_slot(level, p))
+        rc = refuse(-EINVAL, R_HYPERVISOR_SLOT, (uint64_t)p % PAGE_SIZE / 8, 0);
+    else if ((entry & PTE_P) && !same)
         rc = get_table_entry(d, level, entry);
-        if (!rc)
-            store_entry(p, old, entry | PTE_US, how);
-    }
+    if (!rc)
+        store_entry(p, old, entry & PTE_P ? entry | PTE_US : entry, how);
     table_unlock(f);
     if (rc)
         return rc;
-    if (old & PTE_P)
+    if ((old & PTE_P) && !same)
         put_table_fast(entry_mfn(old));
     return 1;
 }

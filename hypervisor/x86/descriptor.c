@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * GDT, LDT, TSS, IDT and the SYSCALL registers of a CPU; the windows for the running vcpu's own tables.
+ * A CPU's area (x86/percpu.h), and its GDT, LDT, TSS, IDT and SYSCALL registers; the windows for the running
+ * vcpu's own tables.
  *
  * The windows are 32 entries of the CPU's own L1 table (x86/percpu.h). A GDT page that the vcpu doesn't have
  * shows a page of zeros; an LDT page that it hasn't touched is not present. The guest's pages are writable to
@@ -8,6 +9,7 @@
  */
 #include "x86/descriptor.h"
 #include "domain/domain.h"
+#include "lib/string.h"
 #include "x86/cpu.h"
 #include "x86/msr.h"
 #include "x86/pte.h"
@@ -48,7 +50,43 @@ static uint64_t idt[256][2] __attribute__((aligned(4096))); /* constant after bo
 static uint64_t zero_page[512] __attribute__((aligned(4096)));
 
 extern const char trap_gates[][32];
-extern const char stub[], stub_cstar[], stub_sysenter[];
+extern const char stub[], stub_cstar[], stub_sysenter[], stub_end[];
+extern uint64_t percpu_l2[512]; /* boot/head.S; entry id is CPU id's, written once */
+
+/* Fresh pages for [offset, end) of the area; the direct-map address of the last one, or NULL. */
+static void *add_pages(uint64_t *window, uint64_t offset, uint64_t end, uint64_t flags)
+{
+    void *page = NULL;
+
+    for (; offset < end; offset += PAGE_SIZE) {
+        page = page_alloc();
+        if (!page)
+            return NULL;
+        window[offset >> PAGE_SHIFT] = virt_to_maddr(page) | flags;
+    }
+    return page;
+}
+
+struct cpu *percpu_create(uint32_t id)
+{
+    const uint64_t data = PTE_P | PTE_RW | PTE_NX, gdt = PERCPU_GDT_WINDOW + (PERCPU_GDT_PAGES << PAGE_SHIFT);
+    uint64_t *window = page_alloc();
+    void *text = window ? add_pages(window, PERCPU_STUB, PERCPU_STUB + PAGE_SIZE, PTE_P) : NULL;
+    struct cpu *c;
+
+    if (!text || !add_pages(window, PERCPU_TSS, PERCPU_TSS + PAGE_SIZE, data) ||
+        !add_pages(window, PERCPU_STACKS + PAGE_SIZE, PERCPU_STACKS + STACKS_SIZE, data) ||
+        !add_pages(window, gdt, gdt + PAGE_SIZE, data))
+        return NULL;
+    memcpy(text, stub, (size_t)(stub_end - stub));
+    percpu_l2[id] = virt_to_maddr(window) | PTE_P | PTE_RW;
+    c = (struct cpu *)(percpu_area(id) + PERCPU_STACKS + STACKS_SIZE) - 1;
+    c->id = id;
+    c->window = window;
+    c->gdt_pages = PERCPU_GDT_PAGES; /* the first gdt_load() sets them all */
+    c->cr3 = this_cpu()->cr3;
+    return c;
+}
 
 /* Writes a descriptor of the reserved page; high: the second half of a system descriptor. */
 static void set_slot(struct cpu *c, unsigned int selector, uint64_t desc)

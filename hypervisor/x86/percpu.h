@@ -92,7 +92,7 @@ static inline uint64_t percpu_area(uint32_t id)
     return PERCPU_VIRT + (uint64_t)id * PERCPU_STRIDE;
 }
 
-/* Boot: makes the area of CPU id, with its stacks and an empty struct cpu. NULL: no memory. (percpu.c) */
+/* Boot: makes the area of CPU id, with its stacks and an empty struct cpu. NULL: no memory. (descriptor.c) */
 struct cpu *percpu_create(uint32_t id);
 #endif
 
