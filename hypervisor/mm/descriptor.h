@@ -3,8 +3,7 @@
  * Segment descriptors that a guest may have, and its tables of them: a GDT is named frame by frame, an LDT by
  * address, so that its frames are found when the processor first needs them.
  */
-#ifndef MM_DESCRIPTOR_H
-#define MM_DESCRIPTOR_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -36,5 +35,3 @@ bool ldt_fault(struct vcpu *v, uint64_t cr2);
 /* The guest's own address of what was touched in the LDT window; other addresses as they are. For a #PF that
  * is passed on. */
 uint64_t ldt_guest_address(const struct vcpu *v, uint64_t cr2);
-
-#endif

@@ -17,8 +17,7 @@
  * Invariants: type count > 0 implies references > 0; references > 0 implies an owner; a frame with no
  * reference is on the free list. A frame is `writable` somewhere or a table somewhere, never both.
  */
-#ifndef MM_FRAME_H
-#define MM_FRAME_H
+#pragma once
 
 #include "lib/types.h"
 #include "mm/layout.h"
@@ -172,5 +171,3 @@ void put_frame_type(mfn_t m);
  * Release builds: nothing. */
 void check_init(void);
 unsigned int check_machine(void);
-
-#endif

@@ -3,8 +3,7 @@
  * The free frames: a buddy allocator on the links of struct frame. For mm/ alone; others use page_alloc() and
  * domain_frames_alloc() of mm/frame.h.
  */
-#ifndef MM_HEAP_H
-#define MM_HEAP_H
+#pragma once
 
 #include "mm/frame.h"
 
@@ -55,5 +54,3 @@ void heap_reset(void); /* as before boot */
 
 /* Debug: checks the lists against the table; the number of free frames found, ~0: broken (said why). */
 uint64_t heap_check(void);
-
-#endif

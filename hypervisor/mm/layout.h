@@ -16,8 +16,7 @@
  * The L4 entries of these slots are the same in every address space and never change after boot, so a guest's
  * L4 gets a copy when it is validated, and no later change has to find it again.
  */
-#ifndef MM_LAYOUT_H
-#define MM_LAYOUT_H
+#pragma once
 
 #define HV_FIRST_SLOT    256
 #define HV_LAST_SLOT     271
@@ -61,6 +60,4 @@ static inline mfn_t virt_to_mfn(const void *p)
 {
     return maddr_to_mfn(virt_to_maddr(p));
 }
-#endif
-
 #endif

@@ -6,8 +6,7 @@
  * get_leaf() and put_leaf() are the two that an L1 entry costs: one compare-and-exchange each. What they
  * don't handle in a few instructions goes to their *_slow halves, which are complete.
  */
-#ifndef MM_PAGE_TYPE_H
-#define MM_PAGE_TYPE_H
+#pragma once
 
 #include "domain/domain.h"
 #include "domain/refuse.h"
@@ -285,5 +284,3 @@ static force_inline uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
 nothing:
     return NULL;
 }
-
-#endif

@@ -4,8 +4,7 @@
  * pv_direct (page tables that the processor walks, checked entry by entry) is the only kind now, shadow and
  * log-dirty would be others.
  */
-#ifndef MM_PAGING_H
-#define MM_PAGING_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -68,5 +67,3 @@ uint64_t *hv_pte(uint64_t vaddr);
 /* Walks v's kernel tables for vaddr: the L1 entry's (or large entry's) value with present bit, 0 if none. For
  * emulation and reports. */
 uint64_t guest_walk(const struct vcpu *v, uint64_t vaddr, uint64_t *entry_maddr);
-
-#endif

@@ -11,8 +11,7 @@
  * flush, which costs a flush too many and never one too few. Times are compared as differences; the CPUs all
  * flush at least every 2^30 ticks, so the comparison never wraps.
  */
-#ifndef MM_TLB_H
-#define MM_TLB_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -52,5 +51,3 @@ void tlb_load_root(uint64_t maddr);
 /* The tables under root maddr are about to be taken apart: CPUs that still have it loaded (idle ones) load
  * Parador's own. */
 void tlb_leave_root(uint64_t maddr);
-
-#endif

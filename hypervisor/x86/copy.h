@@ -7,8 +7,7 @@
  * Copy once into a local, then check the copy: the guest's other vcpus may change the original at any time.
  * The address space is the current one: call in the context of the guest whose pointer it is, in kernel mode.
  */
-#ifndef X86_COPY_H
-#define X86_COPY_H
+#pragma once
 
 #include "lib/types.h"
 #include "mm/layout.h"
@@ -149,5 +148,3 @@ static inline int __must_check get_guest_u64_nocheck(uint64_t *val, uint64_t gue
 fault:
     return -EFAULT;
 }
-
-#endif

@@ -3,8 +3,7 @@
  * The processor: instructions that C has no words for, features, and the few places where interrupts may come
  * in.
  */
-#ifndef X86_CPU_H
-#define X86_CPU_H
+#pragma once
 
 #include "lib/types.h"
 #include "x86/percpu.h"
@@ -177,5 +176,3 @@ static inline bool is_canonical(uint64_t addr)
 {
     return (uint64_t)((int64_t)addr >> 47) + 1 <= 1;
 }
-
-#endif

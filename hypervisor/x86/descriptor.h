@@ -18,8 +18,7 @@
  *   e038      263    TSS (two slots)
  *   e048      265    LDT (two slots)
  */
-#ifndef X86_DESCRIPTOR_H
-#define X86_DESCRIPTOR_H
+#pragma once
 
 #define HV_CS   0xe008
 #define HV_DS   0xe010
@@ -48,6 +47,4 @@ void descriptors_early(void);
 
 /* Boot of a CPU, on its own stack: GDT, TSS with its IST stacks, IDT, LDT, SYSCALL and SYSENTER registers. */
 void descriptors_init(struct cpu *c);
-#endif
-
 #endif

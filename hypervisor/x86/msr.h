@@ -2,8 +2,7 @@
  *
  * Model-specific registers, Intel SDM vol. 4.
  */
-#ifndef X86_MSR_H
-#define X86_MSR_H
+#pragma once
 
 #define MSR_APIC_BASE    0x1b
 #define MSR_SYSENTER_CS  0x174
@@ -37,5 +36,3 @@
 #define CR4_FSGSBASE   0x10000
 #define CR4_OSXSAVE    0x40000
 #define CR4_SMEP       0x100000
-
-#endif

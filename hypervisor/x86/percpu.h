@@ -16,8 +16,7 @@
  * stack as on the IST stacks. A field is written by its own CPU only, with interrupts off, unless its comment
  * says otherwise.
  */
-#ifndef X86_PERCPU_H
-#define X86_PERCPU_H
+#pragma once
 
 #define PERCPU_STRIDE     0x200000
 #define PERCPU_STUB       0x00000
@@ -94,6 +93,4 @@ static inline uint64_t percpu_area(uint32_t id)
 
 /* Boot: makes the area of CPU id, with its stacks and an empty struct cpu. NULL: no memory. (descriptor.c) */
 struct cpu *percpu_create(uint32_t id);
-#endif
-
 #endif

@@ -2,8 +2,7 @@
  *
  * Bits of page-table entries, Intel SDM vol. 3, 4.5.
  */
-#ifndef X86_PTE_H
-#define X86_PTE_H
+#pragma once
 
 #define PTE_P            0x001ULL
 #define PTE_RW           0x002ULL
@@ -19,5 +18,3 @@
 #define PTE_GUEST_KERNEL (1ULL << 52) /* ours: the guest did not set the user bit (abi 5) */
 #define PTE_NX           (1ULL << 63)
 #define PTE_ADDR         0x000ffffffffff000ULL
-
-#endif

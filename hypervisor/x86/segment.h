@@ -4,8 +4,7 @@
  *
  * Both bases of GS are there while a vcpu runs: that of the mode it is in, and the other one behind SWAPGS.
  */
-#ifndef X86_SEGMENT_H
-#define X86_SEGMENT_H
+#pragma once
 
 #include "domain/domain.h"
 #include "x86/cpu.h"
@@ -72,5 +71,3 @@ static inline void enter_guest_user(struct vcpu *v)
     swapgs();
     load_cr3(v->arch.cr3_user);
 }
-
-#endif

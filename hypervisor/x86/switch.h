@@ -2,8 +2,7 @@
  *
  * What a vcpu has in the processor, and moving it in and out.
  */
-#ifndef X86_SWITCH_H
-#define X86_SWITCH_H
+#pragma once
 
 #include "lib/types.h"
 #include <xen/xen.h>
@@ -77,5 +76,3 @@ int get_debugreg(const struct vcpu *v, uint64_t reg, uint64_t *val) __must_check
 /* Bases, SEGBASE_* of xen-x86_64.h, of the running vcpu. 0 or -EINVAL (not canonical, unknown). */
 int set_segment_base(struct vcpu *v, unsigned int which, uint64_t base) __must_check;
 uint64_t get_segment_base(const struct vcpu *v, unsigned int which);
-
-#endif

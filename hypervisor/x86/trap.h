@@ -2,8 +2,7 @@
  *
  * Exceptions and interrupts: vectors, and what entry.S and traps.c know of each other.
  */
-#ifndef X86_TRAP_H
-#define X86_TRAP_H
+#pragma once
 
 #define VEC_DE  0
 #define VEC_DB  1
@@ -57,6 +56,4 @@ void enter_guests(void) __noreturn;
 
 /* Prints registers of a ring-0 frame or of a guest (LOG_ALWAYS). */
 void print_regs(const struct cpu_user_regs *r);
-#endif
-
 #endif
