@@ -117,8 +117,8 @@ static int update_one(struct domain *d, struct domain *pt, struct domain *owner,
 
 /* Does the requests at *at, *left of them; both say then where it stands. The result is that of the request
  * that stopped it, or -ERESTART, or 0. */
-static inline __attribute__((always_inline)) long update_batch(uint64_t *at, uint64_t *left, struct domain *d,
-                                                               struct domain *pt, struct domain *owner)
+static force_inline long update_batch(uint64_t *at, uint64_t *left, struct domain *d, struct domain *pt,
+                                      struct domain *owner)
 {
     for (; *left; --*left, *at += sizeof(struct mmu_update)) {
         uint64_t ptr, val;
@@ -157,46 +157,6 @@ static int table_owner(struct domain *d, uint64_t foreigndom, struct domain **pt
         return rc;
     *pt = d;
     return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);
-}
-
-/* What is not the caller's own affair alone. */
-static __attribute__((noinline)) long update_foreign(struct batch *b)
-{
-    struct domain *d = current->domain, *pt, *owner = d;
-    long rc = table_owner(d, b->foreigndom, &pt);
-
-    if (!rc && (b->foreigndom & 0xffff) != DOMID_SELF)
-        rc = get_foreign(d, b->foreigndom & 0xffff, &owner);
-    if (!rc && pt->undo_list)
-        rc = paging_finish(pt);
-    if (!rc)
-        rc = update_batch(&b->at, &b->left, d, pt, owner);
-    if (pt != d)
-        put_domain(pt);
-    if (owner != d && owner)
-        put_domain(owner);
-    return batch_end(b, rc);
-}
-
-long do_mmu_update(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t a5)
-{
-    struct domain *d = current->domain;
-    uint64_t at = reqs, left = count & (MMU_UPDATE_PREEMPTED - 1);
-    struct batch b;
-    long rc = 0;
-
-    if (unlikely(!batch_ok(reqs)))
-        return refuse(-EFAULT, R_BAD_POINTER, reqs, left);
-    if (likely(foreigndom == DOMID_SELF)) {
-        if (unlikely(d->undo_list))
-            rc = paging_finish(d);
-        if (likely(!rc))
-            rc = update_batch(&at, &left, d, d, d);
-        if (likely(!rc) && likely(!pdone) && likely(!d->undo_list))
-            return 0;
-    }
-    b = (struct batch){ at, left, (uint32_t)count, pdone, foreigndom, __HYPERVISOR_mmu_update };
-    return likely(foreigndom == DOMID_SELF) ? batch_end(&b, rc) : update_foreign(&b);
 }
 
 /* ---- update_va_mapping ---- */
@@ -376,8 +336,7 @@ _Static_assert(sizeof(struct mmuext_op) == 24 && offsetof(struct mmuext_op, arg1
                "three words: read as such");
 
 /* at: in range. own: owner is the caller. */
-static inline __attribute__((always_inline)) int ext_one(struct vcpu *v, struct domain *owner, bool own,
-                                                         uint64_t at)
+static force_inline int ext_one(struct vcpu *v, struct domain *owner, bool own, uint64_t at)
 {
     uint64_t cmd, arg1, arg2;
 
@@ -393,8 +352,8 @@ static inline __attribute__((always_inline)) int ext_one(struct vcpu *v, struct 
 }
 
 /* As update_batch(). */
-static inline __attribute__((always_inline)) long ext_batch(uint64_t *at, uint64_t *left, struct vcpu *v,
-                                                            struct domain *owner, bool own)
+static force_inline long ext_batch(uint64_t *at, uint64_t *left, struct vcpu *v, struct domain *owner,
+                                   bool own)
 {
     while (*left) {
         int rc = ext_one(v, owner, own, *at);
@@ -411,23 +370,53 @@ static inline __attribute__((always_inline)) long ext_batch(uint64_t *at, uint64
     return 0;
 }
 
-static __attribute__((noinline)) long ext_foreign(struct batch *b)
+/* ---- Both ---- */
+
+/* What is not the caller's own affair alone: d asks, pt's tables change, to map what is owner's. */
+static __attribute__((noinline)) long foreign(struct batch *b)
 {
     struct vcpu *v = current;
-    struct domain *d = v->domain, *owner;
-    long rc = get_foreign(d, (uint16_t)b->foreigndom, &owner);
+    struct domain *d = v->domain, *pt = d, *owner = d;
+    bool ext = b->nr == __HYPERVISOR_mmuext_op;
+    long rc = ext ? 0 : table_owner(d, b->foreigndom, &pt);
 
-    if (!rc && !owner && !d->privileged)
+    if (!rc && (uint16_t)b->foreigndom != DOMID_SELF)
+        rc = get_foreign(d, (uint16_t)b->foreigndom, &owner);
+    if (!rc && ext && !owner && !d->privileged)
         rc = refuse(-EPERM, R_NOT_OWN_CALL, b->foreigndom, 0);
-    if (rc)
-        return batch_end(b, rc);
-    if (owner && owner->undo_list)
+    if (!rc && pt->undo_list)
+        rc = paging_finish(pt);
+    if (!rc && ext && owner && owner->undo_list)
         rc = paging_finish(owner);
     if (!rc)
-        rc = ext_batch(&b->at, &b->left, v, owner, false);
-    if (owner)
+        rc =
+            ext ? ext_batch(&b->at, &b->left, v, owner, false) : update_batch(&b->at, &b->left, d, pt, owner);
+    if (pt != d)
+        put_domain(pt);
+    if (owner && owner != d)
         put_domain(owner);
     return batch_end(b, rc);
+}
+
+long do_mmu_update(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t a5)
+{
+    struct domain *d = current->domain;
+    uint64_t at = reqs, left = count & (MMU_UPDATE_PREEMPTED - 1);
+    struct batch b;
+    long rc = 0;
+
+    if (unlikely(!batch_ok(reqs)))
+        return refuse(-EFAULT, R_BAD_POINTER, reqs, left);
+    if (likely(foreigndom == DOMID_SELF)) {
+        if (unlikely(d->undo_list))
+            rc = paging_finish(d);
+        if (likely(!rc))
+            rc = update_batch(&at, &left, d, d, d);
+        if (likely(!rc) && likely(!pdone) && likely(!d->undo_list))
+            return 0;
+    }
+    b = (struct batch){ at, left, (uint32_t)count, pdone, foreigndom, __HYPERVISOR_mmu_update };
+    return likely(foreigndom == DOMID_SELF) ? batch_end(&b, rc) : foreign(&b);
 }
 
 long do_mmuext_op(uint64_t uops, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t a5)
@@ -450,5 +439,5 @@ long do_mmuext_op(uint64_t uops, uint64_t count, uint64_t pdone, uint64_t foreig
             return 0;
     }
     b = (struct batch){ at, left, (uint32_t)count, pdone, foreigndom, __HYPERVISOR_mmuext_op };
-    return own ? batch_end(&b, rc) : ext_foreign(&b);
+    return own ? batch_end(&b, rc) : foreign(&b);
 }

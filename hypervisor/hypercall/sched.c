@@ -120,20 +120,18 @@ static const struct sub_op ops[] = {
 /* The three that are made all the time come before the table. */
 long do_sched_op(uint64_t cmd, uint64_t guest, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    struct vcpu *v = current;
-
     switch ((uint32_t)cmd) {
     case SCHEDOP_yield:
-        vcpu_yield(v);
+        vcpu_yield(current);
         return 0;
     case SCHEDOP_block:
-        WRITE_ONCE(v->info->evtchn_upcall_mask, 0);
-        vcpu_block(v);
+        WRITE_ONCE(current->info->evtchn_upcall_mask, 0);
+        vcpu_block(current);
         return 0;
     case SCHEDOP_poll:
-        return poll(v, guest);
+        return poll(current, guest);
     default:
-        return sub_op(__HYPERVISOR_sched_op, ops, ARRAY_SIZE(ops), v, (uint32_t)cmd, guest);
+        return sub_op(__HYPERVISOR_sched_op, ops, ARRAY_SIZE(ops), current, (uint32_t)cmd, guest);
     }
 }
 
