@@ -10,6 +10,7 @@
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H
 
+#include "lib/print.h"
 #include "lib/types.h"
 
 #define BOOT_MAX_RANGES  64
@@ -50,6 +51,53 @@ void mm_init(const struct boot_info *bi);
 
 /* Builds the domains from the modules. 0, or negative: nothing to run (a line said why). boot/builder.c */
 int builder_run(const struct boot_info *bi);
+
+/* Something at boot went wrong and a line said so (a bad word, a domain that was not built): the machine's
+ * exit status will be 2 even if all domains end well. boot/exit.c */
+void exit_note_trouble(void);
+
+/* ---- Words on command lines: boot/cmdline.c ---- */
+
+struct boot_options {
+    enum log_level log_level; /* loglevel=error|warn|info|debug */
+};
+
+#define MODULE_NAME_LEN 32
+
+struct module_options {
+    bool ramdisk;               /* belongs to the domain before it */
+    char name[MODULE_NAME_LEN]; /* "": the default, d and the number */
+    uint64_t mem;               /* bytes, 0: a share of what is left */
+    uint32_t vcpus;             /* 1 by default */
+    uint32_t weight, cap;       /* for the credit scheduler; 0: its defaults */
+    const char *guest;          /* the guest's own words, within the line that was parsed; "" if none */
+};
+
+/* Read a line whose first word is a label and is skipped. True; or false, with what is wrong in why (size
+ * bytes with the final zero). */
+bool cmdline_parse(const char *line, struct boot_options *o, char *why, size_t size);
+bool cmdline_parse_module(const char *line, struct module_options *m, char *why, size_t size);
+
+/* ---- The first screen, a line for each act with the file that did it: boot/screen.c ---- */
+
+/* The page's title and what was done before the first domain: boot, memory, clocks. */
+void screen_begin(const struct boot_info *bi);
+
+/* One act, at most 72 columns, and the file below hypervisor/ that did it ("mm/frame.c"). With loglevel=info
+ * and up it is a line of the log. */
+void screen_act(const char *file, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The last lines: where to go from here. */
+void screen_end(void);
+
+/* What a tick of the TSC is here: "instructions" under -icount, else "TSC ticks". */
+const char *screen_unit(void);
+
+/* n as a text with commas, in buf (28 bytes are enough). */
+const char *screen_number(uint64_t n, char buf[28]);
+#define COMMAS(n) screen_number((n), (char[28]){ 0 })
+
+/* ---- Parador's own memory ---- */
 
 /* First machine address after the image and its bss (boot/main.c). */
 uint64_t image_end_maddr(void);

@@ -8,19 +8,14 @@
  * destroyed, and the next domain has its turn. Nothing runs before all are built.
  *
  * Memory: mem= if given; else an equal share of what is left when all mem= are served. Read next:
- * boot/layout.c (where things lie), boot/guest_image.c, boot/guest_tables.c.
+ * boot/layout.c (where things lie), boot/guest_image.c.
  */
 #include "boot/builder.h"
 #include "boot/boot.h"
-#include "boot/exit.h"
-#include "boot/screen.h"
-#include "boot/symbols.h"
 #include "domain/console.h"
 #include "domain/domain.h"
 #include "domain/grant.h"
-#include "lib/print.h"
 #include "lib/string.h"
-#include "mm/frame.h"
 
 #define OVERHEAD   64  /* frames that a domain costs beside its memory: structures, grant table, GDT, XSAVE */
 #define SPARE      256 /* frames that a domain without mem= gets at least beyond what it needs to start */
@@ -39,11 +34,6 @@ static uint64_t to_mb(uint64_t frames)
     return frames >> 8;
 }
 
-static uint64_t module_size(const struct boot_module *m)
-{
-    return m->end - m->start;
-}
-
 static void refuse_domain(const struct build *b, struct demand *demand)
 {
     exit_note_trouble();
@@ -51,10 +41,9 @@ static void refuse_domain(const struct build *b, struct demand *demand)
         say("parador: %s is not started: %s\n", b->options.name, b->trouble);
     } else if (!demand->short_line) {
         demand->short_line = true;
-        say("parador: %s is not started, and none after it: not enough memory: %llu MB asked for, %llu MB "
+        say("parador: %s is not started, and none after it: not enough memory: %lu MB asked for, %lu MB "
             "free\n",
-            b->options.name, (unsigned long long)to_mb(b->nr_pages + OVERHEAD),
-            (unsigned long long)to_mb(frames_free()));
+            b->options.name, to_mb(b->nr_pages + OVERHEAD), to_mb(frames_free()));
     }
 }
 
@@ -88,7 +77,7 @@ static unsigned int read_modules(const struct boot_info *bi, unsigned int i, str
     struct module_options o;
 
     b->kernel = maddr_to_virt(m->start);
-    b->kernel_size = module_size(m);
+    b->kernel_size = m->end - m->start;
     if (!cmdline_parse_module(m->cmdline, &b->options, why, size))
         b->trouble = why;
     else if (b->options.ramdisk)
@@ -101,7 +90,7 @@ static unsigned int read_modules(const struct boot_info *bi, unsigned int i, str
         if (b->ramdisk)
             b->trouble = "it has two ramdisks";
         b->ramdisk = maddr_to_virt(bi->modules[i].start);
-        b->ramdisk_size = module_size(&bi->modules[i]);
+        b->ramdisk_size = bi->modules[i].end - bi->modules[i].start;
     }
     return i;
 }
@@ -174,26 +163,18 @@ static void first_registers(const struct build *b)
 
 static void create(struct build *b)
 {
-    int rc;
+    uint64_t most = b->domid ? b->nr_pages : UINT32_MAX; /* domain 0 has no maximum, as on stock Xen */
 
-    b->d = domain_create(b->domid, b->options.name, b->options.vcpus,
-                         b->domid ? b->nr_pages : UINT32_MAX); /* domain 0 has no maximum, as on stock Xen */
-    if (!b->d) {
-        b->trouble = TOO_LITTLE;
+    b->trouble = TOO_LITTLE;
+    b->d = domain_create(b->domid, b->options.name, b->options.vcpus, most);
+    if (!b->d || !build_memory(b) || !io_pages(b))
         return;
-    }
-    if (!build_memory(b) || !io_pages(b)) {
-        b->trouble = TOO_LITTLE;
-        return;
-    }
     build_image(b);
-    rc = build_tables(b);
-    if (rc) {
-        b->trouble = "its first page tables were refused";
+    b->trouble = build_tables(b) ? "its first page tables were refused" : NULL;
+    if (b->trouble)
         return;
-    }
     first_registers(b);
-    b->d->symbols = symbols_keep(b->domid, &b->image);
+    b->d->symbols = symbols_keep(b->domid, &b->image.symbols);
 }
 
 /* The first two domains are told of in full, they stand for all. */
@@ -219,12 +200,12 @@ static void tell(const struct build *b)
 static void release_modules(const struct boot_info *bi, unsigned int i, unsigned int next,
                             const struct build *b)
 {
-    const struct elf_image *e = &b->image;
+    const struct symbols *syms = &b->image.symbols;
     uint64_t start = bi->modules[i].start, end = bi->modules[i].end, keep = end, keep_end = end;
 
-    if (!b->trouble && e->symtab_size) {
-        keep = start + MIN(e->symtab, e->strtab);
-        keep_end = start + MAX(e->symtab + e->symtab_size, e->strtab + e->strtab_size);
+    if (!b->trouble && syms->table) {
+        keep = virt_to_maddr(MIN(syms->table, syms->strings));
+        keep_end = virt_to_maddr(MAX(syms->table + syms->size, syms->strings + syms->strings_size));
     }
     frames_release_boot(start, keep & PAGE_MASK);
     frames_release_boot(keep_end, end);
@@ -242,8 +223,7 @@ static unsigned int build_one(const struct boot_info *bi, unsigned int i, struct
 
     if (!b->trouble)
         lay_out(b, demand);
-    if (!b->trouble &&
-        demand->short_line) /* modules that were left give memory back: not for somebody behind */
+    if (!b->trouble && demand->short_line) /* modules that were left give memory back: not for those behind */
         b->trouble = TOO_LITTLE;
     if (!b->trouble)
         create(b);

@@ -11,42 +11,45 @@
  * and the sentence about an unknown word can name those that exist. No state and no I/O:
  * tests/host/cmdline_test.c.
  */
-#include "boot/cmdline.h"
+#include "boot/boot.h"
 #include "lib/string.h"
 
 #define WORD_LEN 64 /* a word with its value; longer ones are unknown */
 
-/* Reads the value into the options; false: not a value of this word. */
+/* read() puts the value into the options; false: not a value of this word. */
 struct word {
     const char *name;
-    bool (*read)(void *options, const char *value);
-    const char *values; /* what to write, for the sentence */
+    bool (*read)(const struct word *w, void *options, const char *value);
+    const char *values;   /* what to write, for the sentence */
+    uint32_t least, most; /* of a number, and the uint32_t for it in the options */
+    size_t offset;
 };
 
-static bool read_number(const char *s, uint64_t *n)
+/* Returns what follows the digits; NULL: there are none, or too many. */
+static const char *read_digits(const char *s, uint64_t *n)
 {
-    *n = 0;
-    if (!*s)
-        return false;
-    for (; *s; s++) {
-        if (*s < '0' || *s > '9' || *n > 1000000000)
-            return false;
+    const char *first = s;
+
+    for (*n = 0; *s >= '0' && *s <= '9'; s++) {
+        if (*n > 1000000000)
+            return NULL;
         *n = *n * 10 + (uint64_t)(*s - '0');
     }
-    return true;
+    return s == first ? NULL : s;
 }
 
-static bool read_u32(const char *s, uint64_t min, uint64_t max, uint32_t *to)
+static bool read_number(const struct word *w, void *options, const char *value)
 {
     uint64_t n;
+    const char *end = read_digits(value, &n);
 
-    if (!read_number(s, &n) || n < min || n > max)
+    if (!end || *end || n < w->least || n > w->most)
         return false;
-    *to = (uint32_t)n;
+    *(uint32_t *)(void *)((char *)options + w->offset) = (uint32_t)n;
     return true;
 }
 
-static bool read_loglevel(void *options, const char *value)
+static bool read_loglevel(const struct word *w, void *options, const char *value)
 {
     static const char *const names[] = { "always", "error", "warn", "info", "debug" };
 
@@ -59,126 +62,92 @@ static bool read_loglevel(void *options, const char *value)
     return false;
 }
 
-static bool read_console(void *options, const char *value)
+static bool read_console(const struct word *w, void *options, const char *value)
 {
-    (void)options;
     return !strcmp(value, "com1");
 }
 
-static bool read_name(void *options, const char *value)
+static bool read_name(const struct word *w, void *options, const char *value)
 {
     struct module_options *m = options;
     size_t n = strlen(value);
 
-    if (!n || n >= sizeof(m->name))
-        return false;
     for (size_t i = 0; i < n; i++)
         if (value[i] <= ' ' || value[i] > '~')
             return false;
+    if (!n || n >= sizeof(m->name))
+        return false;
     memcpy(m->name, value, n + 1);
     return true;
 }
 
-static bool read_mem(void *options, const char *value)
+static bool read_mem(const struct word *w, void *options, const char *value)
 {
-    struct module_options *m = options;
-    char digits[WORD_LEN];
-    size_t n = strlen(value);
-    unsigned int shift = 20;
-    uint64_t number;
+    uint64_t n;
+    const char *end = read_digits(value, &n), *unit = "kmg";
 
-    if (!n || n >= sizeof(digits))
+    if (!end || !n)
         return false;
-    memcpy(digits, value, n + 1);
-    switch (digits[n - 1] | 0x20) {
-    case 'k':
-        shift = 10;
-        digits[n - 1] = '\0';
-        break;
-    case 'g':
-        shift = 30;
-        digits[n - 1] = '\0';
-        break;
-    case 'm':
-        digits[n - 1] = '\0';
-        break;
-    default:
-        break;
-    }
-    if (!read_number(digits, &number) || !number)
+    if (*end)
+        unit = strchr(unit, *end++ | 0x20);
+    else
+        unit++;
+    if (!unit || *end)
         return false;
-    m->mem = number << shift;
+    ((struct module_options *)options)->mem = n << (*unit == 'k' ? 10 : *unit == 'm' ? 20 : 30);
     return true;
 }
 
-static bool read_vcpus(void *options, const char *value)
-{
-    return read_u32(value, 1, 32, &((struct module_options *)options)->vcpus);
-}
-
-static bool read_weight(void *options, const char *value)
-{
-    return read_u32(value, 1, 65535, &((struct module_options *)options)->weight);
-}
-
-static bool read_cap(void *options, const char *value)
-{
-    return read_u32(value, 0, 100 * 32, &((struct module_options *)options)->cap);
-}
-
 static const struct word boot_words[] = {
-    { "loglevel", read_loglevel, "error, warn, info or debug" },
-    { "console", read_console, "com1" },
+    { "loglevel", read_loglevel, "error, warn, info or debug", 0, 0, 0 },
+    { "console", read_console, "com1", 0, 0, 0 },
 };
+
+#define NUMBER(field) offsetof(struct module_options, field)
 
 static const struct word module_words[] = {
-    { "name", read_name, "a word of at most 31 letters" },
-    { "mem", read_mem, "megabytes, or a number with K, M or G" },
-    { "vcpus", read_vcpus, "1 to 32" },
-    { "weight", read_weight, "1 to 65535" },
-    { "cap", read_cap, "percent of a CPU, 0: none" },
+    { "name", read_name, "a word of at most 31 letters", 0, 0, 0 },
+    { "mem", read_mem, "megabytes, or a number with K, M or G", 0, 0, 0 },
+    { "vcpus", read_number, "1 to 32", 1, 32, NUMBER(vcpus) },
+    { "weight", read_number, "1 to 65535", 1, 65535, NUMBER(weight) },
+    { "cap", read_number, "percent of a CPU, 0: none", 0, 100 * 32, NUMBER(cap) },
 };
 
-/* The next word of *line into buf; its length, 0 at the end of the line. Moves *line behind it. */
+/* The next word of *line into buf, cut to fit; its length, 0 at the end of the line. Moves *line behind it.
+ */
 static size_t next_word(const char **line, char buf[WORD_LEN])
 {
     const char *s = *line, *end;
+    size_t n;
 
     while (*s == ' ')
         s++;
-    end = s;
-    while (*end && *end != ' ')
+    for (end = s; *end && *end != ' ';)
         end++;
-    memcpy(buf, s, MIN((size_t)(end - s), WORD_LEN - 1));
-    buf[MIN((size_t)(end - s), WORD_LEN - 1)] = '\0';
+    n = MIN((size_t)(end - s), WORD_LEN - 1);
+    memcpy(buf, s, n);
+    buf[n] = '\0';
     *line = end;
-    return (size_t)(end - s);
-}
-
-static void list_words(const struct word *words, unsigned int n, char *buf, size_t size)
-{
-    size_t at = 0;
-
-    for (unsigned int i = 0; i < n && at < size; i++)
-        at += (size_t)snprintf(buf + at, size - at, "%s%s=", i ? " " : "", words[i].name);
+    return n;
 }
 
 static bool apply_word(const struct word *words, unsigned int n, char *word, void *options, char *why,
                        size_t size)
 {
-    char known[WORD_LEN], *value = strchr(word, '=');
-    size_t len = value ? (size_t)(value - word) : strlen(word);
+    const char *value = strchr(word, '=');
+    size_t len = value ? (size_t)(value - word) : 0, at;
 
     for (unsigned int i = 0; i < n; i++) {
-        if (!value || strlen(words[i].name) != len || strncmp(words[i].name, word, len))
+        if (strlen(words[i].name) != len || strncmp(words[i].name, word, len))
             continue;
-        if (words[i].read(options, value + 1))
+        if (words[i].read(&words[i], options, value + 1))
             return true;
         snprintf(why, size, "'%s': %s= takes %s", word, words[i].name, words[i].values);
         return false;
     }
-    list_words(words, n, known, sizeof(known));
-    snprintf(why, size, "unknown word '%s' (known: %s)", word, known);
+    at = (size_t)snprintf(why, size, "unknown word '%s' (known:", word);
+    for (unsigned int i = 0; i < n && at < size; i++)
+        at += (size_t)snprintf(why + at, size - at, " %s=%s", words[i].name, i + 1 < n ? "" : ")");
     return false;
 }
 

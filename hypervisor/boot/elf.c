@@ -49,10 +49,10 @@ struct elf_note {
 #define SHF_EXEC    4
 #define MAX_HEADERS 4096 /* of either kind; more is no kernel */
 
-/* What the notes said, before it is put together. */
+/* What the notes said, before it is put together: the numbers by XEN_ELFNOTE_*. */
 struct notes {
-    uint64_t virt_base, entry, paddr_offset, hypercall_page, init_p2m;
-    bool unmapped_ramdisk, found, legacy;
+    uint64_t number[XEN_ELFNOTE_MOD_START_PFN + 1]; /* ELF_UNSET: not said */
+    bool found, legacy;
 };
 
 static bool part_ok(const struct elf_image *e, uint64_t offset, uint64_t size)
@@ -68,48 +68,8 @@ static bool read_part(const struct elf_image *e, uint64_t offset, void *to, uint
     return true;
 }
 
-static uint64_t note_number(const uint8_t *desc, uint32_t size)
-{
-    uint64_t n = 0;
-
-    memcpy(&n, desc, MIN(size, 8)); /* little-endian, 4 or 8 bytes */
-    return n;
-}
-
-static void note_xen(struct elf_image *e, struct notes *n, uint32_t type, const uint8_t *desc, uint32_t size)
-{
-    uint64_t number = note_number(desc, size);
-
-    switch (type) {
-    case XEN_ELFNOTE_ENTRY:
-        n->entry = number;
-        break;
-    case XEN_ELFNOTE_VIRT_BASE:
-        n->virt_base = number;
-        break;
-    case XEN_ELFNOTE_PADDR_OFFSET:
-        n->paddr_offset = number;
-        break;
-    case XEN_ELFNOTE_HYPERCALL_PAGE:
-        n->hypercall_page = number;
-        break;
-    case XEN_ELFNOTE_INIT_P2M:
-        n->init_p2m = number;
-        break;
-    case XEN_ELFNOTE_MOD_START_PFN:
-        n->unmapped_ramdisk = number != 0;
-        break;
-    case XEN_ELFNOTE_GUEST_OS:
-        memcpy(e->guest_os, desc, MIN(size, sizeof(e->guest_os) - 1));
-        break;
-    default: /* features, versions, HV_START_LOW: nothing that changes how we build */
-        break;
-    }
-    n->found = true;
-}
-
 /* A note area: a row of { header, name, description }, each padded to 4 bytes. */
-static void read_notes(struct elf_image *e, struct notes *n, uint64_t offset, uint64_t size)
+static void read_notes(const struct elf_image *e, struct notes *n, uint64_t offset, uint64_t size)
 {
     struct elf_note note;
 
@@ -124,8 +84,13 @@ static void read_notes(struct elf_image *e, struct notes *n, uint64_t offset, ui
         whole = desc + ROUND_UP((uint64_t)note.desc_size, 4);
         if (desc + note.desc_size > size)
             return;
-        if (note.name_size == 4 && !memcmp(e->file + offset + name, "Xen", 4))
-            note_xen(e, n, note.type, e->file + offset + desc, note.desc_size);
+        if (note.name_size == 4 && !memcmp(e->file + offset + name, "Xen", 4)) {
+            n->found = true;
+            if (note.type < ARRAY_SIZE(n->number)) { /* little-endian, 4 or 8 bytes; a text means nothing */
+                n->number[note.type] = 0;
+                memcpy(&n->number[note.type], e->file + offset + desc, MIN(note.desc_size, 8));
+            }
+        }
         if (whole >= size)
             return;
         offset += whole;
@@ -158,18 +123,25 @@ static uint64_t legacy_number(const char *text, const char *key)
 static void read_legacy(const struct elf_image *e, struct notes *n, const struct elf_section *s)
 {
     char text[256];
-    uint64_t size = MIN(s->size, sizeof(text) - 1), page;
+    uint64_t size = MIN(s->size, sizeof(text) - 1), base, page;
 
     if (!read_part(e, s->offset, text, size))
         return;
     text[size] = '\0';
-    n->virt_base = legacy_number(text, "VIRT_BASE=");
-    n->entry = legacy_number(text, "VIRT_ENTRY=");
-    n->paddr_offset = legacy_number(text, "ELF_PADDR_OFFSET=");
+    base = legacy_number(text, "VIRT_BASE=");
     page = legacy_number(text, "HYPERCALL_PAGE="); /* a page number above virt_base */
+    n->number[XEN_ELFNOTE_VIRT_BASE] = base;
+    n->number[XEN_ELFNOTE_ENTRY] = legacy_number(text, "VIRT_ENTRY=");
+    n->number[XEN_ELFNOTE_PADDR_OFFSET] = legacy_number(text, "ELF_PADDR_OFFSET=");
     if (page != ELF_UNSET)
-        n->hypercall_page = (n->virt_base == ELF_UNSET ? 0 : n->virt_base) + (page << PAGE_SHIFT);
+        n->number[XEN_ELFNOTE_HYPERCALL_PAGE] = (base == ELF_UNSET ? 0 : base) + (page << PAGE_SHIFT);
     n->found = n->legacy = true;
+}
+
+static bool read_section(const struct elf_image *e, const struct elf_header *h, uint32_t i,
+                         struct elf_section *s)
+{
+    return i < h->shnum && read_part(e, h->shoff + (uint64_t)i * sizeof(*s), s, sizeof(*s));
 }
 
 static bool section_named(const struct elf_image *e, const struct elf_header *h, uint32_t name,
@@ -178,29 +150,25 @@ static bool section_named(const struct elf_image *e, const struct elf_header *h,
     struct elf_section strings;
     char buf[16];
 
-    if (h->shstrndx >= h->shnum ||
-        !read_part(e, h->shoff + (uint64_t)h->shstrndx * sizeof(strings), &strings, sizeof(strings)) ||
-        name >= strings.size || strings.offset > e->file_size ||
-        !read_part(e, strings.offset + name, buf, strlen(wanted) + 1))
-        return false;
-    return !memcmp(buf, wanted, strlen(wanted) + 1);
+    return read_section(e, h, h->shstrndx, &strings) && name < strings.size &&
+           strings.offset <= e->file_size && read_part(e, strings.offset + name, buf, strlen(wanted) + 1) &&
+           !memcmp(buf, wanted, strlen(wanted) + 1);
 }
 
 static void symbol_table(struct elf_image *e, const struct elf_header *h, const struct elf_section *s)
 {
     struct elf_section strings;
 
-    if (s->link >= h->shnum ||
-        !read_part(e, h->shoff + (uint64_t)s->link * sizeof(strings), &strings, sizeof(strings)) ||
-        !part_ok(e, s->offset, s->size) || !part_ok(e, strings.offset, strings.size))
+    if (!read_section(e, h, s->link, &strings) || !s->size || !part_ok(e, s->offset, s->size) ||
+        !part_ok(e, strings.offset, strings.size))
         return;
-    e->symtab = s->offset;
-    e->symtab_size = s->size;
-    e->strtab = strings.offset;
-    e->strtab_size = strings.size;
+    e->symbols.table = e->file + s->offset;
+    e->symbols.size = s->size;
+    e->symbols.strings = e->file + strings.offset;
+    e->symbols.strings_size = strings.size;
 }
 
-static void code_section(struct elf_image *e, const struct elf_section *s)
+static void code_section(struct symbols *e, const struct elf_section *s)
 {
     if (!(s->flags & SHF_EXEC) || !s->size || s->addr + s->size < s->addr)
         return;
@@ -216,18 +184,15 @@ static void read_sections(struct elf_image *e, const struct elf_header *h, struc
 
     if (h->shentsize != sizeof(s) || h->shnum > MAX_HEADERS || h->shoff > e->file_size)
         return;
-    for (unsigned int i = 0; i < h->shnum; i++) {
-        if (!read_part(e, h->shoff + i * sizeof(s), &s, sizeof(s)))
-            return;
+    for (unsigned int i = 0; read_section(e, h, i, &s); i++) {
         if (s.type == SHT_NOTE && !n->found)
             read_notes(e, n, s.offset, s.size);
         else if (s.type == SHT_SYMTAB)
             symbol_table(e, h, &s);
-        code_section(e, &s);
+        code_section(&e->symbols, &s);
     }
-    for (unsigned int i = 0; i < h->shnum && !n->found; i++)
-        if (read_part(e, h->shoff + i * sizeof(s), &s, sizeof(s)) &&
-            section_named(e, h, s.name, "__xen_guest"))
+    for (unsigned int i = 0; !n->found && read_section(e, h, i, &s); i++)
+        if (section_named(e, h, s.name, "__xen_guest"))
             read_legacy(e, n, &s);
 }
 
@@ -259,18 +224,23 @@ static const char *read_programs(struct elf_image *e, const struct elf_header *h
     return e->nr_segments ? NULL : "it has nothing to load";
 }
 
+static uint64_t number_or(const struct notes *n, unsigned int type, uint64_t otherwise)
+{
+    return n->number[type] != ELF_UNSET ? n->number[type] : otherwise;
+}
+
 /* Where everything lies in the guest's memory. Defaults are those of Xen: no VIRT_BASE is 0, no PADDR_OFFSET
  * is 0 (of legacy images: VIRT_BASE). */
 static const char *place(struct elf_image *e, const struct elf_header *h, const struct notes *n)
 {
     uint64_t offset;
 
-    e->virt_base = n->virt_base == ELF_UNSET ? 0 : n->virt_base;
-    offset = n->paddr_offset != ELF_UNSET ? n->paddr_offset : n->legacy ? e->virt_base : 0;
-    e->entry = n->entry == ELF_UNSET ? h->entry : n->entry;
-    e->hypercall_page = n->hypercall_page;
-    e->init_p2m = n->init_p2m;
-    e->unmapped_ramdisk = n->unmapped_ramdisk;
+    e->virt_base = number_or(n, XEN_ELFNOTE_VIRT_BASE, 0);
+    offset = number_or(n, XEN_ELFNOTE_PADDR_OFFSET, n->legacy ? e->virt_base : 0);
+    e->entry = number_or(n, XEN_ELFNOTE_ENTRY, h->entry);
+    e->hypercall_page = e->symbols.hypercall_page = n->number[XEN_ELFNOTE_HYPERCALL_PAGE];
+    e->init_p2m = n->number[XEN_ELFNOTE_INIT_P2M];
+    e->unmapped_ramdisk = number_or(n, XEN_ELFNOTE_MOD_START_PFN, 0) != 0;
     e->start = ~0ULL;
     e->end = 0;
     for (unsigned int i = 0; i < e->nr_segments; i++) {
@@ -295,21 +265,15 @@ static const char *place(struct elf_image *e, const struct elf_header *h, const 
     return NULL;
 }
 
-bool elf_is(const uint8_t *file, uint64_t size)
-{
-    return size >= 4 && !memcmp(file, "\177ELF", 4);
-}
-
 const char *elf_parse(const uint8_t *file, uint64_t size, struct elf_image *e)
 {
-    struct notes n = { ELF_UNSET, ELF_UNSET, ELF_UNSET, ELF_UNSET, ELF_UNSET, false, false, false };
+    struct notes n = { .found = false };
     struct elf_header h;
     const char *wrong;
 
-    memset(e, 0, sizeof(*e));
-    e->file = file;
-    e->file_size = size;
-    if (!elf_is(file, size))
+    memset(n.number, 0xff, sizeof(n.number)); /* ELF_UNSET */
+    *e = (struct elf_image){ .file = file, .file_size = size };
+    if (size < 4 || memcmp(file, "\177ELF", 4))
         return "it is not an ELF file";
     if (!read_part(e, 0, &h, sizeof(h)))
         return "it is truncated (ELF header)";

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * A guest kernel's ELF file and its Xen notes, read without trust (boot/elf.c).
+ * A guest kernel's ELF file, its Xen notes (boot/elf.c) and its symbol table (boot/symbols.c), read without
+ * trust.
  */
 #ifndef BOOT_ELF_H
 #define BOOT_ELF_H
 
 #include "lib/types.h"
+
+/* Points into the boot module's pages, which stay reserved for that. Nothing in it is trusted. */
+struct symbols {
+    const uint8_t *table; /* Elf64_Sym; NULL: none */
+    uint64_t size;
+    const uint8_t *strings;
+    uint64_t strings_size;
+    uint64_t code_start, code_end; /* of sections with instructions; addresses outside have no name */
+    uint64_t hypercall_page;
+};
 
 #define ELF_UNSET        (~0ULL)
 #define ELF_MAX_SEGMENTS 16
@@ -24,20 +35,26 @@ struct elf_image {
     uint64_t start, end; /* lowest and highest address of all segments */
     uint64_t virt_base;
     uint64_t entry;
-    uint64_t hypercall_page;      /* ELF_UNSET: none */
-    uint64_t init_p2m;            /* ELF_UNSET: within the initial mapping */
-    bool unmapped_ramdisk;        /* MOD_START_PFN: mod_start is a pfn, the ramdisk needs no mapping */
-    uint64_t symtab, symtab_size; /* offset in the file and bytes; size 0: none */
-    uint64_t strtab, strtab_size;
-    uint64_t code_start, code_end; /* of its sections with instructions; 0: not known */
-    char guest_os[16];
+    uint64_t hypercall_page; /* ELF_UNSET: none */
+    uint64_t init_p2m;       /* ELF_UNSET: within the initial mapping */
+    bool unmapped_ramdisk;   /* MOD_START_PFN: mod_start is a pfn, the ramdisk needs no mapping */
+    struct symbols symbols;
 };
-
-/* Whether these bytes begin like an ELF file at all. */
-bool elf_is(const uint8_t *file, uint64_t size);
 
 /* Reads the headers and notes of file into e. NULL, or what is wrong with it, as the end of a sentence ("it
  * is not an ELF file"). */
 const char *elf_parse(const uint8_t *file, uint64_t size, struct elf_image *e);
+
+/* ---- Addresses by name, for reports: boot/symbols.c ---- */
+
+/* Remembers those of domain domid's kernel, whose file stays where it is. NULL: it has none. */
+const struct symbols *symbols_keep(uint16_t domid, const struct symbols *s);
+
+/* Whether addr is in the kernel's hypercall page, where every call seems to come from. */
+bool symbols_hypercall_page(const struct symbols *s, uint64_t addr);
+
+/* Writes "name+0x12" for addr to buf (size bytes with the final zero), or "" if nothing is known. s may be
+ * NULL. */
+void symbols_name(const struct symbols *s, uint64_t addr, char *buf, size_t size);
 
 #endif

@@ -6,11 +6,9 @@
  * caller found (0: all domains powered off, 1: one crashed, 4: a bug of ours). QEMU's power management (PIIX4
  * and ICH9) and its isa-debug-exit device end the process; on a machine that has neither we halt.
  */
-#include "boot/exit.h"
+#include "boot/boot.h"
 #include "domain/console.h"
 #include "domain/domain.h"
-#include "domain/refuse.h"
-#include "lib/print.h"
 #include "x86/cpu.h"
 
 #define PM1A_CNT   0x604

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT
  *
  * A new domain's memory and what is in it before its first instruction: image, ramdisk, p2m list, start_info,
- * hypercall page.
+ * hypercall page, page tables.
  *
  * Memory comes in runs as long as the allocator has them, in the order of pfns. The p2m list lies in the
  * domain's own pages, whose frames need not be contiguous: p2m_mfns remembers them while the domain is built.
  * What never was in use since boot may hold what firmware and loader left there, so the pages that the domain
- * begins with are zeroed, and then only what is not zero is written. Read next: boot/guest_tables.c.
+ * begins with are zeroed, and then only what is not zero is written.
+ *
+ * The first page tables are filled as plain memory, entry by entry, and then go through the same door as
+ * tables that a guest pins itself: mm checks every entry and takes every reference. So a mistake here is
+ * refused there, and no frame is ever a table without having been checked. The tables' own pages are mapped
+ * read-only, all others writable. Two pools give table pages: those at at.tables (seen by the guest,
+ * nr_pt_frames in start_info), and those behind a p2m list that has an address of its own.
  */
 #include "boot/builder.h"
-#include <xen/xen.h>
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/frame.h"
+#include "mm/page_type.h"
+#include "mm/paging.h"
+#include "x86/cpu.h"
 
 #define ENTRIES_PER_PAGE (PAGE_SIZE / sizeof(uint64_t))
 #define RUN_ORDER        9 /* runs of at most 2 MiB */
+#define LEAF             (PTE_P | PTE_US | PTE_A)
+#define TABLE            (LEAF | PTE_RW | PTE_D)
+#define TOP_SHIFT        39
 
 uint64_t *build_p2m(const struct build *b, uint64_t pfn)
 {
@@ -26,7 +36,7 @@ uint64_t *build_p2m(const struct build *b, uint64_t pfn)
     return page + pfn % ENTRIES_PER_PAGE;
 }
 
-void *build_page(const struct build *b, uint64_t pfn)
+static void *page(const struct build *b, uint64_t pfn)
 {
     return mfn_to_virt(MFN(*build_p2m(b, pfn)));
 }
@@ -95,7 +105,7 @@ static void copy_in(const struct build *b, uint64_t at, const void *from, uint64
     while (n) {
         uint64_t in_page = at & (PAGE_SIZE - 1), part = MIN(n, PAGE_SIZE - in_page);
 
-        memcpy((char *)build_page(b, at >> PAGE_SHIFT) + in_page, src, part);
+        memcpy((char *)page(b, at >> PAGE_SHIFT) + in_page, src, part);
         at += part;
         src += part;
         n -= part;
@@ -145,6 +155,78 @@ void build_image(struct build *b)
                 e->segments[i].file_size);
     copy_in(b, b->at.ramdisk_pfn << PAGE_SHIFT, b->ramdisk, b->ramdisk_size);
     if (e->hypercall_page != ELF_UNSET)
-        hypercall_page_fill(build_page(b, (e->hypercall_page - e->virt_base) >> PAGE_SHIFT));
-    fill_start_info(b, build_page(b, (b->at.start_info - b->at.start) >> PAGE_SHIFT));
+        hypercall_page_fill(page(b, (e->hypercall_page - e->virt_base) >> PAGE_SHIFT));
+    fill_start_info(b, page(b, (b->at.start_info - b->at.start) >> PAGE_SHIFT));
+}
+
+struct pool {
+    uint64_t pfn, left;
+};
+
+static uint64_t new_table(const struct build *b, struct pool *pool)
+{
+    if (!pool->left)
+        BUG("domain %u: more page tables than laid out", b->domid);
+    pool->left--;
+    return *build_p2m(b, pool->pfn++) << PAGE_SHIFT | TABLE;
+}
+
+/* Maps one page; missing tables come out of the pool. */
+static void map_page(const struct build *b, struct pool *pool, uint64_t *l4, uint64_t va, uint64_t entry)
+{
+    uint64_t *table = l4;
+
+    for (unsigned int shift = TOP_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
+        uint64_t *slot = &table[va >> shift & 511];
+
+        if (!*slot)
+            *slot = new_table(b, pool);
+        table = maddr_to_virt(*slot & PTE_ADDR);
+    }
+    table[va >> PAGE_SHIFT & 511] = entry;
+}
+
+static void map_pages(const struct build *b, struct pool *pool, uint64_t *l4, uint64_t va, uint64_t pfn,
+                      uint64_t pages)
+{
+    uint64_t tables = (b->at.tables - b->at.start) >> PAGE_SHIFT;
+
+    for (uint64_t i = 0; i < pages; i++) {
+        uint64_t entry = *build_p2m(b, pfn + i) << PAGE_SHIFT | LEAF;
+
+        if (pfn + i < tables || pfn + i >= tables + b->at.nr_tables)
+            entry |= PTE_RW | PTE_D;
+        map_page(b, pool, l4, va + (i << PAGE_SHIFT), entry);
+    }
+}
+
+/* Kernels expect the root pinned, and unpin it when they have their own. */
+static int root_and_pin(struct build *b, mfn_t l4)
+{
+    uint64_t start = rdtsc();
+    int rc;
+
+    do {
+        rc = pin_table(b->d, l4, FT_L4);
+    } while (rc == -ERESTART);
+    if (!rc)
+        rc = b->d->paging->set_root(b->d->vcpu[0], l4, false);
+    b->ticks = rdtsc() - start;
+    return rc;
+}
+
+int build_tables(struct build *b)
+{
+    const struct guest_layout *at = &b->at;
+    uint64_t top = (at->tables - at->start) >> PAGE_SHIFT;
+    struct pool pool = { top + 1, at->nr_tables - 1 }, p2m_pool = { at->p2m_tables_pfn, at->p2m_tables };
+    uint64_t *l4 = page(b, top);
+
+    map_pages(b, &pool, l4, at->start, 0, (at->end - at->start) >> PAGE_SHIFT);
+    b->entries = ((at->end - at->start) >> PAGE_SHIFT) + at->nr_tables - 1;
+    if (at->p2m_tables) {
+        map_pages(b, &p2m_pool, l4, at->p2m, at->p2m_pfn, at->p2m_pages);
+        b->entries += at->p2m_pages + at->p2m_tables;
+    }
+    return root_and_pin(b, MFN(*build_p2m(b, top)));
 }

@@ -5,7 +5,7 @@
  * Pure arithmetic over a parsed image; boot/builder.c then does what is said here. The number of page tables
  * depends on the end of the mapping, and the end on the number of tables: laid out again until both agree.
  */
-#include "boot/layout.h"
+#include "boot/builder.h"
 #include "mm/layout.h"
 #include "x86/copy.h"
 

@@ -7,10 +7,8 @@
  * (x86/entry.S). docs/boot.md tells the story.
  */
 #include "boot/boot.h"
-#include "boot/cmdline.h"
 #include "domain/console.h"
 #include "domain/domain.h"
-#include "lib/print.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
 #include "x86/pte.h"
@@ -34,22 +32,23 @@ uint64_t hv_l4_maddr(void)
     return (uint64_t)hv_l4 - IMAGE_VIRT;
 }
 
-static int step_command_line(void)
+/* What follows prints on the domains' console, from `loglevel=` on. */
+static bool command_line(void)
 {
     struct boot_options o;
     char why[128];
 
     if (!cmdline_parse(boot_info.cmdline, &o, why, sizeof(why))) {
         say("parador: %s\n", why);
-        return -EINVAL;
+        return false;
     }
     log_level = o.log_level;
     print_sink = console_own;
-    return 0;
+    return true;
 }
 
 /* From here on the image's pages have their rights, and nothing is mapped at low addresses. */
-static int step_protect(void)
+static void protect_image(void)
 {
     for (uint64_t i = 0; i < ARRAY_SIZE(image_l1); i++) {
         uint64_t at = IMAGE_VIRT + (i << PAGE_SHIFT), entry = i << PAGE_SHIFT | PTE_P;
@@ -64,60 +63,10 @@ static int step_protect(void)
     }
     hv_l4[0] = 0;
     load_cr3(hv_l4_maddr());
-    return 0;
-}
-
-static int step_memory(void)
-{
-    mm_init(&boot_info);
-    return 0;
-}
-
-static int step_features(void)
-{
-    cpu_features_init();
-    return 0;
-}
-
-static int step_interrupts(void)
-{
-    apic_init();
-    return 0;
-}
-
-static int step_clocks(void)
-{
-    clocks_calibrate();
-    info("tsc %u kHz, apic timer %u kHz\n", cpu_features.tsc_khz, cpu_features.apic_khz);
-    time_init();
-    timer_init_cpu(0);
-    return 0;
-}
-
-static int step_scheduler(void)
-{
-    sched_init();
-    return 0;
-}
-
-static int step_domains(void)
-{
-    return builder_run(&boot_info);
-}
-
-typedef int (*step_fn)(void);
-
-static void run(const step_fn *steps, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (steps[i]())
-            machine_exit(2);
-    }
 }
 
 void boot_main(uint32_t magic, uint64_t info_maddr)
 {
-    static const step_fn first[] = { step_command_line, step_features, step_memory, step_protect };
     struct cpu *c;
 
     serial_init();
@@ -125,9 +74,11 @@ void boot_main(uint32_t magic, uint64_t info_maddr)
     descriptors_early();
     say("\n"); /* the firmware leaves the cursor anywhere */
     this_cpu()->cr3 = hv_l4_maddr();
-    if (multiboot_parse(magic, info_maddr, &boot_info))
+    if (multiboot_parse(magic, info_maddr, &boot_info) || !command_line())
         machine_exit(2);
-    run(first, ARRAY_SIZE(first));
+    cpu_features_init();
+    mm_init(&boot_info);
+    protect_image();
     c = percpu_create(0);
     if (!c) {
         say("parador: no memory for the first CPU's stacks\n");
@@ -144,10 +95,15 @@ void boot_main(uint32_t magic, uint64_t info_maddr)
 
 void boot_on_own_stack(struct cpu *c)
 {
-    static const step_fn rest[] = { step_interrupts, step_clocks, step_scheduler, step_domains };
-
     descriptors_init(c);
-    run(rest, ARRAY_SIZE(rest));
+    apic_init();
+    clocks_calibrate();
+    info("tsc %u kHz, apic timer %u kHz\n", cpu_features.tsc_khz, cpu_features.apic_khz);
+    time_init();
+    timer_init_cpu(0);
+    sched_init();
+    if (builder_run(&boot_info))
+        machine_exit(2);
     latency_init();
     cpu_set_work(c, WORK_SCHEDULE);
     enter_guests();

@@ -10,8 +10,6 @@
  * Sources: Multiboot Specification 0.6.96, section 3.3; Multiboot2 Specification 2.0, section 3.4.
  */
 #include "boot/boot.h"
-#include "boot/exit.h"
-#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/layout.h"
 
@@ -34,8 +32,8 @@ struct mb1_module {
     uint32_t start, end, cmdline, pad;
 };
 
-struct mb1_range {
-    uint32_t size; /* of what follows */
+/* Both protocols'. In a list of Multiboot 1 the size of what follows (4 bytes) stands before each. */
+struct mb_range {
     uint64_t addr, len;
     uint32_t type;
 } __attribute__((packed));
@@ -56,21 +54,23 @@ struct mb2_mmap {
     uint32_t entry_size, version;
 };
 
-struct mb2_range {
-    uint64_t addr, len;
-    uint32_t type, zero;
-};
-
 static void add_range(struct boot_info *bi, uint64_t start, uint64_t len)
 {
     if (!len || start + len < start)
         return;
     if (bi->nr_ranges == BOOT_MAX_RANGES) {
-        warn("memory at %#llx is not used: more than %u ranges\n", (unsigned long long)start,
-             BOOT_MAX_RANGES);
+        warn("memory at %#lx is not used: more than %u ranges\n", start, BOOT_MAX_RANGES);
         return;
     }
     bi->ranges[bi->nr_ranges++] = (struct boot_range){ start, start + len };
+}
+
+static void add_ram(struct boot_info *bi, const void *range)
+{
+    const struct mb_range *r = range;
+
+    if (r->type == MB_RAM)
+        add_range(bi, r->addr, r->len);
 }
 
 /* Keeps a command line of the loader's from being overwritten. */
@@ -115,13 +115,8 @@ static void parse_mb1(uint64_t maddr, struct boot_info *bi)
     if (info->flags & MB1_MMAP) {
         uint64_t at = info->mmap_addr, end = at + info->mmap_length;
 
-        while (at + sizeof(struct mb1_range) <= end) {
-            const struct mb1_range *r = maddr_to_virt(at);
-
-            if (r->type == MB_RAM)
-                add_range(bi, r->addr, r->len);
-            at += sizeof(r->size) + r->size;
-        }
+        for (; at + 4 + sizeof(struct mb_range) <= end; at += 4 + *(const uint32_t *)maddr_to_virt(at))
+            add_ram(bi, maddr_to_virt(at + 4));
     } else if (info->flags & MB1_MEM) {
         add_range(bi, 0, (uint64_t)info->mem_lower << 10);
         add_range(bi, 1 << 20, (uint64_t)info->mem_upper << 10);
@@ -130,19 +125,6 @@ static void parse_mb1(uint64_t maddr, struct boot_info *bi)
         const struct mb1_module *m = maddr_to_virt(info->mods_addr + i * sizeof(*m));
 
         add_module(bi, m->start, m->end, line_at(m->cmdline));
-    }
-}
-
-static void parse_mb2_mmap(const struct mb2_mmap *mmap, struct boot_info *bi)
-{
-    const char *at = (const char *)(mmap + 1), *end = (const char *)mmap + mmap->tag.size;
-
-    for (; mmap->entry_size >= sizeof(struct mb2_range) && at + mmap->entry_size <= end;
-         at += mmap->entry_size) {
-        const struct mb2_range *r = (const struct mb2_range *)(const void *)at;
-
-        if (r->type == MB_RAM)
-            add_range(bi, r->addr, r->len);
     }
 }
 
@@ -162,7 +144,12 @@ static void parse_mb2(uint64_t maddr, struct boot_info *bi)
 
             add_module(bi, m->start, m->end, m->cmdline);
         } else if (tag->type == MB2_MMAP) {
-            parse_mb2_mmap((const void *)tag, bi);
+            const struct mb2_mmap *mmap = (const void *)tag;
+
+            for (uint64_t r = sizeof(*mmap);
+                 mmap->entry_size >= sizeof(struct mb_range) && r + mmap->entry_size <= tag->size;
+                 r += mmap->entry_size)
+                add_ram(bi, (const char *)mmap + r);
         }
     }
 }

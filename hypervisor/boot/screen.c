@@ -9,9 +9,7 @@
  * One line for each act that a newcomer should notice, with its figure and the file to read. With
  * loglevel=info or debug the acts are lines of the log like all others.
  */
-#include "boot/screen.h"
 #include "boot/boot.h"
-#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/layout.h"
@@ -51,7 +49,7 @@ void screen_act(const char *file, const char *fmt, ...)
 const char *screen_number(uint64_t n, char buf[28])
 {
     char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n), at = 0;
+    int len = snprintf(digits, sizeof(digits), "%lu", n), at = 0;
 
     for (int i = 0; i < len; i++) {
         if (i && (len - i) % 3 == 0)
@@ -83,8 +81,7 @@ void screen_begin(const struct boot_info *bi)
     screen_act("x86/descriptor.c", "Rules in ring 0, 64 bits; guests get ring 3, kernel and programs alike");
     screen_act("mm/frame.c", "Knows %s frames of memory, 24 bytes for each; keeps %s for itself",
                COMMAS(frames_total()), COMMAS(frames_hv() - (module_bytes(bi) >> PAGE_SHIFT)));
-    screen_act("mm/frame.c", "Shows guests which frame is whose page, read-only, at %llx",
-               (unsigned long long)M2P_VIRT);
+    screen_act("mm/frame.c", "Shows guests which frame is whose page, read-only, at %lx", M2P_VIRT);
     screen_act("x86/clocks.c", "Measured the clocks: TSC %s kHz, APIC timer %s kHz",
                COMMAS(cpu_features.tsc_khz), COMMAS(cpu_features.apic_khz));
 }

@@ -6,7 +6,6 @@
  * like the rest of the file: every name is looked at only inside the string table, and only letters that do
  * no harm on a console get out.
  */
-#include "boot/symbols.h"
 #include "boot/elf.h"
 #include "domain/domain.h"
 #include "lib/print.h"
@@ -26,17 +25,11 @@ struct elf_symbol {
 
 static struct symbols kept[DOMID_MAX_BOOT]; /* by domid; filled at boot, constant after that */
 
-const struct symbols *symbols_keep(uint16_t domid, const struct elf_image *image)
+const struct symbols *symbols_keep(uint16_t domid, const struct symbols *s)
 {
-    if (domid >= DOMID_MAX_BOOT || !image->symtab_size)
+    if (domid >= DOMID_MAX_BOOT || !s->table)
         return NULL;
-    kept[domid] = (struct symbols){ .table = image->file + image->symtab,
-                                    .count = image->symtab_size / sizeof(struct elf_symbol),
-                                    .strings = (const char *)image->file + image->strtab,
-                                    .strings_size = image->strtab_size,
-                                    .code_start = image->code_start,
-                                    .code_end = image->code_end,
-                                    .hypercall_page = image->hypercall_page };
+    kept[domid] = *s;
     return &kept[domid];
 }
 
@@ -52,10 +45,10 @@ static size_t copy_name(const struct symbols *s, uint32_t at, char *name)
 {
     size_t n = 0;
 
-    while (n < NAME_MAX && at + (uint64_t)n < s->strings_size && s->strings[at + n] > ' ' &&
-           s->strings[at + n] <= '~') {
-        name[n] = s->strings[at + n];
-        n++;
+    for (; n < NAME_MAX && at + (uint64_t)n < s->strings_size; n++) {
+        name[n] = (char)s->strings[at + n];
+        if (name[n] <= ' ' || name[n] > '~')
+            break;
     }
     name[n] = '\0';
     return n;
@@ -74,11 +67,11 @@ void symbols_name(const struct symbols *s, uint64_t addr, char *buf, size_t size
     buf[0] = '\0';
     if (!s || addr < s->code_start || addr >= s->code_end)
         return;
-    for (uint64_t i = 0; i < s->count; i++) {
-        memcpy(&sym, (const char *)s->table + i * sizeof(sym), sizeof(sym));
+    for (uint64_t at = 0; at + sizeof(sym) <= s->size; at += sizeof(sym)) {
+        memcpy(&sym, s->table + at, sizeof(sym));
         if (is_code(&sym) && sym.value <= addr && sym.value > best.value)
             best = sym;
     }
     if (best.value && copy_name(s, best.name, name))
-        snprintf(buf, size, "%s+0x%llx", name, (unsigned long long)(addr - best.value));
+        snprintf(buf, size, "%s+0x%lx", name, addr - best.value);
 }

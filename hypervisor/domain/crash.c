@@ -8,7 +8,7 @@
  * it is trusted. The domain is then shut down and destroyed like any other; the caller goes on as usual.
  */
 #include "domain/domain.h"
-#include "boot/symbols.h"
+#include "boot/elf.h"
 #include "domain/console.h"
 #include "hypercall/hypercall.h" /* names */
 #include "lib/print.h"

@@ -94,7 +94,7 @@ struct domain {
     uint8_t watchdogs_in_use;
     char line[256]; /* console: the unfinished line; LOCK_CONSOLE */
     uint32_t line_len;
-    const struct symbols *symbols; /* of the kernel, for reports; may be NULL (boot/symbols.h) */
+    const struct symbols *symbols; /* of the kernel, for reports; may be NULL (boot/elf.h) */
 };
 
 enum dying { ALIVE, DYING, DEAD };

@@ -11,12 +11,7 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_INIT(name)  \
-    {                    \
-        &(name), &(name) \
-    }
 #define list_entry(node, type, member) container_of(node, type, member)
-#define list_for_each(pos, head)       for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 
 static inline void list_init(struct list *l)
 {

@@ -22,17 +22,14 @@ void lock_check(const struct lock *l, bool taking)
             c->held_locks &= ~bit;
     }
 }
+#endif
 
 static void pairing(bool on)
 {
+#if defined(DEBUG) && !defined(HOST_TEST)
     this_cpu()->lock_pairing = on;
-}
-#else
-static void pairing(bool on)
-{
-    (void)on;
-}
 #endif
+}
 
 void lock_pair(struct lock *a, struct lock *b)
 {

@@ -46,7 +46,6 @@ void lock_check(const struct lock *l, bool taking);
 #else
 static inline void lock_check(const struct lock *l, bool taking)
 {
-    (void)l, (void)taking;
 }
 #endif
 

@@ -9,7 +9,6 @@ enum log_level log_level = LOG_WARN; /* constant after boot */
 
 static void no_sink(const char *s, size_t n)
 {
-    (void)s, (void)n;
 }
 
 void (*print_sink)(const char *s, size_t n) = no_sink; /* constant after boot */
@@ -33,156 +32,96 @@ static void fill(struct out *o, char c, long n)
         put(o, c);
 }
 
-/* One conversion: flags, width, precision (-1: none), length in bytes. */
+/* One conversion: its flags, the least width. */
 struct spec {
     bool left, zero, alt;
-    long width, precision;
-    unsigned int bytes;
+    int width;
 };
 
-static void put_string(struct out *o, const struct spec *sp, const char *s)
+/* The prefix (a sign, 0x) stands before zeros that fill the field, and behind spaces that do. */
+static void put_text(struct out *o, const struct spec *sp, const char *prefix, const char *s, size_t n)
 {
-    size_t n = strnlen(s, sp->precision < 0 ? SIZE_MAX : (size_t)sp->precision);
+    long pad = sp->width - (long)(strlen(prefix) + n);
 
-    fill(o, ' ', sp->left ? 0 : sp->width - (long)n);
+    fill(o, ' ', sp->left || sp->zero ? 0 : pad);
+    while (*prefix)
+        put(o, *prefix++);
+    fill(o, '0', sp->zero && !sp->left ? pad : 0);
     for (size_t i = 0; i < n; i++)
         put(o, s[i]);
-    fill(o, ' ', sp->left ? sp->width - (long)n : 0);
+    fill(o, ' ', sp->left ? pad : 0);
 }
 
-static void put_number(struct out *o, const struct spec *sp, uint64_t val, unsigned int base, bool negative,
-                       bool upper)
+static void put_number(struct out *o, const struct spec *sp, uint64_t val, unsigned int base, bool negative)
 {
-    bool hex = sp->alt && base == 16 && val;
-    char digits[24];
-    long n = 0, prefix = (negative ? 1 : 0) + (hex ? 2 : 0), zeros;
+    const char *prefix = negative ? "-" : sp->alt && val ? "0x" : "";
+    char digits[20], *end = digits + sizeof(digits), *at = end;
 
-    for (; val; val /= base)
-        digits[n++] = (upper ? "0123456789ABCDEF" : "0123456789abcdef")[val % base];
-    zeros = (sp->precision < 0 ? 1 : sp->precision) - n;
-    if (sp->precision < 0 && sp->zero && !sp->left)
-        zeros = MAX(zeros, sp->width - prefix - n);
-    zeros = MAX(zeros, 0L);
-    fill(o, ' ', sp->left ? 0 : sp->width - prefix - zeros - n);
-    if (negative)
-        put(o, '-');
-    if (hex) {
-        put(o, '0');
-        put(o, upper ? 'X' : 'x');
-    }
-    fill(o, '0', zeros);
-    for (long i = n; i > 0; i--)
-        put(o, digits[i - 1]);
-    fill(o, ' ', sp->left ? sp->width - prefix - zeros - n : 0);
+    do
+        *--at = "0123456789abcdef"[val % base];
+    while (val /= base);
+    put_text(o, sp, prefix, at, (size_t)(end - at));
 }
 
-static long parse_count(const char **f, va_list *args)
+/* One conversion, of which f is behind the %; returns its letter's place. */
+static const char *convert(struct out *o, const char *f, va_list *args)
 {
-    long n = 0;
+    struct spec sp = { 0 };
+    bool wide = false;
+    int64_t val;
+    char c;
 
-    if (**f == '*') {
-        (*f)++;
-        return va_arg(*args, int);
+    for (; *f == '-' || *f == '0' || *f == '#'; f++) {
+        sp.left |= *f == '-';
+        sp.zero |= *f == '0';
+        sp.alt |= *f == '#';
     }
-    for (; **f >= '0' && **f <= '9'; (*f)++)
-        n = n * 10 + (**f - '0');
-    return n;
-}
-
-static const char *parse_spec(const char *f, struct spec *sp, va_list *args)
-{
-    *sp = (struct spec){ .precision = -1, .bytes = 4 };
-    for (;; f++) {
-        if (*f == '-')
-            sp->left = true;
-        else if (*f == '0')
-            sp->zero = true;
-        else if (*f == '#')
-            sp->alt = true;
-        else
-            break;
-    }
-    sp->width = parse_count(&f, args);
-    if (sp->width < 0) {
-        sp->left = true;
-        sp->width = -sp->width;
-    }
-    if (*f == '.') {
+    if (*f == '*') {
+        sp.width = va_arg(*args, int);
         f++;
-        sp->precision = parse_count(&f, args);
     }
-    for (;; f++) {
-        if (*f == 'h')
-            sp->bytes /= 2;
-        else if (*f == 'l' || *f == 'z')
-            sp->bytes = 8;
-        else
-            return f;
+    for (; *f >= '0' && *f <= '9'; f++)
+        sp.width = sp.width * 10 + (*f - '0');
+    for (; *f == 'l' || *f == 'z'; f++)
+        wide = true;
+    switch (*f) {
+    case 'd':
+        val = wide ? va_arg(*args, int64_t) : va_arg(*args, int);
+        put_number(o, &sp, val < 0 ? 0 - (uint64_t)val : (uint64_t)val, 10, val < 0);
+        break;
+    case 'u':
+    case 'x':
+        put_number(o, &sp, wide ? va_arg(*args, uint64_t) : va_arg(*args, unsigned int), *f == 'u' ? 10 : 16,
+                   false);
+        break;
+    case 's': {
+        const char *s = va_arg(*args, const char *);
+        put_text(o, &sp, "", s, strlen(s));
+        break;
     }
-}
-
-static uint64_t cut(uint64_t val, unsigned int bytes)
-{
-    return bytes == 8 ? val : val & ((1ULL << (bytes * 8)) - 1);
-}
-
-static int64_t sign_extend(uint64_t val, unsigned int bytes)
-{
-    unsigned int shift = 64 - bytes * 8;
-
-    return (int64_t)(val << shift) >> shift;
-}
-
-static void put_integer(struct out *o, const struct spec *sp, char conv, uint64_t arg)
-{
-    if (conv == 'd' || conv == 'i') {
-        int64_t val = sign_extend(arg, sp->bytes);
-
-        put_number(o, sp, val < 0 ? 0 - (uint64_t)val : (uint64_t)val, 10, val < 0, false);
-    } else {
-        put_number(o, sp, cut(arg, sp->bytes), conv == 'u' ? 10 : 16, false, conv == 'X');
+    case 'c':
+        c = (char)va_arg(*args, int);
+        put_text(o, &sp, "", &c, 1);
+        break;
+    case 0:
+        return f - 1;
+    default: /* %% and what we don't know */
+        put(o, *f);
     }
+    return f;
 }
 
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list list)
 {
     struct out o = { buf, size ? size - 1 : 0, 0 };
-    struct spec sp;
     va_list args;
 
     va_copy(args, list);
     for (const char *f = fmt; *f; f++) {
-        if (*f != '%') {
+        if (*f == '%')
+            f = convert(&o, f + 1, &args);
+        else
             put(&o, *f);
-            continue;
-        }
-        f = parse_spec(f + 1, &sp, &args);
-        switch (*f) {
-        case 'd':
-        case 'i':
-        case 'u':
-        case 'x':
-        case 'X':
-            put_integer(&o, &sp, *f,
-                        sp.bytes == 8 ? va_arg(args, uint64_t) : (uint64_t)va_arg(args, unsigned int));
-            break;
-        case 'p':
-            sp.alt = true;
-            put_number(&o, &sp, (uint64_t)va_arg(args, void *), 16, false, false);
-            break;
-        case 's':
-            put_string(&o, &sp, va_arg(args, const char *));
-            break;
-        case 'c':
-            put_string(&o, &(struct spec){ sp.left, false, false, sp.width, 1, 1 },
-                       (char[2]){ (char)va_arg(args, int), 0 });
-            break;
-        case 0:
-            f--;
-            break;
-        default: /* %% and what we don't know */
-            put(&o, *f);
-        }
     }
     va_end(args);
     if (size)

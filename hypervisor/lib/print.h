@@ -14,8 +14,8 @@ enum log_level { LOG_ALWAYS, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* Set once by the command line (`loglevel=error|warn|info|debug`); LOG_WARN is the default. */
 extern enum log_level log_level;
 
-/* Format like C's vsnprintf: d i u x X p s c %, flags - 0 and #, width, .precision (also *), lengths hh h l
- * ll z. Return the length wanted, without the final zero. */
+/* Format like C's vsnprintf, but no more than is used here: d u x s c %, flags - 0 and #, width (also *),
+ * lengths l ll z. Return the length wanted, without the final zero. */
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
 int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

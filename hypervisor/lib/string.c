@@ -19,18 +19,6 @@ void *memcpy(void *dst, const void *src, size_t n)
     return dst;
 }
 
-void *memmove(void *dst, const void *src, size_t n)
-{
-    char *d = dst;
-    const char *s = src;
-
-    if ((uintptr_t)dst - (uintptr_t)src >= n)
-        return memcpy(dst, src, n);
-    while (n--)
-        d[n] = *(const volatile char *)&s[n];
-    return dst;
-}
-
 void *memset(void *dst, int c, size_t n)
 {
     void *d = dst;

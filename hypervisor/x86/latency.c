@@ -3,12 +3,12 @@
  * Debug builds: how long Parador runs before it lets interrupts in or goes back to a guest.
  *
  * The rule: at most 30,000 instructions between an entry or a window and the next window or exit. The time
- * stamp counter counts instructions under -icount only (boot/screen.h says so); there each new worst case
+ * stamp counter counts instructions under -icount only (boot/boot.h says so); there each new worst case
  * above the rule is told.
  */
 #include "x86/cpu.h"
 #ifdef DEBUG
-#include "boot/screen.h"
+#include "boot/boot.h"
 #include "domain/domain.h"
 #include "lib/print.h"
 

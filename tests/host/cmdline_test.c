@@ -5,7 +5,7 @@
 // sources: hypervisor/boot/cmdline.c
 #include <criterion/criterion.h>
 #include <string.h>
-#include "boot/cmdline.h"
+#include "boot/boot.h"
 
 static char why[160];
 

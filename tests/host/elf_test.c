@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xen/elfnote.h>
-#include "boot/elf.h"
-#include "boot/layout.h"
+#include "boot/builder.h"
 
 #define BASE 0xffffffff80000000
 
@@ -110,8 +109,7 @@ Test(elf, good_kernel)
     cr_assert_eq(image.init_p2m, ELF_UNSET);
     cr_assert_eq(image.nr_segments, 1);
     cr_assert_eq(image.segments[0].file_size, 64);
-    cr_assert_eq(image.symtab_size, sizeof(f.syms));
-    cr_assert_str_eq(image.guest_os, "testos");
+    cr_assert_eq(image.symbols.size, sizeof(f.syms));
 }
 
 Test(elf, notes_in_a_section)

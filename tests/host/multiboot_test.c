@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <string.h>
 #include "boot/boot.h"
-#include "boot/exit.h"
 #include "lib/print.h"
 #include "mm/layout.h"
 
