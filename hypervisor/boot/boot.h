@@ -58,10 +58,6 @@ void exit_note_trouble(void);
 
 /* ---- Words on command lines: boot/cmdline.c ---- */
 
-struct boot_options {
-    enum log_level log_level; /* loglevel=error|warn|info|debug */
-};
-
 #define MODULE_NAME_LEN 32
 
 struct module_options {
@@ -75,7 +71,7 @@ struct module_options {
 
 /* Read a line whose first word is a label and is skipped. True; or false, with what is wrong in why (size
  * bytes with the final zero). */
-bool cmdline_parse(const char *line, struct boot_options *o, char *why, size_t size);
+bool cmdline_parse(const char *line, enum log_level *level, char *why, size_t size);
 bool cmdline_parse_module(const char *line, struct module_options *m, char *why, size_t size);
 
 /* ---- The first screen, a line for each act with the file that did it: boot/screen.c ---- */

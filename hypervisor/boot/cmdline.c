@@ -56,7 +56,7 @@ static bool read_loglevel(const struct word *w, void *options, const char *value
     for (unsigned int i = LOG_ERROR; i < ARRAY_SIZE(names); i++) {
         if (strcmp(value, names[i]))
             continue;
-        ((struct boot_options *)options)->log_level = (enum log_level)i;
+        *(enum log_level *)options = (enum log_level)i;
         return true;
     }
     return false;
@@ -166,13 +166,13 @@ static bool apply_words(const char **line, const struct word *words, unsigned in
     return true;
 }
 
-bool cmdline_parse(const char *line, struct boot_options *o, char *why, size_t size)
+bool cmdline_parse(const char *line, enum log_level *level, char *why, size_t size)
 {
     char label[WORD_LEN];
 
-    *o = (struct boot_options){ LOG_WARN };
+    *level = LOG_WARN;
     next_word(&line, label);
-    return apply_words(&line, boot_words, ARRAY_SIZE(boot_words), o, why, size);
+    return apply_words(&line, boot_words, ARRAY_SIZE(boot_words), level, why, size);
 }
 
 /* Whether a word of its own `--` stands in line. */

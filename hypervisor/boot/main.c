@@ -35,14 +35,12 @@ uint64_t hv_l4_maddr(void)
 /* What follows prints on the domains' console, from `loglevel=` on. */
 static bool command_line(void)
 {
-    struct boot_options o;
     char why[128];
 
-    if (!cmdline_parse(boot_info.cmdline, &o, why, sizeof(why))) {
+    if (!cmdline_parse(boot_info.cmdline, &log_level, why, sizeof(why))) {
         say("parador: %s\n", why);
         return false;
     }
-    log_level = o.log_level;
     print_sink = console_own;
     return true;
 }

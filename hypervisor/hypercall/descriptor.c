@@ -58,9 +58,7 @@ long do_set_gdt(uint64_t frames, uint64_t entries, uint64_t a3, uint64_t a4, uin
     if (copy_from_guest(mfns, frames, gdt_frames(entries) * sizeof(mfns[0])))
         return refuse(-EFAULT, R_BAD_POINTER, frames, 0);
     rc = gdt_set(current, mfns, (uint32_t)entries);
-    if (rc == -ERESTART)
-        return hypercall_restart(__HYPERVISOR_set_gdt, 2, (uint64_t[]){ frames, entries });
-    return rc;
+    return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_set_gdt, 0, NULL) : rc;
 }
 
 /* update_descriptor(machine address, descriptor): a table in use (FT_DESC), or any page of the caller's that

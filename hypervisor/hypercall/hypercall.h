@@ -93,7 +93,7 @@ int get_target_domain(unsigned int nr, uint32_t op, uint16_t domid, struct domai
 void hypercall_page_fill(void *page);
 
 /* Arranges that the current hypercall runs again with these arguments (progress included). Returns what the
- * handler must return. */
+ * handler must return. nargs 0: the arguments are as they were. */
 long hypercall_restart(unsigned int nr, unsigned int nargs, const uint64_t *args);
 
 /* Whether a long operation should stop here and restart: an interrupt or scheduler work waits. Cheap. */

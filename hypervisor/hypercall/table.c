@@ -54,7 +54,7 @@ long sub_op(unsigned int nr, const struct sub_op *rows, size_t n, struct vcpu *v
     rc = row->fn(v, op, arg);
     if (row->out && (rc >= 0 || row->out_always) && copy_to_guest(guest, arg, row->out))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    return rc == -ERESTART ? hypercall_restart(nr, 2, (uint64_t[]){ op, guest }) : rc;
+    return rc == -ERESTART ? hypercall_restart(nr, 0, NULL) : rc;
 }
 
 int get_target_domain(unsigned int nr, uint32_t op, uint16_t domid, struct domain **d)

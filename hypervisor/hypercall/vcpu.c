@@ -30,9 +30,7 @@ static long initialise(struct vcpu *v, uint64_t guest)
         lock_drop(&d->lock);
     }
     pages_free(c, CONTEXT_ORDER);
-    if (rc == -ERESTART)
-        rc = hypercall_restart(__HYPERVISOR_vcpu_op, 3, (uint64_t[]){ VCPUOP_initialise, v->id, guest });
-    return rc;
+    return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_vcpu_op, 0, NULL) : rc;
 }
 
 static long op_up(struct vcpu *v, uint32_t op, void *arg)

@@ -9,9 +9,9 @@
 
 static char why[160];
 
-static bool boot(const char *line, struct boot_options *o)
+static bool boot(const char *line, enum log_level *level)
 {
-    return cmdline_parse(line, o, why, sizeof(why));
+    return cmdline_parse(line, level, why, sizeof(why));
 }
 
 static bool module(const char *line, struct module_options *m)
@@ -21,44 +21,44 @@ static bool module(const char *line, struct module_options *m)
 
 Test(cmdline, label_alone)
 {
-    struct boot_options o;
+    enum log_level level;
 
-    cr_assert(boot("", &o));
-    cr_assert_eq(o.log_level, LOG_WARN);
-    cr_assert(boot("build/parador", &o));
-    cr_assert(boot("loglevel=nonsense", &o), "the first word is a label, whatever it says");
+    cr_assert(boot("", &level));
+    cr_assert_eq(level, LOG_WARN);
+    cr_assert(boot("build/parador", &level));
+    cr_assert(boot("loglevel=nonsense", &level), "the first word is a label, whatever it says");
 }
 
 Test(cmdline, loglevel)
 {
-    struct boot_options o;
+    enum log_level level;
 
-    cr_assert(boot("x loglevel=info", &o));
-    cr_assert_eq(o.log_level, LOG_INFO);
-    cr_assert(boot("x  console=com1   loglevel=debug ", &o));
-    cr_assert_eq(o.log_level, LOG_DEBUG);
-    cr_assert_not(boot("x loglevel=loud", &o));
+    cr_assert(boot("x loglevel=info", &level));
+    cr_assert_eq(level, LOG_INFO);
+    cr_assert(boot("x  console=com1   loglevel=debug ", &level));
+    cr_assert_eq(level, LOG_DEBUG);
+    cr_assert_not(boot("x loglevel=loud", &level));
     cr_assert(strstr(why, "error, warn, info or debug"));
 }
 
 Test(cmdline, unknown_word_is_named_with_the_known_ones)
 {
-    struct boot_options o;
+    enum log_level level;
 
-    cr_assert_not(boot("x loglevl=info", &o));
+    cr_assert_not(boot("x loglevl=info", &level));
     cr_assert(strstr(why, "'loglevl=info'"));
     cr_assert(strstr(why, "loglevel="));
-    cr_assert_not(boot("x loglevel", &o), "no value");
-    cr_assert_not(boot("x loglevel=", &o), "empty value");
+    cr_assert_not(boot("x loglevel", &level), "no value");
+    cr_assert_not(boot("x loglevel=", &level), "empty value");
 }
 
 Test(cmdline, long_words_do_no_harm)
 {
-    struct boot_options o;
+    enum log_level level;
     char line[600] = "x ";
 
     memset(line + 2, 'a', sizeof(line) - 3);
-    cr_assert_not(boot(line, &o));
+    cr_assert_not(boot(line, &level));
     cr_assert_lt(strlen(why), sizeof(why));
 }
 
