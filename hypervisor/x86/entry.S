@@ -21,14 +21,18 @@
 
     .text
 
-/* Offsets of the general registers in a vcpu: words in the order of struct cpu_user_regs (asserted in offsets.c). */
+/* Offsets of the registers in a vcpu: words in the order of struct cpu_user_regs (asserted in offsets.c). */
     at = VCPU_regs
-    .irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+    .irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, code, rip, cs, rflags, rsp, ss
     VCPU_\reg = at
     at = at + 8
     .endr
+    VCPU_vector = VCPU_code + 4
 
-/* Pushes them below error_code. */
+/* Where one lies in struct cpu_user_regs. */
+#define V(field) (VCPU_##field - VCPU_regs)
+
+/* Pushes the general ones below error_code. */
     .macro push_registers
     .irp reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
     push %\reg
@@ -124,7 +128,6 @@ stub_sysenter_entry:
 stub_end:
 
 /* In: r11 = &vcpu->regs, rsp = the CPU's stack; all other registers as the guest left them. */
-#define V(field) (VCPU_##field - VCPU_regs)
     .balign 64
 syscall_entry:
     latency_begin
@@ -296,9 +299,9 @@ trap_gates:
 trap_entry:
     push_registers
     cld
-    mov REGS_vector(%rsp), %eax
+    mov V(vector)(%rsp), %eax
     lea trap_table(%rip), %rdx
-    testb $3, REGS_cs(%rsp)
+    testb $3, V(cs)(%rsp)
     jz trap_from_ring0
     lea -VCPU_regs(%rsp), %rdi
     mov VCPU_cpu(%rdi), %rsp

@@ -10,7 +10,6 @@
 #define DEFINE(name, val)  __asm__ volatile(".ascii \"@offset " #name " %0\"" : : "i"((uint64_t)(val)))
 #define VCPU(name, member) DEFINE(VCPU_##name, offsetof(struct vcpu, member))
 #define CPU(name, member)  DEFINE(CPU_##name, offsetof(struct cpu, member))
-#define REGS(name, member) DEFINE(REGS_##name, offsetof(struct cpu_user_regs, member))
 
 void offsets(void);
 
@@ -24,19 +23,11 @@ void offsets(void)
     CPU(latency_start, latency_start);
 
     VCPU(regs, regs);
-    VCPU(vector, regs.entry_vector);
-    VCPU(rip, regs.rip);
-    VCPU(cs, regs.cs);
-    VCPU(rflags, regs.rflags);
-    VCPU(rsp, regs.rsp);
-    VCPU(ss, regs.ss);
     VCPU(info, info);
     VCPU(kernel_mode, kernel_mode);
     VCPU(cpu, cpu);
     VCPU(history, history);
     VCPU(hypercalls, hypercalls);
-    REGS(vector, entry_vector);
-    REGS(cs, cs);
 
     DEFINE(NR_HYPERCALLS, NR_HYPERCALLS);
     DEFINE(HISTORY_mask, HISTORY - 1);
@@ -46,8 +37,10 @@ void offsets(void)
     DEFINE(HISTORY_rip, offsetof(struct history, rip));
 }
 
-_Static_assert(offsetof(struct cpu_user_regs, r15) == 0 && offsetof(struct cpu_user_regs, rdi) == 14 * 8 &&
-                   offsetof(struct cpu_user_regs, error_code) == 15 * 8,
+#define AT(member, offset) (offsetof(struct cpu_user_regs, member) == (offset))
+_Static_assert(AT(r15, 0) && AT(rdi, 14 * 8) && AT(error_code, 15 * 8) && AT(entry_vector, 15 * 8 + 4) &&
+                   AT(rip, 16 * 8) && AT(cs, 17 * 8) && AT(rflags, 18 * 8) && AT(rsp, 19 * 8) &&
+                   AT(ss, 20 * 8),
                "entry.S counts through them");
 _Static_assert(sizeof(struct history) == 32, "entry.S indexes by a shift");
 _Static_assert(sizeof(struct hypercall) == 32, "entry.S indexes by a shift");
