@@ -14,7 +14,7 @@
 #include "libpv/string.h"
 #include "libpv/xenstore_ring.h"
 
-#define QUEUE 64
+#define QUEUE 256
 
 static const struct pv_xs_transport *transport;
 static struct pv_xs_hooks hooks;
@@ -245,7 +245,7 @@ void pv_xs_push_watch(const char *path, const char *token)
         strlcpy(queue[tail % QUEUE].token, token, PV_XS_TOKEN_MAX);
         tail++;
     } else if (i == tail) {
-        pv_printf("xenstore: a watch event for %s is lost, 64 wait already\n", path);
+        pv_printf("xenstore: a watch event for %s is lost, %u wait already\n", path, QUEUE);
     }
     pv_events_restore(on);
     if (hooks.wake)

@@ -20,7 +20,7 @@ KNOWN = {
     "DISK": "a file that domain 0 exports as a disk (default: a small built-in text)",
     "MEM": "the machine's memory in MB (default 256; on Xen 512)",
     "SMP": "the machine's CPUs (default 1)",
-    "DOMAINS": "how many domains, domain 0 included (default 2)",
+    "DOMAINS": "how many domains, domain 0 included (default 2, at most 128)",
     "SCRIPT": "shell commands to run unattended, 'd1: sum xvda; d0: mem', or @FILE",
     "RECORD": "record the run into this folder, for make rewind",
     "PLOT": "for bench: draw hypercall against trap into this SVG file",
@@ -35,7 +35,7 @@ KNOWN = {
     "B": "where everything is built (default build)",
     "V": "1: show the commands of the build",
 }
-MOST_DOMAINS = 256  # Parador takes 512 boot modules: each domain has a kernel and a ramdisk
+MOST_DOMAINS = 128  # as many as domain 0's block backend serves, and itself
 # Settings of make's own that may stand beside ours on its command line.
 OTHERS = {"HOSTCC", "XENHDRS", "CI", "SHELL", "MAKE", "LD", "AR", "OBJCOPY"}
 

@@ -98,7 +98,8 @@ def shares(axes, machine, disk):
         what = f"DISK is {module_mb} MiB" if module_mb > 1 else f"MEM={machine} is too little for domain 0"
         what += f" beside {kernels} MB of kernels and ramdisks" if kernels > LEAST else ""
         raise Trouble(f"{what}: MEM={-(-need // 16) * 16} at least")
-    return driver, max(LEAST, min(MOST, (machine - SPARE - module_mb - driver) // others)) if others else 0
+    # A domain costs Parador up to 1 MB beside its memory: structures, and its kernel's symbols for reports.
+    return driver, max(LEAST, min(MOST, (machine - SPARE - module_mb - driver) // others - 1)) if others else 0
 
 
 def parador_image(axes):
