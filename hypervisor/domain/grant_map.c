@@ -167,9 +167,14 @@ static inline uint32_t claim(struct grant_table *t, uint32_t handle, uint32_t ki
         return 0;
     lock_take(&t->lock);
     live = grant_handle(t, handle);
-    *map = *live;
-    kinds &= live->flags;
-    live->flags = (uint16_t)((live->flags & ~kinds) | kinds << MAP_ENDING_SHIFT);
+    /* grant_map() writes without the lock, the flags last: nothing else counts before them. */
+    if (likely(__atomic_load_n(&live->flags, __ATOMIC_ACQUIRE) & MAP_KINDS)) {
+        *map = *live;
+        kinds &= map->flags;
+        live->flags = (uint16_t)((map->flags & ~kinds) | kinds << MAP_ENDING_SHIFT);
+    } else {
+        kinds = 0;
+    }
     lock_drop(&t->lock);
     return kinds;
 }
@@ -227,7 +232,8 @@ int grant_unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint6
         unmap_device(r, map.ref, map.flags, MFN(map.mfn));
         left &= ~(uint32_t)GNTMAP_device_map;
     }
-    settle(t, handle, kinds, left);
+    if (likely(kinds)) /* else others may have freed it meanwhile, and it is somebody's again */
+        settle(t, handle, kinds, left);
     return rc;
 }
 

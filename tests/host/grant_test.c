@@ -591,3 +591,26 @@ Test(grant, random_walks)
         if (slots[i].mapped)
             cr_assert_eq(unmap(slots[i].handle, i), 0);
 }
+
+static uint32_t both;
+static unsigned int locks;
+
+/* The other vcpu of u ends the device map. */
+static void unmap_device_map(void)
+{
+    if (++locks == 2)
+        cr_assert_eq(grant_unmap(u->vcpu[0], 0, mfn_to_maddr(frame), 0, both), GNTST_okay);
+}
+
+Test(grant, a_handle_is_freed_once_whoever_ends_what_of_it)
+{
+    offer(8, u, frame, GTF_permit_access);
+    cr_assert_eq(map(8, 0, GNTMAP_device_map, &both), GNTST_okay);
+    cr_assert_eq(unmap(both, 0), GNTST_okay);
+    fake_meanwhile = unmap_device_map;
+    cr_assert_eq(unmap(both, 0), GNTST_okay, "nothing is left of that kind, as on Xen");
+    fake_meanwhile = NULL;
+    if (locks < 2)
+        cr_assert_eq(grant_unmap(u->vcpu[0], 0, mfn_to_maddr(frame), 0, both), GNTST_okay);
+    cr_assert_eq(u->grant->nr_mapped, 0);
+}
