@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # tests/guest/NAME/main.c (and what lies beside it) is a bootable guest each, linked with tests/guest/*.c (the harness)
 # and libpv. tests/host/NAME_test.c runs on the build machine under Criterion, with the sanitizers; its line
-# `// sources: hypervisor/mm/page_type.c ...` names what it is linked with. tests/bench/ is one guest, build/bench.
+# `// sources: hypervisor/mm/page_type.c ...` names what it is linked with. NAME_race_test.c: the same on several CPUs. tests/bench/ is one guest, build/bench.
 
 GUEST_TESTS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/guest/*/main.c))))
 HOST_TESTS  := $(basename $(notdir $(wildcard tests/host/*_test.c)))
@@ -23,11 +23,26 @@ $(B)/host/obj/%.o: %.c $(B)/flags
 	$(call say,HOSTCC)
 	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HOSTFLAGS) -c -o $@ $<
 
+# Tests named *_race_test, and what they are linked with: the thread sanitizer instead of the others, and a frame of
+# their own instead of Criterion.
+RACE_TESTS := $(filter %_race_test,$(HOST_TESTS))
+RACEFLAGS  := -Itests/host/race $(filter-out -fsanitize=% -fno-sanitize%,$(HOSTFLAGS)) -fsanitize=thread \
+              $(if $(findstring clang,$(HOSTCC)),-mllvm -tsan-distinguish-volatile,--param tsan-distinguish-volatile=1)
+raceobjs    = $(patsubst %,$(B)/host/race/%.o,$(basename $(1)))
+
+$(B)/host/race/%.o: %.c $(B)/flags
+	$(call say,HOSTCC)
+	$(Q)mkdir -p $(@D) && $(HOSTCC) $(RACEFLAGS) -c -o $@ $<
+
 # The prerequisites below are computed from the target's own name, when it is wanted.
 .SECONDEXPANSION:
-$(addprefix $(B)/host/,$(HOST_TESTS)): $(B)/host/%: $$(call hostobjs,tests/host/$$*.c $$(call sources,tests/host/$$*.c))
+$(addprefix $(B)/host/,$(filter-out $(RACE_TESTS),$(HOST_TESTS))): $(B)/host/%: $$(call hostobjs,tests/host/$$*.c $$(call sources,tests/host/$$*.c))
 	$(call say,HOSTLD)
 	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HOSTFLAGS) -o $@ $^ -lcriterion
+
+$(addprefix $(B)/host/,$(RACE_TESTS)): $(B)/host/%: $$(call raceobjs,tests/host/$$*.c $$(call sources,tests/host/$$*.c))
+	$(call say,HOSTLD)
+	$(Q)mkdir -p $(@D) && $(HOSTCC) -fsanitize=thread -o $@ $^
 
 $(addprefix $(B)/tests/guest/,$(GUEST_TESTS)): $(B)/tests/guest/%: $$(call pvobjs,$$(wildcard tests/guest/$$*/*.c tests/guest/$$*/*.S)) $(call pvobjs,$(wildcard tests/guest/*.c tests/guest/*.S)) $(B)/libpv.a toolchain/guest.lds
 	$(call say,LD)

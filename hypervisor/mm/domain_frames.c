@@ -117,7 +117,7 @@ void frame_unreferenced(mfn_t m)
 
     if (!d)
         BUG("frame %lx of owner %x has no reference left", m.v, f->owner);
-    if (f->prev == SHARED) {
+    if (READ_ONCE(f->prev) == SHARED) {
         f->prev = 0;
         __atomic_sub_fetch(&d->shared_pages, 1, __ATOMIC_RELAXED);
     } else {
@@ -166,8 +166,8 @@ bool domain_frame_steal(struct domain *d, mfn_t m)
     }
     /* No reference: nobody can get one, the frame is ours. */
     leave(d, m);
-    f->owner = OWNER_HV;
-    f->aux = tlb_stamp();
+    WRITE_ONCE(f->owner, OWNER_HV);
+    WRITE_ONCE(f->aux, tlb_stamp());
     return true;
 }
 
@@ -183,8 +183,8 @@ bool domain_frame_give(struct domain *d, mfn_t m)
         return false;
     }
     d->tot_pages++;
-    f->aux = 0;
-    f->owner = owner_of(d);
+    WRITE_ONCE(f->aux, 0);
+    WRITE_ONCE(f->owner, owner_of(d));
     publish(d, m);
     lock_drop(&d->page_lock);
     return true;
@@ -192,7 +192,7 @@ bool domain_frame_give(struct domain *d, mfn_t m)
 
 void domain_frame_discard(mfn_t m)
 {
-    frame_of(m)->owner = OWNER_NONE;
+    WRITE_ONCE(frame_of(m)->owner, OWNER_NONE);
     m2p_set(m, INVALID_PFN);
     heap_free(m, 0);
 }

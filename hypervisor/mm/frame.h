@@ -56,7 +56,7 @@ enum frame_type {
 #define OWNER_IO   0xffffffffu /* not memory: device registers, ROM, holes inside a backed chunk */
 
 struct frame {
-    uint64_t word;
+    uint64_t word;  /* others look at it, and at the next two, at any time: WRITE_ONCE() */
     uint32_t owner; /* changes only while the frame has no reference */
     uint32_t aux;   /* TLB clock when the type count fell to zero, or the cursor of a partial table */
     uint32_t next;  /* links of the free list or of the owner's list (its page-list lock); mfn, 0 ends */

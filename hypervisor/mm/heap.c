@@ -41,19 +41,24 @@ static bool is_free_block(uint64_t mfn, unsigned int order)
 {
     const struct frame *f = frame_of(MFN(mfn));
 
-    return mfn_valid(MFN(mfn)) && f->owner == OWNER_NONE && (f->word & ~FREE_CONTENTS) == head_word(order);
+    return mfn_valid(MFN(mfn)) && f->owner == OWNER_NONE &&
+           (READ_ONCE(f->word) & ~FREE_CONTENTS) == head_word(order);
 }
 
 static void list_block(uint64_t mfn, unsigned int order)
 {
-    frame_of(MFN(mfn))->word = (frame_of(MFN(mfn))->word & FREE_CONTENTS) | head_word(order);
+    struct frame *f = frame_of(MFN(mfn));
+
+    WRITE_ONCE(f->word, (READ_ONCE(f->word) & FREE_CONTENTS) | head_word(order));
     frame_list_add(&heap.first[order], MFN(mfn));
 }
 
 static void unlist_block(uint64_t mfn, unsigned int order)
 {
+    struct frame *f = frame_of(MFN(mfn));
+
     frame_list_del(&heap.first[order], MFN(mfn));
-    frame_of(MFN(mfn))->word &= FREE_CONTENTS;
+    WRITE_ONCE(f->word, READ_ONCE(f->word) & FREE_CONTENTS);
 }
 
 /* The frames' words already say what they contain. */
@@ -105,12 +110,12 @@ static uint64_t take_block(unsigned int order)
 
 static void hand_out(struct frame *f, bool zero)
 {
-    uint64_t contents = f->word & FREE_CONTENTS;
+    uint64_t contents = READ_ONCE(f->word) & FREE_CONTENTS;
 
     tlb_filter_flush(f->aux);
     if (contents == FREE_DIRTY || (zero && contents != FREE_ZERO))
         memset(mfn_to_virt(frame_mfn(f)), 0, PAGE_SIZE);
-    f->aux = 0;
+    WRITE_ONCE(f->aux, 0);
     f->next = f->prev = 0;
     __atomic_store_n(&f->word, f->owner == OWNER_HV ? FRAME_ALLOCATED | 1 : 0, __ATOMIC_RELEASE);
 }
@@ -125,8 +130,8 @@ mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero)
     mfn = take_block(order);
     if (mfn) {
         for (uint64_t i = 0; i < 1UL << order; i++) {
-            dirty += (frame_of(MFN(mfn + i))->word & FREE_DIRTY) != 0;
-            frame_of(MFN(mfn + i))->owner = owner; /* nothing for frames_scrub_step() any more */
+            dirty += (READ_ONCE(frame_of(MFN(mfn + i))->word) & FREE_DIRTY) != 0;
+            WRITE_ONCE(frame_of(MFN(mfn + i))->owner, owner); /* nothing for frames_scrub_step() any more */
         }
         heap.dirty -= dirty;
         heap.hv += owner == OWNER_HV ? 1UL << order : 0;
@@ -149,9 +154,9 @@ void heap_free(mfn_t m, unsigned int order)
         struct frame *f = frame_of(MFN(m.v + i));
 
         ASSERT(!(f->word & FRAME_REF_MASK));
-        f->word = FREE_DIRTY;
-        f->owner = OWNER_NONE;
-        f->aux = tlb_stamp();
+        WRITE_ONCE(f->word, FREE_DIRTY);
+        WRITE_ONCE(f->owner, OWNER_NONE);
+        WRITE_ONCE(f->aux, tlb_stamp());
     }
     heap.dirty += 1UL << order;
     heap.hv -= hv ? 1UL << order : 0;
@@ -175,12 +180,12 @@ bool frames_scrub_step(void)
         if (!mfn_valid(m))
             continue;
         f = frame_of(m);
-        found = f->owner == OWNER_NONE && !(f->word & FRAME_REF_MASK) && (f->word & FREE_DIRTY);
+        found = f->owner == OWNER_NONE && (READ_ONCE(f->word) & (FRAME_REF_MASK | FREE_DIRTY)) == FREE_DIRTY;
         if (!found)
             continue;
         tlb_filter_flush(f->aux); /* nobody may write into it once it counts as zero */
         memset(mfn_to_virt(m), 0, PAGE_SIZE);
-        f->word = (f->word & ~FREE_DIRTY) | FREE_ZERO;
+        WRITE_ONCE(f->word, FREE_ZERO | (READ_ONCE(f->word) & ~FREE_DIRTY));
         heap.dirty--;
     }
     lock_drop(&heap.lock);

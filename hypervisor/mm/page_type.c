@@ -212,7 +212,7 @@ static uint64_t change_word(struct frame *f, uint64_t clear, uint64_t set, uint6
 /* A stopped walk: the frame keeps one use and one reference for itself. */
 static void become_partial(struct frame *f, uint32_t aux)
 {
-    f->aux = aux;
+    WRITE_ONCE(f->aux, aux);
     change_word(f, FRAME_LOCKED, FRAME_PARTIAL, 0);
 }
 
@@ -222,7 +222,7 @@ static inline __attribute__((always_inline)) void end_use(mfn_t m)
 {
     struct frame *f = frame_of(m);
 
-    f->aux = tlb_stamp();
+    WRITE_ONCE(f->aux, tlb_stamp());
     change_word(f, FRAME_LOCKED, 0, FRAME_COUNT_ONE);
     put_frame(m);
 }
@@ -236,7 +236,7 @@ static int undo(mfn_t m, unsigned int cursor)
 {
     struct frame *f = frame_of(m);
     struct domain *d = frame_domain(f);
-    enum frame_type type = type_of(f->word);
+    enum frame_type type = type_of(READ_ONCE(f->word));
     uint64_t *t = mfn_to_virt(m);
     int rc = type == FT_L1 ? put_entries(FT_L1, t, &cursor) : put_entries(type, t, &cursor);
 
@@ -416,7 +416,7 @@ void put_frame_type(mfn_t m)
                 put_table(m, w);
                 return;
             }
-            f->aux = tlb_stamp();
+            WRITE_ONCE(f->aux, tlb_stamp());
         }
         if (likely(frame_cas(f, &w, w - FRAME_COUNT_ONE - 1)))
             break;

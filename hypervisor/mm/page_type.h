@@ -128,7 +128,7 @@ static force_inline void put_leaf(uint64_t entry)
             if (entry & PTE_RW) {
                 new = w - WRITABLE_REFS;
                 if (!(new &FRAME_COUNT_MASK)) /* the last use: TLBs may hold it from now on */
-                    f->aux = tlb_stamp();
+                    WRITE_ONCE(f->aux, tlb_stamp());
             } else {
                 new = w - 1;
             }

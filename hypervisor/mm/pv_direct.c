@@ -149,7 +149,7 @@ static int pv_write_va(struct vcpu *v, struct domain *owner, uint64_t vaddr, uin
         return refuse(-EINVAL, R_NOT_MAPPED, vaddr, 0);
     if (likely(owner == d))
         return update_leaf(d, d, owner_of(d), f, p, READ_ONCE(*p), entry, HOW_STORE);
-    return update_other(d, owner, f, f->word, p, entry, HOW_STORE);
+    return update_other(d, owner, f, READ_ONCE(f->word), p, entry, HOW_STORE);
 }
 
 int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entry)

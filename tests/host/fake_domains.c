@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See fake_domains.h. One CPU; each test brings the parts of hypervisor/domain that it tests.
+ * See fake_domains.h. Each test brings the parts of hypervisor/domain that it tests.
  */
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ struct domain *domain0;
 struct domain idle_domain;
 enum rule fake_rule;
 unsigned int fake_pages, fake_page_budget;
+bool fake_several_cpus;
 unsigned int fake_wakes[FAKE_DOMAINS][FAKE_VCPUS];
 uint64_t fake_now, fake_apic;
 unsigned int fake_apic_sets;
@@ -35,8 +37,8 @@ void *page_alloc(void)
 
     if (!fake_page_budget)
         return NULL;
-    fake_page_budget--;
-    fake_pages++;
+    __atomic_sub_fetch(&fake_page_budget, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&fake_pages, 1, __ATOMIC_RELAXED);
     page = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
     memset(page, 0, PAGE_SIZE);
     return page;
@@ -44,7 +46,7 @@ void *page_alloc(void)
 
 void page_free(void *page)
 {
-    fake_pages--;
+    __atomic_sub_fetch(&fake_pages, 1, __ATOMIC_RELAXED);
     free(page);
 }
 
@@ -102,7 +104,7 @@ void fake_domains_end(void)
 int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
 {
     (void)a, (void)b;
-    fake_rule = rule;
+    WRITE_ONCE(fake_rule, rule);
     return error;
 }
 
@@ -125,7 +127,9 @@ void printk(enum log_level level, const char *fmt, ...)
 
 void cpu_relax(void)
 {
-    abort(); /* one CPU: a lock that is taken stays so for ever */
+    if (!fake_several_cpus)
+        abort(); /* a lock that is taken stays so for ever */
+    sched_yield();
 }
 
 void lock_check(const struct lock *l, bool taking)

@@ -16,9 +16,10 @@ void fake_domains_begin(void);
 /* Ends them; aborts if a page of Parador's was not given back. */
 void fake_domains_end(void);
 
-extern enum rule fake_rule;                               /* the last refusal's */
-extern unsigned int fake_pages;                           /* of Parador's heap, in use */
-extern unsigned int fake_page_budget;                     /* pages that page_alloc() still gives */
+extern enum rule fake_rule;           /* the last refusal's */
+extern bool fake_several_cpus;        /* the test's threads; else a lock that is taken aborts */
+extern unsigned int fake_pages;       /* of Parador's heap, in use */
+extern unsigned int fake_page_budget; /* pages that page_alloc() still gives */
 extern unsigned int fake_wakes[FAKE_DOMAINS][FAKE_VCPUS]; /* calls of vcpu_wake() (tests without sched.c) */
 
 /* With sched.c: what a switch loads, and the idle loop. cpu_halt() lets time pass until the APIC timer fires;

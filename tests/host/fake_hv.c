@@ -153,7 +153,7 @@ struct domain *get_domain_by_index(unsigned int idx)
 int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
 {
     (void)a, (void)b;
-    fake_rule = rule;
+    WRITE_ONCE(fake_rule, rule);
     return error;
 }
 
@@ -235,15 +235,15 @@ bool preempt_pending(void)
 
 void fake_flush(void)
 {
-    fake_cpu_flushed = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+    WRITE_ONCE(fake_cpu_flushed, __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST));
 }
 
 void tlb_filter_flush(uint32_t stamp)
 {
     race();
-    if (!tlb_stale(fake_cpu_flushed, stamp))
+    if (!tlb_stale(READ_ONCE(fake_cpu_flushed), stamp))
         return;
-    fake_flushes++;
+    __atomic_add_fetch(&fake_flushes, 1, __ATOMIC_RELAXED);
     fake_flush();
 }
 
