@@ -293,17 +293,17 @@ int evtchn_close(struct domain *d, uint32_t port)
 int evtchn_reset(struct domain *d)
 {
     struct evtchn_domain *e = &d->evtchn;
-    uint32_t port = MAX(e->reset_at, 1U);
+    uint32_t port = MAX(READ_ONCE(e->reset_at), 1U); /* another vcpu's too: one goes on where one stopped */
 
     for (unsigned int n = 0; port < e->nr_ports; port++, n++) {
         if (n == CLOSES_A_STEP) {
-            e->reset_at = port;
+            WRITE_ONCE(e->reset_at, port);
             return -ERESTART;
         }
         if (READ_ONCE(port_entry(d, port)->state) != ECS_FREE && evtchn_close(d, port))
             continue; /* somebody else closed it in between */
     }
-    e->reset_at = 0;
+    WRITE_ONCE(e->reset_at, 0);
     return 0;
 }
 
@@ -385,7 +385,7 @@ int evtchn_pending(struct domain *d, uint32_t port)
     if (!chn)
         return refuse(-EINVAL, R_PORT_RANGE, port, 0);
     if (!is_open(chn))
-        return refuse(-EINVAL, R_PORT_STATE, port, chn->state);
+        return refuse(-EINVAL, R_PORT_STATE, port, READ_ONCE(chn->state));
     return test_bit(port, d->shared->evtchn_pending);
 }
 
