@@ -18,7 +18,7 @@ ifneq (,$(findstring clang,$(CC)))
 LLVM    := $(lastword $(sort $(wildcard /usr/lib/llvm-*/bin/llvm-objcopy)))
 TARGET  := --target=x86_64-unknown-elf
 LD      := ld.lld
-OBJCOPY := $(if $(LLVM),$(LLVM),objcopy)
+OBJCOPY := $(if $(LLVM),$(LLVM),$(if $(filter x86_64,$(shell uname -m)),objcopy,llvm-objcopy))
 AR      := $(if $(LLVM),$(dir $(LLVM))llvm-ar,ar)
 HOSTCC  ?= $(CC)
 else

@@ -17,6 +17,8 @@ from .axes import Trouble, counted
 BUDGET = 13800
 CODE = ("hypervisor", "libpv", "drivers", "ring", "pvkernel", "tests", "toolchain")
 
+TOP = {*CODE, "docs", "Makefile", "README.md", "LICENSE", ".clang-format", ".clang-tidy", ".editorconfig", ".gitignore", ".ci"}
+
 
 class Skip(Exception):
     """This check can't be made here; the text says why."""

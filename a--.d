@@ -1,1 +1,0 @@
--: libpv/freelist.h
