@@ -221,7 +221,10 @@ def check_make(axes):
 
 
 def check_sources(axes):
-    """Every source names its licence and holds no note to self; the Python parses; makefiles are for GNU make 3.81."""
+    """Every source names its licence and holds no note to self; the Python parses; makefiles are for GNU make 3.81; the top level has its names."""
+    listed = run(["git", "ls-files"])
+    for name in sorted({p.split("/")[0] for p in listed.stdout.splitlines()} - TOP) if listed.returncode == 0 else []:
+        yield f"{name}: nothing else belongs into the top level"
     yield from check_make(axes)
     for path in files(".c", ".h", ".S", ".lds", ".py", ".mk", ".pml") + ["Makefile", "toolchain/run", "toolchain/start"]:
         with open(path, encoding="utf-8") as f:
