@@ -9,8 +9,7 @@
  * before it, and before any submitted after it; so does a flush wait for the writes that were done before it.
  * After a failure status is a negative errno.
  */
-#ifndef DRIVERS_BLK_H
-#define DRIVERS_BLK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,5 +82,3 @@ int blk_sync(struct blk_store *store, enum blk_op op, uint64_t sector, void *buf
 /* "xvda" for 51712 (202 << 8), "xvdb" for 51728, ... by the numbering of virtual disks; "vbd-N" for others.
  */
 void blk_vdev_name(unsigned int vdev, char name[16]);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * The ring of blkif, typed, and what both its halves agree on. Source: xen/io/blkif.h.
  */
-#ifndef DRIVERS_BLKRING_H
-#define DRIVERS_BLKRING_H
+#pragma once
 
 #include <stdint.h>
 #include <xen/xen.h>
@@ -19,5 +18,3 @@ RING_TYPES(blk, struct blkif_request, struct blkif_response);
 #define BLK_RING_SLOTS       32
 
 #define BLK_SECTORS_PER_PAGE 8u
-
-#endif

@@ -8,8 +8,7 @@
  *         dom0_work();
  *     }
  */
-#ifndef DRIVERS_DOM0_H
-#define DRIVERS_DOM0_H
+#pragma once
 
 #include <stdbool.h>
 #include "drivers/blk.h"
@@ -23,5 +22,3 @@ bool dom0_pending(void *arg);
 
 /* Thread: one bounded round. */
 void dom0_work(void);
-
-#endif

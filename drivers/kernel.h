@@ -10,8 +10,7 @@
  * drv_alloc and drv_free are the kernel's to define (pvkernel: kmalloc; tests: malloc). Waiting goes by
  * drv_waiter, which blocks the vcpu until a threaded kernel puts its own there.
  */
-#ifndef DRIVERS_KERNEL_H
-#define DRIVERS_KERNEL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,5 +63,3 @@ static inline void drv_unlock(struct drv_lock *l, bool events)
     __atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
     pv_events_restore(events);
 }
-
-#endif

@@ -7,8 +7,7 @@
  * runs in a thread, and all watch callbacks run in the one thread that calls xenbus_work. Source:
  * xen/io/xenbus.h, blkif.h (state diagram).
  */
-#ifndef DRIVERS_XENBUS_H
-#define DRIVERS_XENBUS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,5 +51,3 @@ int xenbus_read(const char *dir, const char *leaf, char *buf, size_t size);
 int xenbus_write(const char *dir, const char *leaf, const char *value);
 int xenbus_printf(const char *dir, const char *leaf, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-
-#endif

@@ -4,8 +4,7 @@
  * console ring where console_io gives -EPERM and start_info has a ring; else output is lost and input never
  * comes. Source: xen.h (console_io), xen/io/console.h.
  */
-#ifndef LIBPV_CONSOLE_H
-#define LIBPV_CONSOLE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,5 +26,3 @@ bool pv_console_is_ring(void);
 
 /* Start-up only. */
 void pv_console_init(void);
-
-#endif

@@ -4,12 +4,9 @@
  * No other header of libpv includes this one, so that a kernel with error numbers of its own can leave it
  * out.
  */
-#ifndef LIBPV_ERRNO_H
-#define LIBPV_ERRNO_H
+#pragma once
 
 #define XEN_ERRNO(name, value) name = (value),
 enum pv_errno {
 #include <xen/errno.h>
 };
-
-#endif

@@ -6,8 +6,7 @@
  * 4095; functions that allocate one return it, or a negative errno of the hypervisor. Handlers run in the
  * event upcall with events masked. Source: xen/event_channel.h and xen.h (shared_info).
  */
-#ifndef LIBPV_EVENT_H
-#define LIBPV_EVENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,5 +59,3 @@ void pv_block(void);
 
 /* Called by the trap code: scans the pending ports and calls their handlers until none is left. */
 void pv_event_upcall(struct pv_regs *r);
-
-#endif

@@ -7,8 +7,7 @@
  * `first` and put it back with another next (the tag comes round after 2^32 pops). Barriers: a push releases
  * what was done with the number before, the pop that gets it acquires that.
  */
-#ifndef LIBPV_FREELIST_H
-#define LIBPV_FREELIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,5 +44,3 @@ static inline void pv_freelist_push(struct pv_freelist *l, unsigned int number)
     while (!__atomic_compare_exchange_n(&l->head, &old, (old >> 32 << 32) | number, false, __ATOMIC_RELEASE,
                                         __ATOMIC_RELAXED));
 }
-
-#endif

@@ -7,8 +7,7 @@
  * xenstore). References are taken and put back by any vcpu and in upcalls at any time (freelist.h); a single
  * reference is its owner's affair. Source: xen/grant_table.h.
  */
-#ifndef LIBPV_GRANT_H
-#define LIBPV_GRANT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,5 +59,3 @@ int pv_grant_unmap_batch(struct gnttab_unmap_grant_ref *ops, unsigned int n);
 /* Runs n copy operations; each has its own status in ops[i].status. 0, or a negative errno of the call
  * itself. */
 int pv_grant_copy(struct gnttab_copy *ops, unsigned int n);
-
-#endif

@@ -10,8 +10,7 @@
  * during the call. Source: xen.h ("enum hypercall_num" and the comments behind it) and the header named at
  * each group.
  */
-#ifndef LIBPV_HYPERCALL_H
-#define LIBPV_HYPERCALL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -279,5 +278,3 @@ static inline long HYPERVISOR_parador(unsigned int op, void *arg)
 {
     return hypercall2(__HYPERVISOR_arch_0, op, arg);
 }
-
-#endif

@@ -9,8 +9,7 @@
  * order; a kernel takes all of them for an allocator of its own with pv_pages_take_rest. Source: xen.h (start
  * of day, mmu_update), abi.md "Start of day".
  */
-#ifndef LIBPV_MEMORY_H
-#define LIBPV_MEMORY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -136,5 +135,3 @@ extern void *(*pv_page_source)(void);
 
 /* Start-up only. */
 void pv_memory_init(void);
-
-#endif

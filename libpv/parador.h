@@ -9,8 +9,7 @@
  * fixed sizes and no pointers but where a comment says so. This header is shared by hypervisor and guests,
  * like the headers of Xen's public ABI.
  */
-#ifndef LIBPV_PARADOR_H
-#define LIBPV_PARADOR_H
+#pragma once
 
 #include <stdint.h>
 
@@ -64,5 +63,3 @@ struct parador_machine_info {
 
 /* Domain 0: destroys domain *arg (uint32_t). -ESRCH, -EINVAL for domain 0. */
 #define PARADOR_destroy 5
-
-#endif

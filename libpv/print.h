@@ -5,8 +5,7 @@
  * Understood: %d %i %u %x %X %o %c %s %p %% with flags - 0 + space #, width, precision (both also *), and the
  * lengths hh h l ll z j t. No floating point. Source: C11 7.21.6.1.
  */
-#ifndef LIBPV_PRINT_H
-#define LIBPV_PRINT_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,5 +19,3 @@ int pv_snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((for
  * length. */
 int pv_vprintf(const char *fmt, va_list args);
 int pv_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-#endif

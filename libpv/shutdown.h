@@ -2,8 +2,7 @@
  *
  * Ends of a domain (SCHEDOP_shutdown, xen/sched.h). None of these returns.
  */
-#ifndef LIBPV_SHUTDOWN_H
-#define LIBPV_SHUTDOWN_H
+#pragma once
 
 void pv_shutdown(unsigned int reason) __attribute__((noreturn)); /* a SHUTDOWN_* of sched.h */
 void pv_poweroff(void) __attribute__((noreturn));
@@ -11,5 +10,3 @@ void pv_crash(void) __attribute__((noreturn));
 
 /* Prints the message and crashes the domain. */
 void pv_panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
-
-#endif

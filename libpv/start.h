@@ -7,8 +7,7 @@
  * and calls the guest's main. main runs with event upcalls masked; a guest that wants them calls pv_events_on
  * (libpv/event.h).
  */
-#ifndef LIBPV_START_H
-#define LIBPV_START_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -86,5 +85,3 @@ const char *pv_cmdline(void);
  * there; else true with the value copied to `value` (at most size bytes with its NUL, cut when longer; "" for
  * a bare word). */
 bool pv_cmdline_option(const char *name, char *value, size_t size);
-
-#endif

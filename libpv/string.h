@@ -4,8 +4,7 @@
  * Same contracts as in the standard; strlcpy as in OpenBSD: copies at most size - 1 bytes and the NUL,
  * returns strlen(src).
  */
-#ifndef LIBPV_STRING_H
-#define LIBPV_STRING_H
+#pragma once
 
 #include <stddef.h>
 
@@ -27,5 +26,3 @@ size_t strlcpy(char *dst, const char *src, size_t size);
 /* Unsigned number in base 0 (0x, 0 prefixes), 2 to 36; *end (may be NULL) is set behind the last digit, to s
  * when there is none. No sign, no overflow check. */
 unsigned long strtoul(const char *s, char **end, int base);
-
-#endif

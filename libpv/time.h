@@ -3,8 +3,7 @@
  * Time: nanoseconds since the hypervisor started ("system time"), the wall clock, and the one-shot timer.
  * Source: xen.h (vcpu_time_info, shared_info.wc_*), set_timer_op.
  */
-#ifndef LIBPV_TIME_H
-#define LIBPV_TIME_H
+#pragma once
 
 #include <stdint.h>
 
@@ -32,5 +31,3 @@ int pv_timer_set(uint64_t when);
 
 /* Waits by reading the clock. Microseconds. */
 void pv_udelay(unsigned int us);
-
-#endif

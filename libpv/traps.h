@@ -12,8 +12,7 @@
  * A handler may unmask events (pv_events_on) once its data allow to be interrupted.
  * Entries are made by traps_entry.S; read traps.c next.
  */
-#ifndef LIBPV_TRAPS_H
-#define LIBPV_TRAPS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -89,5 +88,3 @@ void pv_traps_init(void);
 
 /* Called by traps_entry.S. */
 void pv_trap_dispatch(struct pv_regs *r);
-
-#endif

@@ -9,8 +9,7 @@
  *
  * libpv/memory.h converts between them.
  */
-#ifndef LIBPV_TYPES_H
-#define LIBPV_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,5 +40,3 @@ static inline mfn_t mfn(unsigned long v)
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096UL
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
-
-#endif

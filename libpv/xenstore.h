@@ -11,8 +11,7 @@
  * when the store says that the connection is broken, and -ETIMEDOUT when it did nothing for a minute. Source:
  * xen/io/xs_wire.h and Xen's docs/misc/xenstore.txt.
  */
-#ifndef LIBPV_XENSTORE_H
-#define LIBPV_XENSTORE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -90,5 +89,3 @@ void pv_xs_set_transport(const struct pv_xs_transport *transport);
 
 /* Called by a transport when a watch fired. */
 void pv_xs_push_watch(const char *path, const char *token);
-
-#endif

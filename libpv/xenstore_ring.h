@@ -2,8 +2,7 @@
  *
  * The xenstore ring of start_info as a transport. Only libpv/xenstore.c includes this.
  */
-#ifndef LIBPV_XENSTORE_RING_H
-#define LIBPV_XENSTORE_RING_H
+#pragma once
 
 #include "libpv/xenstore.h"
 
@@ -17,5 +16,3 @@ void pv_xs_ring_hooks(const struct pv_xs_hooks *hooks);
 void pv_xs_ring_drain(void);
 /* Blocks the vcpu until the store has notified. Without a ring: yields. */
 void pv_xs_ring_wait(void);
-
-#endif

@@ -14,8 +14,7 @@
  *
  * Next: ring.h, and tests/model/ring_notify.pml, which proves C needful.
  */
-#ifndef RING_ORDER_H
-#define RING_ORDER_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -53,5 +52,3 @@ static inline void ring_copy(void *to, const void *from, size_t bytes)
     __builtin_memcpy(to, from, bytes);
     __asm__ volatile("" ::: "memory");
 }
-
-#endif

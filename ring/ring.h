@@ -20,8 +20,7 @@
  * ordering: order.h. Proof of the wake-up protocol: tests/model/ring_notify.pml. Users: drivers/front/,
  * drivers/back/.
  */
-#ifndef RING_RING_H
-#define RING_RING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -300,5 +299,3 @@ static inline bool ring_back_idle(struct ring_back *b)
         return ring_back_put(&b->ring, rsp, sizeof(*rsp));                                      \
     }                                                                                           \
     _Static_assert(sizeof(req_t) && sizeof(rsp_t), "")
-
-#endif

@@ -8,8 +8,7 @@
  * each request is copied out once and checked, one that is wrong is answered with an error; a frontend that
  * breaks the ring itself gets it marked broken and is served no more. Nothing passes a barrier.
  */
-#ifndef DRIVERS_BACK_BLKBACK_H
-#define DRIVERS_BACK_BLKBACK_H
+#pragma once
 
 #include "drivers/blk.h"
 #include "ring/ring.h"
@@ -43,5 +42,3 @@ struct blkback_info {
     struct ring_stats ring;
 };
 struct blkback_info blkback_info(struct blkback *b);
-
-#endif

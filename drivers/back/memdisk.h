@@ -3,8 +3,7 @@
  * A disk in memory: bytes that lie somewhere (a file of the ramdisk) as whole sectors, the last filled up
  * with zeros.
  */
-#ifndef DRIVERS_BACK_MEMDISK_H
-#define DRIVERS_BACK_MEMDISK_H
+#pragma once
 
 #include "drivers/blk.h"
 #include "drivers/kernel.h"
@@ -20,5 +19,3 @@ struct memdisk {
 /* Makes a disk of `length` bytes at `bytes`, which stay the caller's and must be writable unless readonly. An
  * empty one has 0 sectors; that is worth one warning. */
 void memdisk_init(struct memdisk *m, const char *name, void *bytes, uint64_t length, bool readonly);
-
-#endif

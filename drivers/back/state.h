@@ -2,8 +2,7 @@
  *
  * One backend: its state, shared by blkback.c (the meeting with the frontend) and serve.c (the requests).
  */
-#ifndef DRIVERS_BACK_STATE_H
-#define DRIVERS_BACK_STATE_H
+#pragma once
 
 #include "drivers/back/blkback.h"
 #include "drivers/blkring.h"
@@ -62,5 +61,3 @@ void blkback_serve_start(struct blkback *b);
 bool blkback_serve(struct blkback *b);
 /* Sets pending and wakes the service thread. Upcall-safe. */
 void blkback_poke(struct blkback *b);
-
-#endif

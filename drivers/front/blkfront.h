@@ -8,8 +8,7 @@
  * ring is broken, or the backend closes or vanishes, every io that waits ends with -EIO, and every later one
  * too.
  */
-#ifndef DRIVERS_FRONT_BLKFRONT_H
-#define DRIVERS_FRONT_BLKFRONT_H
+#pragma once
 
 #include "drivers/blk.h"
 #include "ring/ring.h"
@@ -50,5 +49,3 @@ void blkfront_stop(struct blkfront *f);
 
 /* What the `ring` command prints. */
 struct ring_stats blkfront_stats(struct blkfront *f);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * One frontend: its state, shared by blkfront.c (the meeting with the backend) and issue.c (the requests).
  */
-#ifndef DRIVERS_FRONT_STATE_H
-#define DRIVERS_FRONT_STATE_H
+#pragma once
 
 #include "drivers/blkring.h"
 #include "drivers/front/blkfront.h"
@@ -55,5 +54,3 @@ void blkfront_submit(struct blk_store *store, struct blk_io *io);
 void blkfront_event(unsigned int port, void *data);
 /* Ends every io that waits with -EIO, and all later ones. Upcall-safe, once: later reasons are ignored. */
 void blkfront_fail(struct blkfront *f, const char *why);
-
-#endif

@@ -7,8 +7,7 @@
  * mapped by the domain's grant reference 1, its unbound port is bound. When a domain ends (VIRQ_DOM_EXC) it
  * is unmapped.
  */
-#ifndef DRIVERS_XENSTORE_CONN_H
-#define DRIVERS_XENSTORE_CONN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,5 +31,3 @@ bool xenstored_work(void);
 
 /* Domains connected now. */
 unsigned int xenstored_nr_connections(void);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Domain 0's own connection: libpv's xenstore client (pv_xs_*) calls the server in the same domain.
  */
-#ifndef DRIVERS_XENSTORE_LOCAL_H
-#define DRIVERS_XENSTORE_LOCAL_H
+#pragma once
 
 #include <stdbool.h>
 #include "drivers/kernel.h"
@@ -19,5 +18,3 @@ bool xs_local_pending(void);
 /* Thread, without the guard: gives libpv the watch events that wait in the connection. Call it before
  * xenbus_work. */
 void xs_local_deliver(void);
-
-#endif

@@ -6,8 +6,7 @@
  * but in "/" itself, at most XENSTORE_ABS_PATH_MAX bytes, relative ones XENSTORE_REL_PATH_MAX. Ours alone: at
  * most XS_MAX_DEPTH names, so that what walks the tree may recurse (XSA-418).
  */
-#ifndef DRIVERS_XENSTORE_PATH_H
-#define DRIVERS_XENSTORE_PATH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ bool xs_path_split(const char **path, const char **name, size_t *len);
 
 /* Is `path` the same as `top`, or below it? */
 bool xs_path_within(const char *path, const char *top);
-
-#endif

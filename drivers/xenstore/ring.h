@@ -10,8 +10,7 @@
  * Barriers: the client's release of req_prod and rsp_cons pairs with ring_observe here, ring_publish of
  * req_cons and rsp_prod here with the client's acquire.
  */
-#ifndef DRIVERS_XENSTORE_RING_H
-#define DRIVERS_XENSTORE_RING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,5 +30,3 @@ void xs_ring_attach(struct xs_ring *r, struct xenstore_domain_interface *page, s
 /* One bounded round in each direction. *moved: the client wants to be notified. True: there is more to do
  * now. */
 bool xs_ring_work(struct xs_ring *r, bool *moved);
-
-#endif

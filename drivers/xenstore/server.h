@@ -13,8 +13,7 @@
  *
  * Next: tree.h (the nodes), watch.c, request.c. Source: xs_wire.h; the behaviour of stock xenstored.
  */
-#ifndef DRIVERS_XENSTORE_SERVER_H
-#define DRIVERS_XENSTORE_SERVER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,5 +58,3 @@ struct xs_server_hooks {
     int (*release)(uint16_t domid);
 };
 void xs_server_set_hooks(struct xs_server *s, const struct xs_server_hooks *hooks);
-
-#endif

@@ -6,8 +6,7 @@
  * Private to server.c (connections and framing), request.c (the requests), watch.c (watches and the output
  * queue) and transaction.c. All of it belongs to one caller at a time.
  */
-#ifndef DRIVERS_XENSTORE_STATE_H
-#define DRIVERS_XENSTORE_STATE_H
+#pragma once
 
 #include <stdint.h>
 #include <xen/io/xs_wire.h>
@@ -107,5 +106,3 @@ int xs_transaction_log(struct xs_transaction *t, enum xs_log_kind kind, const ch
                        uint32_t value_len);
 /* Takes it out of the connection; commit: makes its changes those of the server, or -EAGAIN. */
 int xs_transaction_end(struct xs_conn *c, struct xs_transaction *t, bool commit);
-
-#endif

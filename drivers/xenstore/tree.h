@@ -13,8 +13,7 @@
  * Permissions: perm[0] names the owner and what all others may do; further entries say it for single domains.
  * The owner and domain 0 may do everything. Limits of what a domain may own: server.h. Next: transaction.h.
  */
-#ifndef DRIVERS_XENSTORE_TREE_H
-#define DRIVERS_XENSTORE_TREE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -99,5 +98,3 @@ int xs_tree_rm(struct xs_tree *t, uint16_t domid, const char *path, uint64_t gen
 /* Only the owner and domain 0 may; only domain 0 may give a node to another owner (-EPERM). -ENOENT. */
 int xs_tree_set_perms(struct xs_tree *t, uint16_t domid, const char *path, const struct xs_perm *perm,
                       uint32_t nr, uint64_t generation);
-
-#endif

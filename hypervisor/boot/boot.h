@@ -7,8 +7,7 @@
  * time_init, sched_init, builder_run, and out to the first guest. Until the first schedule() `current` is
  * NULL.
  */
-#ifndef BOOT_BOOT_H
-#define BOOT_BOOT_H
+#pragma once
 
 #include "lib/print.h"
 #include "lib/types.h"
@@ -107,5 +106,3 @@ uint64_t hv_l4_maddr(void);
 
 /* The outside entry: from head.S, with the stack and struct cpu of the boot. */
 void boot_main(uint32_t magic, uint64_t info_maddr) __noreturn;
-
-#endif

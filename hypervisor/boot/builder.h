@@ -2,8 +2,7 @@
  *
  * Domains out of boot modules (boot/builder.c, boot/layout.c, boot/guest_image.c).
  */
-#ifndef BOOT_BUILDER_H
-#define BOOT_BUILDER_H
+#pragma once
 
 #include "boot/boot.h"
 #include "boot/elf.h"
@@ -63,5 +62,3 @@ void build_image(struct build *b);
 /* The first page tables, and makes them the root of vcpu 0. 0 or a negative errno (a bug or a hostile
  * layout). */
 int build_tables(struct build *b) __must_check;
-
-#endif

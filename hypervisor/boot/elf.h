@@ -3,8 +3,7 @@
  * A guest kernel's ELF file, its Xen notes (boot/elf.c) and its symbol table (boot/symbols.c), read without
  * trust.
  */
-#ifndef BOOT_ELF_H
-#define BOOT_ELF_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -56,5 +55,3 @@ bool symbols_hypercall_page(const struct symbols *s, uint64_t addr);
 /* Writes "name+0x12" for addr to buf (size bytes with the final zero), or "" if nothing is known. s may be
  * NULL. */
 void symbols_name(const struct symbols *s, uint64_t addr, char *buf, size_t size);
-
-#endif

@@ -6,8 +6,7 @@
  * Frame, low to high: rcx, r11, [error code], rip, cs, rflags, rsp, ss (abi 14 to 17). A frame that can't be
  * written ends the domain.
  */
-#ifndef DOMAIN_BOUNCE_H
-#define DOMAIN_BOUNCE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -28,5 +27,3 @@ void bounce_syscall32(struct vcpu *v);
 void bounce_sysenter(struct vcpu *v);
 /* Faults at our own iretq or segment loads on the guest's behalf. */
 void bounce_failsafe(struct vcpu *v);
-
-#endif

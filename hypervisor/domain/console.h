@@ -2,8 +2,7 @@
  *
  * The one serial line, shared by Parador and all domains (domain/console.c).
  */
-#ifndef DOMAIN_CONSOLE_H
-#define DOMAIN_CONSOLE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -41,5 +40,3 @@ uint16_t console_owner(void); /* domid, 0xffff: nobody */
 
 /* The debug keys (domain/keys.c): c came after Ctrl-T. */
 void keys_pressed(char c);
-
-#endif

@@ -7,8 +7,7 @@
  * Everything that kernels don't use for these two purposes is refused, and the guest gets its fault. Only
  * 64-bit code is decoded. Instruction set: Intel SDM vol. 2, AMD APM vol. 3.
  */
-#ifndef DOMAIN_DECODE_H
-#define DOMAIN_DECODE_H
+#pragma once
 
 #include "lib/types.h"
 #include <xen/xen.h>
@@ -80,5 +79,3 @@ struct priv_insn {
 
 /* As decode_write(). The forced prefix is not looked for here (domain/emulate.c). */
 bool decode_privileged(const uint8_t *code, size_t n, const struct cpu_user_regs *regs, struct priv_insn *p);
-
-#endif

@@ -3,8 +3,7 @@
  * Domains and vcpus: the two objects that everything hangs on. Each folder's part is a structure of its own,
  * declared in its own header; what is here belongs to all.
  */
-#ifndef DOMAIN_DOMAIN_H
-#define DOMAIN_DOMAIN_H
+#pragma once
 
 #include "lib/types.h"
 #include "domain/evtchn.h"
@@ -209,5 +208,3 @@ static inline uint32_t owner_of(const struct domain *d)
 {
     return (uint32_t)d->domid + 1;
 }
-
-#endif

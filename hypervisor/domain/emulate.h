@@ -3,8 +3,7 @@
  * Privileged instructions of guest kernels, carried out on the guest's behalf: the slow way beside
  * hypercalls. abi 18 to 21.
  */
-#ifndef DOMAIN_EMULATE_H
-#define DOMAIN_EMULATE_H
+#pragma once
 
 #include "domain/decode.h"
 #include "domain/domain.h"
@@ -43,5 +42,3 @@ int emulate_in(struct vcpu *v, const struct priv_insn *p);
 int emulate_out(struct vcpu *v, const struct priv_insn *p);
 int emulate_string_io(struct vcpu *v, const struct priv_insn *p);
 void emulate_cpuid(struct vcpu *v);
-
-#endif

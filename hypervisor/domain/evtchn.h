@@ -5,8 +5,7 @@
  * The state machine knows no `current` and no guest pointer: all arguments are typed and checked here against
  * the domain's ports.
  */
-#ifndef DOMAIN_EVTCHN_H
-#define DOMAIN_EVTCHN_H
+#pragma once
 
 #include "lib/lock.h"
 #include <xen/event_channel.h>
@@ -76,5 +75,3 @@ bool evtchn_virq_is_global(uint32_t virq);
 
 /* Prints the domain's ports, a line each (debug key). */
 void evtchn_dump(struct domain *d);
-
-#endif

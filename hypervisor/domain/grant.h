@@ -3,8 +3,7 @@
  * Grant tables, version 1: a domain offers frames in a table that it shares with Parador; others map, copy or
  * take them.
  */
-#ifndef DOMAIN_GRANT_H
-#define DOMAIN_GRANT_H
+#pragma once
 
 #include "lib/types.h"
 #include <xen/grant_table.h>
@@ -40,5 +39,3 @@ int grant_swap(struct domain *d, uint32_t a, uint32_t b) __must_check;
 
 uint32_t grant_nr_mapped(struct domain *d); /* grants of others that d maps now */
 void grant_dump(struct domain *d);          /* a line each (debug key) */
-
-#endif

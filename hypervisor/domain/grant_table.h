@@ -17,8 +17,7 @@
  * Pinning is inline: each request of a driver comes through here twice, and its kind is a constant where it
  * is used.
  */
-#ifndef DOMAIN_GRANT_TABLE_H
-#define DOMAIN_GRANT_TABLE_H
+#pragma once
 
 #include "domain/grant.h"
 #include "mm/page_type.h"
@@ -222,5 +221,3 @@ grant_inline void grant_release(struct domain *r, uint32_t ref, uint32_t pin, mf
     grant_put_frame(mfn, pin);
     grant_unpin(r, ref, pin);
 }
-
-#endif

@@ -17,8 +17,7 @@
  * port, {call} is the name of hypercall a, and {frame} tells what frame a was (type, owner, pinned or not)
  * when it was refused.
  */
-#ifndef DOMAIN_REFUSE_H
-#define DOMAIN_REFUSE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -181,5 +180,3 @@ void refusal_text(const struct refusal *r, char *buf, size_t size);
 
 /* Debug builds: prints one line with the names of all rules that refused something since boot. */
 void refusals_report(void);
-
-#endif

@@ -7,8 +7,7 @@
  * one place only, the slow way out to a guest (x86/entry.S exit_work), never inside a hypercall: calls that
  * block mark the vcpu and set WORK_SCHEDULE.
  */
-#ifndef DOMAIN_SCHED_H
-#define DOMAIN_SCHED_H
+#pragma once
 
 #include "domain/time.h"
 #include <xen/xen.h>
@@ -85,5 +84,3 @@ void reschedule(void *unused);
 
 /* Chooses and switches (x86/switch.h); idles until someone is runnable. Returns the vcpu to go out to. */
 struct vcpu *schedule(void);
-
-#endif

@@ -3,8 +3,7 @@
  * Time for guests: system time in nanoseconds since boot by TSC and scale, wall clock, single-shot and
  * periodic timers.
  */
-#ifndef DOMAIN_TIME_H
-#define DOMAIN_TIME_H
+#pragma once
 
 #include "lib/list.h"
 
@@ -45,5 +44,3 @@ void time_update_wallclock(struct domain *d);
 void time_set_wallclock(uint64_t sec, uint32_t nsec, uint64_t system_ns);
 /* A vcpu_time_info as v's in shared_info, for the secondary time area. */
 void time_fill(struct vcpu_time_info *t);
-
-#endif

@@ -9,8 +9,7 @@
  * after events were delivered. Only do_* and the copy helpers touch guest pointers; what they call takes
  * checked values and typed arguments.
  */
-#ifndef HYPERCALL_HYPERCALL_H
-#define HYPERCALL_HYPERCALL_H
+#pragma once
 
 #include "domain/domain.h"
 #include "x86/copy.h"
@@ -98,5 +97,3 @@ long hypercall_restart(unsigned int nr, unsigned int nargs, const uint64_t *args
 
 /* Whether a long operation should stop here and restart: an interrupt or scheduler work waits. Cheap. */
 bool preempt_pending(void);
-
-#endif

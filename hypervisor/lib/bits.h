@@ -3,8 +3,7 @@
  * Single bits of arrays of words that others change at the same time: shared pages, masks of vcpus.
  * test_and_* are atomic and order everything around them (a lock prefix).
  */
-#ifndef LIB_BITS_H
-#define LIB_BITS_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -37,5 +36,3 @@ static inline void clear_bit(uint64_t nr, uint64_t *words)
 {
     __atomic_fetch_and(&words[nr / 64], ~(1ULL << (nr % 64)), __ATOMIC_SEQ_CST);
 }
-
-#endif

@@ -4,8 +4,7 @@
  * builds only. Nothing that a guest passes may reach either: a bad argument is a negative errno
  * (domain/refuse.h), a guest that broke its own life support is domain_crash() (domain/domain.h).
  */
-#ifndef LIB_BUG_H
-#define LIB_BUG_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -19,6 +18,4 @@ void bug(const char *file, int line, const char *fmt, ...) __noreturn
 #define ASSERT(cond) ((cond) ? (void)0 : BUG("assertion failed: %s", #cond))
 #else
 #define ASSERT(cond) ((void)sizeof(cond))
-#endif
-
 #endif

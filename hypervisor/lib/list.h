@@ -2,8 +2,7 @@
  *
  * Doubly linked lists with a head, the usual kind. A node that is on no list points at itself.
  */
-#ifndef LIB_LIST_H
-#define LIB_LIST_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -38,5 +37,3 @@ static inline void list_del(struct list *n)
     n->next->prev = n->prev;
     list_init(n);
 }
-
-#endif

@@ -7,8 +7,7 @@
  * off, so one kind of lock is enough; NMI and #MC handlers take none. A wait for a lock serves incoming
  * shoot-downs (cpu_relax()).
  */
-#ifndef LIB_LOCK_H
-#define LIB_LOCK_H
+#pragma once
 
 #include "lib/types.h"
 #include "lib/bug.h"
@@ -78,5 +77,3 @@ static inline bool lock_is_taken(const struct lock *l)
  */
 void lock_pair(struct lock *a, struct lock *b);
 void unlock_pair(struct lock *a, struct lock *b);
-
-#endif

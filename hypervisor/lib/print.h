@@ -3,8 +3,7 @@
  * Printing. printk() writes Parador's own lines on the console; `loglevel=` decides what is shown. The first
  * screen (boot/screen.c) and reports print at LOG_ALWAYS.
  */
-#ifndef LIB_PRINT_H
-#define LIB_PRINT_H
+#pragma once
 
 #include <stdarg.h>
 #include "lib/types.h"
@@ -29,5 +28,3 @@ extern void (*print_sink)(const char *s, size_t n);
 #define say(...)  printk(LOG_ALWAYS, __VA_ARGS__)
 #define warn(...) printk(LOG_WARN, __VA_ARGS__)
 #define info(...) printk(LOG_INFO, __VA_ARGS__)
-
-#endif

@@ -2,8 +2,7 @@
  *
  * The C library's functions that a freestanding program needs; semantics of the C standard.
  */
-#ifndef LIB_STRING_H
-#define LIB_STRING_H
+#pragma once
 
 #ifdef HOST_TEST
 #include <string.h>
@@ -19,6 +18,4 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strstr(const char *s, const char *what);
-#endif
-
 #endif

@@ -6,8 +6,7 @@
  * that the compiler refuses to mix them. maddr and vaddr are plain 64-bit numbers. Errnos are Xen's
  * (xen/errno.h).
  */
-#ifndef LIB_TYPES_H
-#define LIB_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,5 +67,3 @@ static inline mfn_t maddr_to_mfn(uint64_t maddr)
 /* Word-sized access that the compiler may neither tear, repeat nor drop (shared pages, flags). */
 #define READ_ONCE(x)       (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, val) (*(volatile __typeof__(x) *)&(x) = (val))
-
-#endif

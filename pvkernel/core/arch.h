@@ -9,8 +9,7 @@
  * The port calls up into core by the core_ functions at the end, always with interrupts off.
  * Read next: thread.h (who runs), vm.h (what an address space holds).
  */
-#ifndef PVKERNEL_CORE_ARCH_H
-#define PVKERNEL_CORE_ARCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -120,5 +119,3 @@ long core_syscall(unsigned long number, const unsigned long args[6]);
 void core_user_exit_check(void);
 /* A key was typed. */
 void core_console_key(char c);
-
-#endif

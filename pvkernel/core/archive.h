@@ -3,8 +3,7 @@
  * The ramdisk: a cpio archive of the "newc" kind in memory, the format that Linux takes too. Files are used
  * where they lie.
  */
-#ifndef PVKERNEL_CORE_ARCHIVE_H
-#define PVKERNEL_CORE_ARCHIVE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +24,3 @@ bool archive_next(void *archive, size_t size, size_t *offset, struct file *f, in
 void ramdisk_set(void *archive, size_t size);
 bool ramdisk_find(const char *name, struct file *f);
 bool ramdisk_next(size_t *offset, struct file *f);
-
-#endif

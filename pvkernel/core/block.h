@@ -6,8 +6,7 @@
  *
  * `bytes` is the exact length of what is on the device where the driver knows it, else 512 * sectors.
  */
-#ifndef PVKERNEL_CORE_BLOCK_H
-#define PVKERNEL_CORE_BLOCK_H
+#pragma once
 
 #include "pvkernel/core/thread.h"
 
@@ -40,5 +39,3 @@ int block_write(struct blockdev *d, uint64_t offset, const void *from, size_t n)
 /* Reads [0, length) in large portions and calls f on each, until f returns false: -KE_INTR. */
 int block_each(struct blockdev *d, uint64_t length, bool (*f)(void *arg, const void *bytes, size_t n),
                void *arg);
-
-#endif

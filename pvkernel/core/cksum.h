@@ -3,8 +3,7 @@
  * The checksum that POSIX's cksum prints: CRC-32 of polynomial 04c11db7, most significant bit first, over the
  * bytes and then the length's bytes, least significant first, complemented.
  */
-#ifndef PVKERNEL_CORE_CKSUM_H
-#define PVKERNEL_CORE_CKSUM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,5 +16,3 @@ struct cksum {
 /* Start with a zeroed struct, add bytes in any portions. */
 void cksum_add(struct cksum *c, const void *bytes, size_t n);
 uint32_t cksum_end(struct cksum *c);
-
-#endif

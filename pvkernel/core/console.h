@@ -2,8 +2,7 @@
  *
  * The console as core/ sees it: keys come in one by one, text goes out.
  */
-#ifndef PVKERNEL_CORE_CONSOLE_H
-#define PVKERNEL_CORE_CONSOLE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,5 +22,3 @@ bool console_interrupted(void);
 /* A line typed by the user, with its newline and plain editing (backspace, Ctrl-U): its length, at most n.
  * Ctrl-D on an empty line: 0. Or -KE_INTR. */
 long console_read_line(char *line, size_t n);
-
-#endif

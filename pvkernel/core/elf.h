@@ -3,8 +3,7 @@
  * Loading of programs: a static 64-bit ELF file becomes regions of an address space. Nothing is copied here:
  * pages are filled from the file when they are touched.
  */
-#ifndef PVKERNEL_CORE_ELF_H
-#define PVKERNEL_CORE_ELF_H
+#pragma once
 
 #include "pvkernel/core/vm.h"
 
@@ -12,5 +11,3 @@
  * must stay where it is. -KE_NOEXEC: no static x86-64 program, or one whose numbers make no sense (*why says
  * what). */
 int elf_load(struct vm *vm, const void *file, size_t size, uintptr_t *entry, const char **why);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Error numbers of the kernel and of its system calls: the usual Unix ones. Functions return them negative.
  */
-#ifndef PVKERNEL_CORE_ERRNO_H
-#define PVKERNEL_CORE_ERRNO_H
+#pragma once
 
 enum {
     KE_PERM = 1,
@@ -28,5 +27,3 @@ enum {
 
 /* The name of an error, negative or positive: "no such file", ... */
 const char *error_text(int error);
-
-#endif

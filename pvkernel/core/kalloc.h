@@ -3,8 +3,7 @@
  * Small objects: kalloc rounds up to a power of two from 16 to 2048 bytes, each size with its own pages; more
  * takes whole pages. Addresses are aligned to their (rounded) size, up to a page.
  */
-#ifndef PVKERNEL_CORE_KALLOC_H
-#define PVKERNEL_CORE_KALLOC_H
+#pragma once
 
 #include <stddef.h>
 
@@ -16,5 +15,3 @@ void *kzalloc(size_t size);
 void kfree(void *object);
 /* Objects in use now, and pages that hold them. */
 void kalloc_figures(size_t *objects, size_t *pages);
-
-#endif

@@ -4,8 +4,7 @@
  * here because a freestanding compiler brings no string.h; the first four come from the port, the others from
  * lib.c.
  */
-#ifndef PVKERNEL_CORE_LIB_H
-#define PVKERNEL_CORE_LIB_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -39,5 +38,3 @@ void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Our own bug: says so and ends the machine as crashed. */
 void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-
-#endif

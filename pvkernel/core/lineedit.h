@@ -4,8 +4,7 @@
  * W L, tab completion. Pure: keys go in, text for the terminal comes out by a function; so it runs under a
  * host test.
  */
-#ifndef PVKERNEL_CORE_LINEEDIT_H
-#define PVKERNEL_CORE_LINEEDIT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,5 +34,3 @@ void lineedit_start(struct lineedit *e);
 enum lineedit_result lineedit_key(struct lineedit *e, char c);
 /* Prints prompt and line again, for instance after other output. */
 void lineedit_redraw(struct lineedit *e);
-
-#endif

@@ -3,8 +3,7 @@
  * Doubly linked rings with a head. An element is in at most one list; list_del leaves it pointing at itself,
  * so that "is it in a list" can be asked and deleting twice is harmless.
  */
-#ifndef PVKERNEL_CORE_LIST_H
-#define PVKERNEL_CORE_LIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,5 +48,3 @@ static inline void list_del(struct list *e)
     e->next->prev = e->prev;
     list_init(e);
 }
-
-#endif

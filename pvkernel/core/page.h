@@ -8,8 +8,7 @@
  * pages are filled with junk while page_junk is set, so that who goes on using one sees nonsense at once, and
  * who writes to one is found when it is given out again.
  */
-#ifndef PVKERNEL_CORE_PAGE_H
-#define PVKERNEL_CORE_PAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,5 +51,3 @@ struct page *page_of(const void *address);
 void *page_address(const struct page *p);
 size_t page_free_count(void);
 size_t page_total(void); /* pages ever given to the allocator */
-
-#endif

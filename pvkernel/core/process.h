@@ -6,8 +6,7 @@
  * Life: running, then exited (address space freed, thread gone), then freed by process_wait, or at once if it
  * was detached. Fields change with interrupts off.
  */
-#ifndef PVKERNEL_CORE_PROCESS_H
-#define PVKERNEL_CORE_PROCESS_H
+#pragma once
 
 #include "pvkernel/core/thread.h"
 #include "pvkernel/core/vm.h"
@@ -51,5 +50,3 @@ void process_exit(int status) __attribute__((noreturn));
 /* Makes its address space the current one; called by the scheduler with interrupts off. */
 void process_activate(struct process *p);
 void process_for_each(void (*f)(struct process *p, void *arg), void *arg);
-
-#endif

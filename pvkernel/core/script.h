@@ -3,8 +3,7 @@
  * Scripts: commands separated by ';' or newlines, each with an optional prefix "dN:" that names the domain it
  * is for.
  */
-#ifndef PVKERNEL_CORE_SCRIPT_H
-#define PVKERNEL_CORE_SCRIPT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,5 +18,3 @@ struct script {
  * `command` is ended by a 0, without spaces around it; a longer one is cut, which `cut` tells. False: the
  * end. */
 bool script_next(struct script *s, int *domain, char *command, size_t size);
-
-#endif

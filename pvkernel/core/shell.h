@@ -4,8 +4,7 @@
  * and returns a status, 0 for success, which scripts use. A command that ends in & runs beside the shell
  * (jobs.h).
  */
-#ifndef PVKERNEL_CORE_SHELL_H
-#define PVKERNEL_CORE_SHELL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,5 +34,3 @@ int shell_run_shown(const char *prompt, const char *line);
 int shell_wrong(const char *command, const char *word, const char *why);
 /* Shows the rows of all commands, or of the one with this name; false: there is none. */
 bool shell_help(const char *name);
-
-#endif

@@ -3,8 +3,7 @@
  * System calls: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9, result in rax (negative: an error of
  * errno.h). Programs include this file too, so it holds numbers only.
  */
-#ifndef PVKERNEL_CORE_SYSCALL_H
-#define PVKERNEL_CORE_SYSCALL_H
+#pragma once
 
 #define SYS_exit   0 /* (status) */
 #define SYS_write  1 /* (fd, bytes, n): n; fd 1 and 2 are the console */
@@ -16,5 +15,3 @@
 #define SYS_yield  7
 #define SYS_clock  8 /* seconds since 1970 */
 #define SYS_COUNT  9
-
-#endif

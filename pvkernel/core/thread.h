@@ -8,8 +8,7 @@
  * queues happen with interrupts off. A thread is in exactly one place: running, in the run queue, in a wait
  * queue (and perhaps in the list of sleepers too), or dead and waiting to be reaped.
  */
-#ifndef PVKERNEL_CORE_THREAD_H
-#define PVKERNEL_CORE_THREAD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -98,5 +97,3 @@ void cond_wait(struct condvar *c, struct mutex *m);
 bool cond_wait_until(struct condvar *c, struct mutex *m, uint64_t until);
 void cond_signal(struct condvar *c);
 void cond_broadcast(struct condvar *c);
-
-#endif

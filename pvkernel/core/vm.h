@@ -7,8 +7,7 @@
  * A vm is used by one thread only, its program's (and by who starts the program, before that). The file's
  * bytes stay where they are (the ramdisk), so a page can be filled from them at any time.
  */
-#ifndef PVKERNEL_CORE_VM_H
-#define PVKERNEL_CORE_VM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,5 +54,3 @@ bool vm_fault(struct vm *vm, uintptr_t va, unsigned access, const char **why);
 /* Copies between kernel and program. 0, or -KE_FAULT. */
 int vm_copy_out(struct vm *vm, uintptr_t to, const void *from, size_t n);
 int vm_copy_in(struct vm *vm, void *to, uintptr_t from, size_t n);
-
-#endif

@@ -7,8 +7,7 @@
  * and p99 are exact. bench_row() repeats, subtracts the rdtsc pair and prints one JSON line a row. Goals and
  * Xen's recorded figures stand in goals.json beside this file; toolchain/runner/bench.py runs it all.
  */
-#ifndef TESTS_BENCH_BENCH_H
-#define TESTS_BENCH_BENCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,5 +59,3 @@ void bench_plot(void);   /* plot.c: one entry by trap and by hypercall, over the
 void bench_pins(void);   /* pins.c: pinning, switching, flushing */
 void bench_events(void); /* events.c: event channels and grants */
 void bench_pair(void);   /* pair.c: events and rings between two domains (role pair) */
-
-#endif

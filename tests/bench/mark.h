@@ -5,8 +5,7 @@
  * contain them, and they need nothing of the system below. toolchain/plugin/count.c looks for them; nothing
  * else does.
  */
-#ifndef TESTS_BENCH_MARK_H
-#define TESTS_BENCH_MARK_H
+#pragma once
 
 /* 0f 1f 84 00 and 32 bits of displacement: nopl MARK_WORD + what(%rax,%rax,1). */
 #define MARK_BYTES 0x0f, 0x1f, 0x84, 0x00
@@ -24,6 +23,4 @@
 #define MARK_STR_(x...) #x
 #define MARK_STR(x...)  MARK_STR_(x)
 #define MARK(what)      __asm__ volatile(".byte " MARK_STR(MARK_BYTES) "; .long " MARK_STR(MARK_WORD + what))
-#endif
-
 #endif

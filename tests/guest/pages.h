@@ -2,8 +2,7 @@
  *
  * Short forms for the tests of page tables. All end the test with `error` when they can't do their work.
  */
-#ifndef TESTS_GUEST_PAGES_H
-#define TESTS_GUEST_PAGES_H
+#pragma once
 
 #include "libpv/hypercall.h"
 #include "libpv/memory.h"
@@ -33,5 +32,3 @@ static inline uint64_t test_pte(const void *page, uint64_t flags)
 {
     return pv_pte(pv_virt_to_mfn(page), flags);
 }
-
-#endif

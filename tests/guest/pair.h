@@ -7,8 +7,7 @@
  * PAIR_REF; b tries both until they are there. Through that page they go step by step (pair_sync) and hand
  * each other numbers (words).
  */
-#ifndef TESTS_GUEST_PAIR_H
-#define TESTS_GUEST_PAIR_H
+#pragma once
 
 #include "tests/guest/pages.h"
 
@@ -34,5 +33,3 @@ void pair_init(void);
 
 /* Both sides must have come to their n-th call of this. */
 void pair_sync(void);
-
-#endif

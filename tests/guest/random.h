@@ -6,8 +6,7 @@
  *
  *     seed=1 steps=20000 from=0 to=0
  */
-#ifndef TESTS_GUEST_RANDOM_H
-#define TESTS_GUEST_RANDOM_H
+#pragma once
 
 #include "tests/guest/test.h"
 
@@ -34,5 +33,3 @@ unsigned long random_word(const char *name, unsigned long def);
 void random_begin(void);
 /* Makes all steps, each one of the n calls; after each asks `go_on`, if there is one. Prints the hash. */
 void random_run(void (*const calls[])(void), unsigned int n, bool (*go_on)(void));
-
-#endif

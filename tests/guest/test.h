@@ -15,8 +15,7 @@
  * A test whose end is the crash of its domain calls test_expect_crash first: it prints `expect: crash`, and
  * the runner then takes the crash as the pass.
  */
-#ifndef TESTS_GUEST_TEST_H
-#define TESTS_GUEST_TEST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,5 +84,3 @@ bool test_expect_fault(long got, long want, uint64_t error, const char *file, in
 
 /* Exception vectors by their names in the manual. */
 enum { DE, DB, NMI, BP, OF, BR, UD, NM, DF, TS = 10, NP, SS, GP, PF, MF = 16, AC, MC, XM };
-
-#endif

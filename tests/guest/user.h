@@ -9,8 +9,7 @@
  *     FAULT(pv_resume(&r));           back with the first entry from user mode: test_trap.vector,
  * test_trap.regs
  */
-#ifndef TESTS_GUEST_USER_H
-#define TESTS_GUEST_USER_H
+#pragma once
 
 #include "libpv/types.h"
 #include "tests/guest/test.h"
@@ -40,5 +39,3 @@ struct test_user {
     char *kernel_stack_top; /* what stack_switch was told */
 };
 extern struct test_user test_user;
-
-#endif

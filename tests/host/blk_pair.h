@@ -4,8 +4,7 @@
  * connection for each of two domains (who asks is `domain`), a disk in memory, and one that finishes when the
  * test says so.
  */
-#ifndef TESTS_HOST_BLK_PAIR_H
-#define TESTS_HOST_BLK_PAIR_H
+#pragma once
 
 #include "drivers/back/memdisk.h"
 #include "drivers/back/state.h"
@@ -56,5 +55,3 @@ void submit(struct test_io *t, enum blk_op op, uint64_t sector, void *buf, uint6
 int do_io(enum blk_op op, uint64_t sector, void *buf, uint64_t nr);
 /* Asserts that nothing is granted or mapped but the ring. */
 void nothing_is_left(void);
-
-#endif

@@ -4,8 +4,7 @@
  * moves, threads that are the host's, address spaces that are lists of pages. See pvkernel/core/arch.h for
  * the contract.
  */
-#ifndef TESTS_HOST_FAKE_ARCH_H
-#define TESTS_HOST_FAKE_ARCH_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -35,5 +34,3 @@ extern char fake_console[4096];
 extern long fake_mappings, fake_map_budget;
 /* Address spaces alive. */
 extern long fake_aspaces;
-
-#endif

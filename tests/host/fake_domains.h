@@ -3,8 +3,7 @@
  * Domains without a machine, for host tests of hypervisor/domain: vcpus with their vcpu_info, a clock and a
  * local APIC timer that the test moves, and a record of who was woken and what was refused.
  */
-#ifndef TESTS_HOST_FAKE_DOMAINS_H
-#define TESTS_HOST_FAKE_DOMAINS_H
+#pragma once
 
 #include "domain/domain.h"
 
@@ -30,5 +29,3 @@ extern bool (*fake_teardown)(void); /* domain_teardown_step(); NULL: nothing to 
 extern uint64_t fake_now;           /* system time, ns */
 extern uint64_t fake_apic;          /* what the APIC timer is set for, ~0: off */
 extern unsigned int fake_apic_sets; /* how often it was set */
-
-#endif

@@ -7,8 +7,7 @@
  * fake_machine() begins anew, with two chunks of frames: 16 MiB RAM, a hole of 32 MiB, 16 MiB RAM whose last
  * 16 frames are device registers. So frame numbers 0x10..0xfff and 0x3000..0x3fef are free RAM.
  */
-#ifndef TESTS_HOST_FAKE_HV_H
-#define TESTS_HOST_FAKE_HV_H
+#pragma once
 
 #include "domain/domain.h"
 #include "mm/frame.h"
@@ -60,5 +59,3 @@ extern unsigned int fake_flushes;    /* full flushes that tlb_filter_flush() fou
 extern uint32_t fake_cpu_flushed;    /* the TLB clock at the fake CPU's last flush */
 void fake_flush(void);               /* the CPU flushes */
 extern enum rule fake_rule;          /* the last refusal's */
-
-#endif

@@ -7,8 +7,7 @@
  * to map that page a second time, so that a write through a read-only grant or after the unmap is a real
  * fault.
  */
-#ifndef TESTS_HOST_FAKE_PV_H
-#define TESTS_HOST_FAKE_PV_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,5 +35,3 @@ extern long fake_grant_budget;
 
 /* Closes the other end of a port, as the death of its domain does. */
 void fake_port_orphan(unsigned int port);
-
-#endif

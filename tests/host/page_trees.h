@@ -5,8 +5,7 @@
  * The checker knows all who may hold a frame in Parador, and the test isn't one of them: before
  * check_machine() tables are held by pins.
  */
-#ifndef TESTS_HOST_PAGE_TREES_H
-#define TESTS_HOST_PAGE_TREES_H
+#pragma once
 
 #include "tests/host/fake_hv.h"
 
@@ -37,5 +36,3 @@ mfn_t above(mfn_t table);
 mfn_t make_tree(unsigned int n, mfn_t *l2, mfn_t *l1);
 /* The vcpu of a domain runs on that tree. */
 void map_walk(struct domain *whose, mfn_t l4);
-
-#endif

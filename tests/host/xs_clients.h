@@ -2,8 +2,7 @@
  *
  * A xenstore server and three clients, domains 0 to 2, which speak to it by bytes as on a ring.
  */
-#ifndef TESTS_HOST_XS_CLIENTS_H
-#define TESTS_HOST_XS_CLIENTS_H
+#pragma once
 
 #include "drivers/xenstore/server.h"
 #include "drivers/xenstore/state.h"
@@ -36,5 +35,3 @@ const char *ask_tx(struct xs_conn *c, uint32_t type, uint32_t tx, const char *te
 const char *ask(struct xs_conn *c, uint32_t type, const char *text);
 /* A transaction's number. */
 uint32_t begin_tx(struct xs_conn *c);
-
-#endif

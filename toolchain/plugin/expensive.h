@@ -3,8 +3,7 @@
  * Instructions that cost a processor much more than others, found by their bytes. A count of instructions
  * charges them one each like any other, so they are counted apart.
  */
-#ifndef PLUGIN_EXPENSIVE_H
-#define PLUGIN_EXPENSIVE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,5 +27,3 @@ enum expensive {
 
 /* The kind of the 64-bit mode instruction of `size` bytes at `code`. */
 enum expensive expensive_kind(const uint8_t *code, size_t size);
-
-#endif

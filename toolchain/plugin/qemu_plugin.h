@@ -7,8 +7,7 @@
  * Life of a plugin: QEMU loads it and calls qemu_plugin_install(); each time a block of guest code is
  * translated it calls back, and the plugin says for each instruction what shall happen when it is executed.
  */
-#ifndef PLUGIN_QEMU_PLUGIN_H
-#define PLUGIN_QEMU_PLUGIN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,5 +51,3 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t vaddr);
 bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *address);
 uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *address);
-
-#endif

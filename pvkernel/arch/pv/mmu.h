@@ -3,8 +3,7 @@
  * Page-table entries are written by the hypervisor, which checks them. These batches collect requests, so
  * that one hypercall carries many. A refused request is our own bug: panic, with the hypervisor's error.
  */
-#ifndef PVKERNEL_ARCH_PV_MMU_H
-#define PVKERNEL_ARCH_PV_MMU_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,5 +26,3 @@ void mmu_protect(void *const *pages, unsigned n, bool readonly);
 
 /* Figures for the `mmu` command: hypercalls made, and entries changed by them. */
 extern uint64_t mmu_calls, mmu_entries;
-
-#endif

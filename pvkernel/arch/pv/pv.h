@@ -2,8 +2,7 @@
  *
  * What the files of the PV port share.
  */
-#ifndef PVKERNEL_ARCH_PV_PV_H
-#define PVKERNEL_ARCH_PV_PV_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,5 +37,3 @@ void pv_control_start(void);
 void pv_control_ready(void);
 /* Domain 0: asks all other domains to power off and waits for them, at most `seconds`. */
 void pv_stop_others(unsigned seconds);
-
-#endif

@@ -3,8 +3,7 @@
  * The little that programs have before there is a C library: system calls, and printing of strings and
  * numbers.
  */
-#ifndef PVKERNEL_USER_SYS_H
-#define PVKERNEL_USER_SYS_H
+#pragma once
 
 #include <stddef.h>
 #include "pvkernel/core/syscall.h"
@@ -24,5 +23,3 @@ void print(const char *text);
 void print_number(unsigned long n);
 /* Decimal number, 0 when there is none. */
 unsigned long number(const char *text);
-
-#endif

@@ -3,8 +3,7 @@
  * As much of Criterion as the tests named *_race_test need: its processes and the thread sanitizer don't get
  * along, so these run one after the other in race/main.c.
  */
-#ifndef TESTS_HOST_RACE_CRITERION_H
-#define TESTS_HOST_RACE_CRITERION_H
+#pragma once
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,5 +36,3 @@ void race_add(struct race_test *t);
     } while (0)
 #define cr_assert_eq(a, b, ...) cr_assert((a) == (b))
 #define cr_assert_lt(a, b, ...) cr_assert((a) < (b))
-
-#endif
