@@ -187,12 +187,11 @@ static void tell(const struct build *b)
     screen_act("boot/builder.c", "Built %s: %s MB; kernel of %s KB, ramdisk of %s KB", name,
                COMMAS(to_mb(b->nr_pages)), COMMAS((b->image.end - b->image.start) >> 10),
                COMMAS(b->ramdisk_size >> 10));
-    screen_act("mm/page_type.c", "Checked %s's page tables: %s tables, %s entries, %s %s", name,
+    screen_act("mm/page_type.c", "Checked %s: %s page tables, %s entries, %s %s", name,
                COMMAS(b->at.nr_tables + b->at.p2m_tables), COMMAS(b->entries), COMMAS(b->ticks),
                screen_unit());
     if (b->domid)
-        screen_act("domain/grant.c",
-                   "Granted %s's console and xenstore pages to domain 0, opened ports %u and %u", name,
+        screen_act("domain/grant.c", "Granted %s's console and store page to d0; ports %u and %u", name,
                    b->d->console_port, b->d->store_port);
 }
 
@@ -252,8 +251,8 @@ static void start_all(const struct demand *demand)
     struct domain *d;
 
     if (demand->built > 2)
-        screen_act("boot/builder.c", "Built the others like these: %s domains in all, %s MB",
-                   COMMAS(demand->built), COMMAS(to_mb(demand->frames)));
+        screen_act("boot/builder.c", "Built the others: %s domains in all, %s MB", COMMAS(demand->built),
+                   COMMAS(to_mb(demand->frames)));
     screen_act("domain/sched.c", "Gives the CPU to each in turn, %s ms at a time; d0 is first",
                COMMAS(sched->slice_ns / 1000000));
 

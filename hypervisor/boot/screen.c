@@ -2,9 +2,9 @@
  *
  * The first screen: a page, not a log.
  *
- *   PARADOR  a small hypervisor that speaks Xen's paravirtual ABI              done by (hypervisor/...)
- *   -------------------------------------------------------------------------------------------------
- *   Booted by Multiboot: 4 modules of 1,892 KB in all                          boot/multiboot.c
+ *   PARADOR  a small hypervisor that speaks Xen's PV ABI          in hypervisor/
+ *   -------------------------------------------------------------------------------
+ *   Booted by Multiboot; modules: 4, 1,892 KB in all              boot/multiboot.c
  *
  * One line for each act that a newcomer should notice, with its figure and the file to read. With
  * loglevel=info or debug the acts are lines of the log like all others.
@@ -15,8 +15,8 @@
 #include "mm/layout.h"
 #include "x86/cpu.h"
 
-#define COLUMN 75 /* where the file's name begins */
-#define WIDTH  97
+#define COLUMN 62 /* where the file's name begins; all fits 80 columns */
+#define WIDTH  78
 
 static bool is_page(void)
 {
@@ -72,18 +72,17 @@ static uint64_t module_bytes(const struct boot_info *bi)
 void screen_begin(const struct boot_info *bi)
 {
     if (is_page()) {
-        say(" %-*s%s\n", COLUMN, "PARADOR  a small hypervisor that speaks Xen's paravirtual ABI",
-            "done by hypervisor/...");
+        say(" %-*s%s\n", COLUMN, "PARADOR  a small hypervisor that speaks Xen's PV ABI", "in hypervisor/");
         rule();
     }
-    screen_act("boot/multiboot.c", "Booted by Multiboot: %u modules of %s KB in all", bi->nr_modules,
+    screen_act("boot/multiboot.c", "Booted by Multiboot; modules: %u, %s KB in all", bi->nr_modules,
                COMMAS(module_bytes(bi) >> 10));
-    screen_act("x86/descriptor.c", "Rules in ring 0, 64 bits; guests get ring 3, kernel and programs alike");
-    screen_act("mm/frame.c", "Knows %s frames of memory, 24 bytes for each; keeps %s for itself",
-               COMMAS(frames_total()), COMMAS(frames_hv() - (module_bytes(bi) >> PAGE_SHIFT)));
-    screen_act("mm/frame.c", "Shows guests which frame is whose page, read-only, at %lx", M2P_VIRT);
-    screen_act("x86/clocks.c", "Measured the clocks: TSC %s kHz, APIC timer %s kHz",
-               COMMAS(cpu_features.tsc_khz), COMMAS(cpu_features.apic_khz));
+    screen_act("x86/descriptor.c", "Runs in ring 0; guests, kernel and programs, in ring 3");
+    screen_act("mm/frame.c", "Knows %s frames of memory; keeps %s for itself", COMMAS(frames_total()),
+               COMMAS(frames_hv() - (module_bytes(bi) >> PAGE_SHIFT)));
+    screen_act("mm/frame.c", "Machine-to-physical table, read-only, at %lx", M2P_VIRT);
+    screen_act("x86/clocks.c", "Measured the clocks: TSC %s kHz, APIC %s kHz", COMMAS(cpu_features.tsc_khz),
+               COMMAS(cpu_features.apic_khz));
 }
 
 void screen_end(void)
@@ -91,8 +90,7 @@ void screen_end(void)
     if (!is_page())
         return;
     rule();
-    say(" Ctrl-T ? shows Parador's own keys.  The log: loglevel=info.  What to read next: "
-        "docs/READING.md\n\n");
+    say(" Ctrl-T ?: Parador's keys.  loglevel=info: the log.  Next: docs/READING.md\n\n");
 }
 
 /* Under -icount a tick is an instruction: a thousand nops tell. */
