@@ -182,11 +182,14 @@ int shell_run_shown(const char *prompt, const char *line)
     return status;
 }
 
-/* Names for tab completion: commands for the first word, else files of the ramdisk and devices. */
+/* Names for tab completion: commands for the first word, else files of the ramdisk and devices. A program of
+ * bin/ is behind `run` as it may be typed there, without the folder. */
 static const char *complete(const char *line, size_t start, size_t len, unsigned n)
 {
     static struct file f; /* only the shell thread completes */
-    (void)len;
+    bool short_names = str_starts(line + start - (start < 4 ? start : 4), "run ");
+    for (size_t i = 0; i < len; i++)
+        short_names &= line[start + i] != '/';
     while (start && *line == ' ')
         line++, start--;
     if (start == 0) {
@@ -194,10 +197,12 @@ static const char *complete(const char *line, size_t start, size_t len, unsigned
         return c ? c->name : NULL;
     }
     size_t offset = 0;
-    while (ramdisk_next(&offset, &f))
-        if (n-- == 0)
-            return f.name;
-    struct blockdev *d = block_nth(n);
+    while (ramdisk_next(&offset, &f)) {
+        bool program = str_starts(f.name, "bin/");
+        if ((!short_names || program) && n-- == 0)
+            return short_names ? f.name + 4 : f.name;
+    }
+    struct blockdev *d = short_names ? NULL : block_nth(n);
     return d ? d->name : NULL;
 }
 

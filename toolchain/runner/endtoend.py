@@ -129,6 +129,7 @@ def runner_cases(files):
     yield refused("unknown_system", r"ON=qnx: parador or xen expected", ON="qnx")
     yield refused("missing_disk", r"DISK=/no such/file: no such file", DISK="/no such/file")
     yield refused("missing_guest", r"GUEST=nokernel: no such file", GUEST="nokernel")
+    yield refused("domains_on_xen", r"DOMAINS=2: on Xen our kernel runs alone, as domain 0", DOMAINS="2", ON="xen")
     yield refused("guest_of_text_on_xen", r"GUEST=README.md: it is no ELF file", GUEST="README.md", ON="xen")
     yield refused("script_without_a_name", r"SCRIPT=@: the name of a file is missing", SCRIPT="@")
     yield refused("missing_script", r"SCRIPT=@nowhere: No such file", SCRIPT="@nowhere")
@@ -152,6 +153,7 @@ def typed_cases():
     told = r"^run: stdin has ended, nothing more will be typed"
     yield Case("typed_at_once", {}, lines=[told, r"d1\b.*pages of 4 kB", r"^parador: d1 ended \(poweroff\)"], typed=b"mem\npoweroff\n")
     yield Case("typed_at_once_for_one_domain", {"DOMAINS": "1"}, lines=[told, r"pages of 4 kB", r"^parador: d0 ended"], typed=b"mem\npoweroff\n")
+    yield Case("typed_tab", {"DOMAINS": "1"}, lines=[r"^hello from user mode", r"^d0> sum disk *$"], typed=b"run he\t\nru\tbin/he\t\nsum di\t\npoweroff\n")
     yield Case("typed_at_length", {"DOMAINS": "1"}, lines=[r"^d0> echo last$", r"^last$"], typed=b"echo a line of some length\n" * 100 + b"echo last\npoweroff\n")
     yield Case("typed_nothing", {}, lines=[told, r"^\[d1\] d1> $"], typed=b"")
     yield Case("typed_at_once_on_xen", {"ON": "xen"}, lines=[told, r"pages of 4 kB", r"Dom0 halted"], system="xen", typed=b"mem\npoweroff\n")
