@@ -176,17 +176,17 @@ void blkfront_stop(struct blkfront *f)
     xenbus_set_state(f->dir, XenbusStateClosing); /* the backend closes too, and then backend_closed runs */
 }
 
-void blkfront_check(void)
+void blkfront_check(void (*note)(const char *format, ...))
 {
     for (struct blkfront *f = fronts; f; f = f->next) {
         bool connected = f->port > 0 && pv_event_connected((unsigned int)f->port);
 
         if (f->phase == FRONT_READY && !connected) {
-            pv_printf("blkfront: %s: the backend's domain is gone\n", f->store.name);
+            note("blkfront: %s: the backend's domain is gone\n", f->store.name);
             blkfront_fail(f, "the backend's domain is gone");
         } else if (f->phase == FRONT_FAILED && connected && !f->told) {
             f->told = true; /* it failed in the upcall, which can't write to xenstore */
-            pv_printf("blkfront: %s: %s\n", f->store.name, f->error);
+            note("blkfront: %s: %s\n", f->store.name, f->error);
             xenbus_set_state(f->dir, XenbusStateClosing);
         }
     }

@@ -41,8 +41,9 @@ const char *blkfront_error(struct blkfront *f);
 struct blk_store *blkfront_store(struct blkfront *f);
 
 /* Thread: once a second or so. Finds the backends whose whole domain is gone (xenstore with it): their ios
- * end with -EIO. Tells backends that broke the protocol. */
-void blkfront_check(void);
+ * end with -EIO. Tells backends that broke the protocol. note() gets a line about each, at any time: a kernel
+ * with a prompt shows that again below it. */
+void blkfront_check(void (*note)(const char *format, ...));
 
 /* Thread: orderly end; ios that wait end with -EIO. The device stays in the list as failed. */
 void blkfront_stop(struct blkfront *f);

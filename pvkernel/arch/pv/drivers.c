@@ -19,6 +19,7 @@
 #include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/core/archive.h"
 #include "pvkernel/core/block.h"
+#include "pvkernel/core/console.h"
 #include "pvkernel/core/kalloc.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/thread.h"
@@ -180,7 +181,7 @@ static void store_thread(void *unused)
     for (;;) {
         xenbus_work();
         wait_store();
-        blkfront_check();
+        blkfront_check(console_note);
     }
 }
 
