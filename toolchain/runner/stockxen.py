@@ -86,6 +86,8 @@ def run(axes):
     """make run ON=xen: the same kernel file, alone, with domain 0's ramdisk."""
     if axes.guest and boot.read(axes.guest)[:4] != b"\x7fELF":
         raise Trouble(f"GUEST={axes.guest}: it is no ELF file")
+    if axes.given("DOMAINS") and axes.domains > 1:
+        raise Trouble(f"DOMAINS={axes.domains}: on Xen our kernel runs alone, as domain 0; toolchain/xen-domu starts others")
     with boot.Folder(axes) as folder:
         kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
         disk, _ = boot.ramdisks(axes)
