@@ -19,7 +19,7 @@ static void show_domain(struct domain *d)
         : d->shut_down                ? " shut down,"
         : d->domid == console_owner() ? " keyboard,"
                                       : "",
-        d->tot_pages, d->max_pages, d->evtchn.in_use, grant_nr_mapped(d));
+        d->tot_pages, MIN(d->max_pages, frames_total()), d->evtchn.in_use, grant_nr_mapped(d));
     for (unsigned int i = 0; i < d->max_vcpus; i++) {
         const struct vcpu *v = d->vcpu[i];
 
