@@ -65,13 +65,14 @@ static void show_owner_locked(void)
     console.owner_line = true;
 }
 
+/* The line is never full afterwards: who loses the keyboard goes on in it as one of the others. */
 static void keep(struct domain *d, char c)
 {
+    d->line[d->line_len++] = c;
     if (d->line_len == sizeof(d->line)) { /* the last half is enough to see where one was */
         memcpy(d->line, d->line + sizeof(d->line) / 2, sizeof(d->line) / 2);
         d->line_len = sizeof(d->line) / 2;
     }
-    d->line[d->line_len++] = c;
 }
 
 /* Owner's output: shown as it comes. A carriage return begins the line anew (line editors redraw it), so the

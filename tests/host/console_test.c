@@ -181,6 +181,24 @@ Test(console, long_lines)
     cr_assert_eq(strlen(out), 600 + strlen("[d0] "));
 }
 
+/* A line of just the buffer's size, half of which is kept: what comes next must not be written behind it. */
+Test(console, the_keyboard_goes_away_in_a_long_line)
+{
+    char text[sizeof(three[0].line) + 1];
+
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    begin(2);
+    print(0, text);
+    console_focus(1);
+    out[0] = '\0';
+    print(0, "y");
+    is("");
+    print(0, "\n");
+    cr_assert_eq(strlen(out), strlen("[d0] y\n") + sizeof(three[0].line) / 2);
+    cr_assert_eq(strcmp(out + strlen(out) - 3, "xy\n"), 0);
+}
+
 Test(console, keys_go_to_the_owner)
 {
     char buf[8];
