@@ -45,10 +45,11 @@ enum frame_type {
 #define FRAME_COUNT_MASK  (((1ULL << 28) - 1) << FRAME_COUNT_SHIFT)
 #define FRAME_REF_MASK    ((1ULL << 28) - 1)
 
-/* A frame with no reference is free memory and its word says other things: */
+/* A frame with no reference is free memory and its word says other things (but never `pinned`, which is asked
+ * for without a reference): */
 #define FREE_HEAD  (1ULL << 56) /* first of a free block; its order stands where the type count would */
 #define FREE_DIRTY (1ULL << 57) /* a domain's or Parador's data: zeroed before anyone gets it */
-#define FREE_ZERO  (1ULL << 58) /* known to be zero (neither: never used since boot) */
+#define FREE_ZERO  (1ULL << 55) /* known to be zero (neither: never used since boot) */
 
 /* Owners: 0 nobody (free), domid + 1, or one of these. */
 #define OWNER_NONE 0u

@@ -488,10 +488,8 @@ int abandon_table(struct domain *d, mfn_t m)
     struct frame *f = frame_of(m);
     uint64_t w;
 
-    if (word_if(d, f) & FRAME_PINNED) {
-        change_word(f, FRAME_PINNED, 0, 0);
-        put_frame_type(m);
-    }
+    if ((word_if(d, f) & FRAME_PINNED) && (change_word(f, FRAME_PINNED, 0, 0) & FRAME_PINNED))
+        put_frame_type(m); /* else domain 0 has unpinned it meanwhile */
     w = word_if(d, f);
     if (!(w & FRAME_PARTIAL) || (f->aux & CURSOR_UNDO))
         return 0; /* a stopped undo is on undo_list */

@@ -361,6 +361,26 @@ TYPE_TEST(pins)
     cr_assert_eq(unpin_table(d, l1), -EINVAL);
 }
 
+/* Between heap_alloc()'s choice of an owner and the frame's first word of its own, another CPU may see both. */
+TYPE_TEST(a_free_frame_is_not_pinned_whoever_owns_it)
+{
+    mfn_t m = fake_frame(d);
+    uint64_t word;
+
+    cr_assert(domain_frame_release(d, m));
+    while (frames_scrub_step())
+        ;
+    word = fake_word(m);
+    cr_assert(word & FREE_ZERO);
+    frame_of(m)->owner = owner_of(d);
+    cr_assert_eq(unpin_table(d, m), -EINVAL);
+    cr_assert_not(get_frame(d, m));
+    for (enum frame_type a = FT_L1; a <= FT_WRITABLE; a++)
+        cr_assert_eq(get(m, a), -EINVAL);
+    cr_assert_eq(fake_word(m), word);
+    frame_of(m)->owner = OWNER_NONE;
+}
+
 /* ---- Descriptor tables ---- */
 
 TYPE_TEST(descriptor_tables)
