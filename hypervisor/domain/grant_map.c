@@ -149,7 +149,8 @@ int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
         map->ref = op->ref;
         map->domid = op->dom;
         map->mfn = mfn.v;
-        __atomic_store_n(&map->flags, (uint16_t)op->flags, __ATOMIC_RELEASE); /* now it can be unmapped */
+        /* Now it can be unmapped. MAP_ENDING is no guest's to say. */
+        __atomic_store_n(&map->flags, (uint8_t)op->flags, __ATOMIC_RELEASE);
         op->dev_bus_addr = mfn_to_maddr(mfn);
         op->handle = handle;
     }
