@@ -361,7 +361,8 @@ TYPE_TEST(pins)
     cr_assert_eq(unpin_table(d, l1), -EINVAL);
 }
 
-/* Between heap_alloc()'s choice of an owner and the frame's first word of its own, another CPU may see both. */
+/* Between heap_alloc()'s choice of an owner and the frame's first word of its own, another CPU may see both.
+ */
 TYPE_TEST(a_free_frame_is_not_pinned_whoever_owns_it)
 {
     mfn_t m = fake_frame(d);

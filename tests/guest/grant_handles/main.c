@@ -11,9 +11,9 @@
 TEST("grant_handles");
 ROLE(domU);
 
-#define TIMES 128     /* mappings of one kind that an entry can count */
-#define ROUNDS 600    /* of TIMES mappings: more than Parador has handles */
-#define MOST  5000000 /* more than any hypervisor gives */
+#define TIMES  128     /* mappings of one kind that an entry can count */
+#define ROUNDS 600     /* of TIMES mappings: more than Parador has handles */
+#define MOST   5000000 /* more than any hypervisor gives */
 
 static struct gnttab_map_grant_ref maps[TIMES];
 
