@@ -352,10 +352,11 @@ static int set_pin(mfn_t m)
 /* One more use, and for pin = FRAME_PINNED (else 0) it is the pin. */
 static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type, uint64_t pin)
 {
-    struct frame *f = frame_of(m);
+    struct frame *f;
 
     if (m.v >= max_mfn)
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
+    f = frame_of(m);
     for (;;) {
         uint64_t w = READ_ONCE(f->word);
         int rc = -EAGAIN;

@@ -27,7 +27,7 @@ static void build(unsigned int top, unsigned int bad, unsigned int later, bool c
 {
     for (unsigned int level = bad; level <= top; level++) {
         unsigned int slot = later & 1U << level ? SLOT : 0;
-        uint64_t flags = level == 1 ? PTE_USER : PTE_TABLE;
+        const uint64_t flags = PTE_TABLE; /* which is PTE_USER too */
 
         memset(table[level], 0, PAGE_SIZE);
         if (slot && company)
