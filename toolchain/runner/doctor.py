@@ -76,7 +76,7 @@ def look_at_packages(findings, axes):
     essential = packages.missing({"build", "qemu", "host", "clang" if axes.clang else "gcc"})
     for name, purpose in found.items():
         say = findings.bad if name in essential else findings.note
-        say(f"{name} is missing ({purpose})", "make setup installs it")
+        say(f"{name} is missing ({purpose})", "make setup installs it" if shutil.which("apt-get") else "no apt-get here, so it is yours to install")
     if not found:
         findings.ok("all packages for build, run, test, bench, gdb, check and stock Xen are there")
 
@@ -100,6 +100,9 @@ def look_at_machine(findings, axes):
     except OSError as error:
         findings.bad(f"{axes.build}/ can't be written", f"{error.strerror}; B= names another folder")
     root = os.geteuid() == 0
+    if not shutil.which("apt-get"):
+        findings.note("no apt-get", "make setup can't install packages on this system")
+        return
     findings.ok("root: missing packages are installed at once" if root else
                 "no root: missing packages are installed with sudo" if shutil.which("sudo") else
                 "no root and no sudo: make setup prints what root has to type")

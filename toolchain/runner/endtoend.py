@@ -130,6 +130,7 @@ def runner_cases(files):
     yield refused("missing_disk", r"DISK=/no such/file: no such file", DISK="/no such/file")
     yield refused("missing_guest", r"GUEST=nokernel: no such file", GUEST="nokernel")
     yield refused("domains_on_xen", r"DOMAINS=2: on Xen our kernel runs alone, as domain 0", DOMAINS="2", ON="xen")
+    yield refused("recording_nowhere", r"RECORD=README.md/x: Not a directory", RECORD="README.md/x")
     yield refused("guest_of_text_on_xen", r"GUEST=README.md: it is no ELF file", GUEST="README.md", ON="xen")
     yield refused("script_without_a_name", r"SCRIPT=@: the name of a file is missing", SCRIPT="@")
     yield refused("missing_script", r"SCRIPT=@nowhere: No such file", SCRIPT="@nowhere")

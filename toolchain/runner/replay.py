@@ -35,7 +35,10 @@ def record(axes):
     if os.path.exists(folder) and not (os.path.isdir(folder) and (not os.listdir(folder) or os.path.exists(f"{folder}/{RUN}"))):
         raise Trouble(f"RECORD={folder}: is there already, and is no recording")
     shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
+    try:
+        os.makedirs(folder)
+    except OSError as error:
+        raise Trouble(f"RECORD={folder}: {error.strerror}") from error
     made = subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", f"{folder}/snapshots.qcow2", "1G"], check=False)
     if made.returncode:
         raise Trouble("qemu-img could not make the image for the snapshots")
