@@ -189,7 +189,7 @@ long do_set_timer_op(uint64_t deadline, uint64_t a2, uint64_t a3, uint64_t a4, u
     if (unlikely((int64_t)deadline < 0 || deadline >= FAR_AWAY)) {
         uint64_t now = now_ns();
 
-        if ((int64_t)deadline < 0 || deadline - now >= FAR_AWAY)
+        if ((int64_t)deadline < 0 || (deadline > now && deadline - now >= FAR_AWAY))
             deadline = now + SOON;
     }
     timer_set(&v->singleshot, deadline);
