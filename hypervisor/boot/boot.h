@@ -29,6 +29,7 @@ struct boot_module { /* machine addresses; cmdline points into the loader's memo
  * RAM: mm_init() keeps the frames of [reserved_start, reserved_end), of the image and of the modules off the
  * free list. */
 struct boot_info {
+    unsigned int version; /* of Multiboot: 1 or 2 */
     unsigned int nr_ranges, nr_modules;
     bool left_out; /* a module was, and a line said so */
     struct boot_range ranges[BOOT_MAX_RANGES];

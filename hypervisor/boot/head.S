@@ -41,8 +41,10 @@ multiboot1: /* flags: modules page-aligned, memory map wanted */
     .long 0x1badb002, 3, -(0x1badb002 + 3)
 
     .balign 8
-multiboot2: /* architecture 0: i386; no tags but the end */
+multiboot2: /* architecture 0: i386; tags: modules page-aligned, the end */
     .long 0xe85250d6, 0, 2f - multiboot2, -(0xe85250d6 + (2f - multiboot2))
+    .short 6, 0
+    .long 8
     .short 0, 0
     .long 8
 2:

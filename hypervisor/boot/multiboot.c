@@ -5,7 +5,8 @@
  * Both are lists of memory ranges, modules and command lines in memory that is not reserved for them. Copied:
  * ranges, module addresses, Parador's command line. Not copied: the modules and their command lines; these
  * stay where they are, inside [reserved_start, reserved_end). The loader is trusted, but nothing is read from
- * beyond the direct map of the first 4 GiB, and counts are bounded by our own tables.
+ * beyond the direct map of the first 4 GiB, counts are bounded by our own tables, and a list of tags ends at
+ * the first that is broken.
  *
  * Sources: Multiboot Specification 0.6.96, section 3.3; Multiboot2 Specification 2.0, section 3.4.
  */
@@ -128,15 +129,34 @@ static void parse_mb1(uint64_t maddr, struct boot_info *bi)
     }
 }
 
+/* Whether a tag has all of its fields in `left` bytes of list, and its command line (if one) its end. */
+static bool tag_is_whole(const struct mb2_tag *tag, uint64_t left)
+{
+    size_t fields = tag->type == MB2_MODULE ? sizeof(struct mb2_module)
+                    : tag->type == MB2_MMAP ? sizeof(struct mb2_mmap)
+                                            : sizeof(*tag);
+
+    if (tag->size < fields || tag->size > left)
+        return false;
+    if (tag->type != MB2_MODULE && tag->type != MB2_CMDLINE)
+        return true;
+    return strnlen((const char *)tag + fields, tag->size - fields) < tag->size - fields;
+}
+
 static void parse_mb2(uint64_t maddr, struct boot_info *bi)
 {
-    uint32_t total = *(const uint32_t *)maddr_to_virt(maddr);
+    uint64_t total = MIN(*(const uint32_t *)maddr_to_virt(maddr), LIMIT - maddr);
     const struct mb2_tag *tag;
 
     for (uint64_t at = 8; at + sizeof(*tag) <= total; at += ROUND_UP((uint64_t)tag->size, 8)) {
         tag = maddr_to_virt(maddr + at);
-        if (tag->type == MB2_END || tag->size < sizeof(*tag))
+        if (tag->type == MB2_END)
             return;
+        if (!tag_is_whole(tag, total - at)) {
+            exit_note_trouble();
+            say("parador: the boot loader's tag %u at byte %lu is broken\n", tag->type, at);
+            return;
+        }
         if (tag->type == MB2_CMDLINE) {
             snprintf(bi->cmdline, sizeof(bi->cmdline), "%s", (const char *)(tag + 1));
         } else if (tag->type == MB2_MODULE) {
@@ -157,6 +177,7 @@ static void parse_mb2(uint64_t maddr, struct boot_info *bi)
 int multiboot_parse(uint32_t magic, uint64_t maddr, struct boot_info *bi)
 {
     memset(bi, 0, sizeof(*bi));
+    bi->version = magic == MB2_MAGIC ? 2 : 1;
     if (magic == MB1_MAGIC && maddr < LIMIT) {
         parse_mb1(maddr, bi);
     } else if (magic == MB2_MAGIC && maddr < LIMIT) {

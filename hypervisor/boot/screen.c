@@ -4,7 +4,7 @@
  *
  *   PARADOR  a small hypervisor that speaks Xen's PV ABI          in hypervisor/
  *   -------------------------------------------------------------------------------
- *   Booted by Multiboot; modules: 4, 1,892 KB in all              boot/multiboot.c
+ *   Booted by Multiboot 1; modules: 4, 1,892 KB in all            boot/multiboot.c
  *
  * One line for each act that a newcomer should notice, with its figure and the file to read. With
  * loglevel=info or debug the acts are lines of the log like all others.
@@ -75,8 +75,8 @@ void screen_begin(const struct boot_info *bi)
         say(" %-*s%s\n", COLUMN, "PARADOR  a small hypervisor that speaks Xen's PV ABI", "in hypervisor/");
         rule();
     }
-    screen_act("boot/multiboot.c", "Booted by Multiboot; modules: %u, %s KB in all", bi->nr_modules,
-               COMMAS(module_bytes(bi) >> 10));
+    screen_act("boot/multiboot.c", "Booted by Multiboot %u; modules: %u, %s KB in all", bi->version,
+               bi->nr_modules, COMMAS(module_bytes(bi) >> 10));
     screen_act("x86/descriptor.c", "Runs in ring 0; guests, kernel and programs, in ring 3");
     screen_act("mm/frame.c", "Knows %s frames of memory; keeps %s for itself", COMMAS(frames_total()),
                COMMAS(frames_hv() - (module_bytes(bi) >> PAGE_SHIFT)));

@@ -147,23 +147,37 @@ static uint32_t tag(uint32_t at, uint32_t type, uint32_t size)
     return at + ((size + 7) & ~7u);
 }
 
-Test(multiboot, version_2)
+/* A whole list at `at`, as GRUB makes it: command line, module, a tag that nobody reads, memory map, end. Its
+ * size. */
+static uint32_t multiboot2(uint32_t at)
 {
-    uint32_t at = 0x108;
+    uint32_t start = at;
 
     memset(memory, 0, sizeof(memory));
+    at += 8;
     put_text(at + 8, "parador x");
     at = tag(at, 1, 8 + 10);
     put32(at + 8, 0x1000), put32(at + 12, 0x1fff), put_text(at + 16, "kernel words");
     at = tag(at, 3, 16 + 13);
-    at = tag(at, 21, 12); /* one that nobody reads */
+    at = tag(at, 21, 12);
     put32(at + 8, 24), put32(at + 12, 0);
     put64(at + 16, 0x100000), put64(at + 24, 0x700000), put32(at + 32, 1);
     put64(at + 40, 0x800000), put64(at + 48, 0x1000), put32(at + 56, 2);
     at = tag(at, 6, 16 + 2 * 24);
     at = tag(at, 0, 8);
-    put32(0x100, at - 0x100);
+    put32(start, at - start);
+    return at - start;
+}
+
+/* Where its tags begin. */
+enum { CMDLINE = 8, MODULE = 32, UNREAD = 64, MMAP = 80, END = 144, SIZE = 152 };
+
+Test(multiboot, version_2)
+{
+    cr_assert_eq(multiboot2(0x100), SIZE);
+    troubles = 0;
     cr_assert_eq(multiboot_parse(MB2_MAGIC, 0x100, &bi), 0);
+    cr_assert_eq(troubles, 0);
     cr_assert_str_eq(bi.cmdline, "parador x");
     cr_assert_eq(bi.nr_modules, 1);
     cr_assert_str_eq(bi.modules[0].cmdline, "kernel words");
@@ -171,6 +185,79 @@ Test(multiboot, version_2)
     cr_assert_eq(bi.nr_ranges, 1);
     cr_assert_eq(bi.ranges[0].end, 0x800000);
     cr_assert(bi.reserved_start < bi.reserved_end);
+}
+
+/* The list moved up so that its `size` bytes end where memory ends: the sanitizer sees what is read beyond.
+ */
+static int parse_at_the_end(uint32_t size)
+{
+    uint32_t at = (uint32_t)sizeof(memory) - ((size + 7) & ~7u);
+    uint8_t list[SIZE];
+
+    memcpy(list, memory + 0x100, SIZE);
+    memcpy(memory + at, list, size);
+    troubles = 0;
+    return multiboot_parse(MB2_MAGIC, at, &bi);
+}
+
+Test(multiboot, version_2_cut_anywhere)
+{
+    for (uint32_t size = 8; size < SIZE; size++) {
+        multiboot2(0x100);
+        put32(0x100, size);
+        cr_assert_eq(parse_at_the_end(size) == 0, size >= END, "cut at %u",
+                     size); /* a memory map, or nothing */
+        cr_assert_eq(bi.nr_modules, size >= MODULE + 29);
+        cr_assert_eq(strlen(bi.cmdline), size >= CMDLINE + 18 ? 9 : 0);
+    }
+}
+
+Test(multiboot, version_2_tags_of_wrong_sizes)
+{
+    static const uint32_t tags[] = { CMDLINE, MODULE, UNREAD, MMAP };
+
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t bit = 0; bit < 32 + 8; bit++) {
+            uint32_t size;
+
+            multiboot2(0x100);
+            memcpy(&size, memory + 0x100 + tags[i] + 4, 4);
+            put32(0x100 + tags[i] + 4, bit < 32 ? size ^ 1u << bit : bit - 32);
+            parse_at_the_end(SIZE);
+            cr_assert_leq(bi.nr_modules, 1);
+            if (bit > 8) { /* far beyond the list, or less than a tag: a line, and the end of the list */
+                cr_assert_eq(troubles, 1, "tag at %u, bit %u", tags[i], bit);
+                cr_assert_eq(bi.nr_modules, tags[i] > MODULE);
+            }
+        }
+}
+
+Test(multiboot, version_2_lines_without_an_end)
+{
+    multiboot2(0x100);
+    memset(memory + 0x100 + CMDLINE + 8, 'x', 10);
+    cr_assert_lt(parse_at_the_end(SIZE), 0);
+    cr_assert_str_eq(bi.cmdline, "");
+    multiboot2(0x100);
+    memset(memory + 0x100 + MODULE + 16, 'x', 13);
+    cr_assert_lt(parse_at_the_end(SIZE), 0);
+    cr_assert_eq(bi.nr_modules, 0);
+    cr_assert_eq(troubles, 1);
+}
+
+Test(multiboot, version_2_noise)
+{
+    uint32_t seed = 1;
+
+    for (int i = 0; i < 20000; i++) {
+        multiboot2(0x100);
+        for (int n = 0; n < 1 + i % 4; n++) {
+            seed = seed * 1664525 + 1013904223;
+            memory[0x100 + 8 + (seed >> 8) % (SIZE - 8)] = (uint8_t)(seed >> 24);
+        }
+        parse_at_the_end(SIZE);
+        cr_assert_leq(bi.nr_ranges, BOOT_MAX_RANGES);
+    }
 }
 
 Test(multiboot, what_is_none)
@@ -181,6 +268,6 @@ Test(multiboot, what_is_none)
     put32(0x100, 0);
     cr_assert_lt(multiboot_parse(MB1_MAGIC, 0x100, &bi), 0);
     cr_assert(strstr(said, "no memory map"));
-    put32(0x100, 8), put32(0x104, 0); /* version 2: a tag of size 0 ends the list */
+    put32(0x100, 8), put32(0x104, 0); /* version 2: no tag at all */
     cr_assert_lt(multiboot_parse(MB2_MAGIC, 0x100, &bi), 0);
 }
