@@ -16,6 +16,7 @@ class Trouble(Exception):
 # Each axis with the one line that `make help` prints for it.
 KNOWN = {
     "ON": "parador (default) or xen; for test and bench also parador,xen; for test also host: no guests",
+    "BOOT": "kernel (default): QEMU loads Parador; iso: GRUB does, from an ISO image such as make iso writes",
     "GUEST": "the guest's file (default: our kernel, build/pvkernel)",
     "DISK": "a file that domain 0 exports as a disk (default: a small built-in text)",
     "MEM": "the machine's memory in MB (default 256; on Xen 512)",
@@ -76,6 +77,7 @@ class Axes:
         reject_unknown(environment.get("MAKEFLAGS", ""))
         several = command in ("test", "bench", "setup", "doctor", "help", "check")
         self.on = self.systems(several)
+        self.boot = self.choice("BOOT", "kernel", "iso")
         self.build = self.text("B", "build")
         if re.search(r"[\s,:;$#%*?]", self.build):
             raise Trouble(f"B={self.build}: make can't build in a folder with such a name; letters, digits, / . - and _ are fine")

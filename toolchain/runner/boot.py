@@ -14,7 +14,7 @@ import tempfile
 from . import build, packages
 from .archive import archive, programs, read
 from .axes import Trouble
-from .machine import Alone, Guard, Machine, Output, arguments, module
+from .machine import Alone, Guard, Machine, Output, arguments, hardware, module
 
 NO_STATUS = 3
 READY = "PARADOR_READY"  # in the environment: everything is built, as runner/endtoend.py knows
@@ -106,24 +106,32 @@ def parador_image(axes):
     return f"{axes.build}/parador-debug" if axes.debug else f"{axes.build}/parador"
 
 
-def parador_command(axes, folder, extra=()):
-    """QEMU's command line for Parador with its domains."""
-    machine = axes.mem or MEM
+def parador_files(axes, folder):
+    """What a boot loader has to load: Parador's image, and each boot module as (file, words)."""
     image = parador_image(axes)
     kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
     if folder.kept:
         image, kernel = folder.link("parador", image), kernel if axes.guest else folder.link("pvkernel", kernel)
     first, other = ramdisks(axes)
-    driver_mb, other_mb = shares(axes, machine, len(first))
+    driver_mb, other_mb = shares(axes, axes.mem or MEM, len(first))
     script = " script" if axes.script is not None else ""
     modules = []
     for n in range(axes.domains):
         role = f"role=driver domains={axes.domains}{script}" if n == 0 else "role=guest"
-        modules.append(module(kernel, f"name=d{n} mem={other_mb if n else driver_mb} -- {role} {axes.args}"))
+        modules.append((kernel, f"name=d{n} mem={other_mb if n else driver_mb} -- {role} {axes.args}"))
         if n < 2:
             rest = folder.write(f"ramdisk{n}", other if n else first)
-        modules.append(module(rest, "ramdisk"))
-    return arguments(axes, machine, image, axes.append, modules, extra)
+        modules.append((rest, "ramdisk"))
+    return image, modules
+
+
+def parador_command(axes, folder, extra=()):
+    """QEMU's command line for Parador with its domains, loaded by QEMU or from an ISO image."""
+    if axes.boot == "iso":
+        from . import iso
+        return [*hardware(axes, axes.mem or MEM, extra), "-cdrom", iso.make(axes, folder, f"{folder.path}/parador.iso")]
+    image, modules = parador_files(axes, folder)
+    return arguments(axes, axes.mem or MEM, image, axes.append, [module(*m) for m in modules], extra)
 
 
 class Watcher:
@@ -158,6 +166,8 @@ def main(axes):
     system = (axes.on or ["parador"])[0]
     if system == "xen" and axes.record:
         raise Trouble("RECORD= is for ON=parador")
+    if axes.boot == "iso" and (system == "xen" or axes.record):
+        raise Trouble("BOOT=iso is for ON=parador without RECORD=")
     disk = os.path.getsize(axes.disk) if axes.disk else 0
     if system == "parador":  # before anything is built
         shares(axes, axes.mem or MEM, disk)

@@ -58,7 +58,7 @@ def write_init(path, socket, hypervisor, guest, *more):
 
 def symbols(axes, words):
     """The files with the symbols of the hypervisor in QEMU's command line and of its guests' kernel."""
-    image = words[words.index("-kernel") + 1]
+    image = words[words.index("-kernel") + 1] if "-kernel" in words else boot.parador_image(axes)
     modules = words[words.index("-initrd") + 1] if "-initrd" in words else ""
     return f"{image}.syms", modules.partition(" ")[0] or f"{axes.build}/pvkernel"
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+from . import packages
 from .archive import archive
 from .boot import MEM, PATIENCE, READY, parador_watcher
 from .machine import Guard, Machine, arguments, module
@@ -32,6 +33,7 @@ class Case:
     keys: tuple = None  # (what must be printed first, the bytes that are typed then, what must come next, ...)
     typed: bytes = None  # what is typed at once; then stdin ends
     modules: list = None  # these boot modules instead of make run's
+    target: str = "run"  # of make
     extra: tuple = ()  # and these options of QEMU
 
 
@@ -73,6 +75,18 @@ def disk_cases(axes, files):
     yield Case("disk_of_two_frontends", {"DISK": odd, "DOMAINS": "3", "SCRIPT": "d1: sum xvda; d2: sum xvda"},
                lines=[rf"d1\b.*\b{cksum(odd)} xvda", rf"d2\b.*\b{cksum(odd)} xvda"])
     yield Case("disk_empty", {"DISK": files.write("empty", b""), "SCRIPT": "d1: disk"}, lines=[r"xvda +0 bytes, +0 sectors", r"(?i)empty|0 sectors"])
+
+
+def iso_cases(files):
+    """GRUB loads Parador from an ISO image, by Multiboot 2; nothing where the tools for that are missing."""
+    if packages.missing({"iso"}):
+        return
+    odd = files.noise("1 MiB, and 17 bytes", MIB + 17)
+    yield Case("iso_written", {}, 0, [r"^iso: .*/parador.iso: qemu-system-x86_64 -m 256 -cdrom"], system="host", brief=True, target="iso")
+    yield Case("iso_of_three_domains", {"BOOT": "iso", "DISK": odd, "DOMAINS": "3", "SCRIPT": "d1: sum xvda; d2: sum xvda"},
+               lines=[r"Booted by Multiboot 2; modules: 6", rf"d1\b.*\b{cksum(odd)} xvda", rf"d2\b.*\b{cksum(odd)} xvda"])
+    yield Case("iso_with_a_shell", {"BOOT": "iso"}, lines=[r"Booted by Multiboot 2; modules: 4", r"d1\b.*pages of 4 kB"], typed=b"mem\npoweroff\n")
+    yield Case("iso_with_an_unknown_word", {"BOOT": "iso", "APPEND": "colour=$(x);{y}"}, 2, [r"parador: unknown word 'colour=\$\(x\);\{y\}'"])
 
 
 def script_cases(files):
@@ -144,6 +158,8 @@ def runner_cases(files):
     yield refused("kernels_too_large", r"MEM=96 is too little for domain 0 beside \d+ MB of kernels and ramdisks: MEM=\d+ at least", MEM="96", DOMAINS="120")
     for value in ("none", "0", "99"):
         yield refused(f"cpus_{value}", rf"SMP={value} is no number from 1 to 64; SMP= is", SMP=value)
+    yield refused("bad_loader", r"BOOT=floppy: kernel or iso expected", BOOT="floppy")
+    yield refused("iso_of_xen", r"BOOT=iso is for ON=parador", BOOT="iso", ON="xen")
     yield refused("bad_accelerator", r"ACCEL=warp: tcg or kvm expected", ACCEL="warp")
     yield refused("disk_too_large", r"DISK is 40 MiB: MEM=\d+ at least", DISK=files.noise("40mib", 40 * MIB), MEM="100")
     yield refused("disk_too_large_on_xen", r"DISK is 40 MiB: MEM=64 at least", DISK=files.noise("40mib", 40 * MIB), MEM="60", ON="xen")
@@ -164,7 +180,7 @@ def typed_cases():
 def cases(axes, systems):
     files = Files(axes)
     found = list(disk_cases(axes, files)) if "parador" in systems else []
-    for case in (*script_cases(files), *typed_cases(), *bad_boots(axes, files), *runner_cases(files)):
+    for case in (*iso_cases(files), *script_cases(files), *typed_cases(), *bad_boots(axes, files), *runner_cases(files)):
         if case.system == "host" and "parador" in systems or case.system in systems:
             found.append(case)
     return [c for c in found if not axes.tests or any(t in c.name for t in axes.tests)]
@@ -216,7 +232,7 @@ def boot_modules(axes, case):
 def run(axes, case):
     """Runs one case; its Result and the lines that came."""
     if case.modules is None:
-        status, lines = call(axes, "run", case.settings, case.keys, case.typed)
+        status, lines = call(axes, case.target, case.settings, case.keys, case.typed)
     else:
         status, lines = boot_modules(axes, case)
     trouble = ""

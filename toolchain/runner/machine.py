@@ -35,13 +35,17 @@ def module(path, words=""):
     return commas(f"{path} {words}".rstrip())
 
 
-def arguments(axes, megabytes, image, words, modules, extra=()):
-    """QEMU's command line: the machine of the axes, `image` with its words, and the boot modules."""
+def hardware(axes, megabytes, extra=()):
+    """QEMU's command line for the machine of the axes, without what it boots."""
     accel = ["-accel", "kvm", "-cpu", "host"] if axes.accel == "kvm" else ["-accel", "tcg", "-cpu", "max,-smap"]
     return ["qemu-system-x86_64", *accel, "-m", str(megabytes), "-smp", str(axes.smp), "-nodefaults", "-display", "none",
             "-no-reboot", "-nic", "none", "-monitor", "none", "-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con",
-            "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *extra, "-kernel", image, "-append", words,
-            *(["-initrd", ",".join(modules)] if modules else [])]
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *extra]
+
+
+def arguments(axes, megabytes, image, words, modules, extra=()):
+    """QEMU's command line: the machine of the axes, `image` with its words, and the boot modules."""
+    return [*hardware(axes, megabytes, extra), "-kernel", image, "-append", words, *(["-initrd", ",".join(modules)] if modules else [])]
 
 
 class Guard:

@@ -35,6 +35,10 @@ PACKAGES = [
     ("libxen-dev", "build", "Xen's public headers", path("/usr/include/xen/xen.h")),
     ("qemu-system-x86", "qemu", "the machine", program("qemu-system-x86_64")),
     ("qemu-utils", "record", "the recording's disk image", program("qemu-img")),
+    ("grub-common", "iso", "the ISO image", program("grub-mkrescue")),
+    ("grub-pc-bin", "iso", "the ISO image", path("/usr/lib/grub/i386-pc/multiboot2.mod")),
+    ("xorriso", "iso", "the ISO image", program("xorriso")),
+    ("mtools", "iso", "the ISO image", program("mformat")),
     ("gdb", "gdb", "make gdb and make rewind", program("gdb")),
     ("libc6-dev", "host", "tests on the host", path("/usr/include/stdio.h")),
     ("libcriterion-dev", "host", "tests on the host", path("/usr/include/criterion/criterion.h")),
@@ -57,11 +61,13 @@ PACKAGES = [
 def needs(axes, on):
     """The words of PACKAGES that this call needs on the systems `on`."""
     words = {
-        "run": {"build", "qemu"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
+        "run": {"build", "qemu"}, "iso": {"build", "iso"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
         "test": {"build", "qemu", "host", "gdb", "record"}, "bench": {"build", "qemu", "plugin"}, "check": {"build", "check"},
     }[axes.command]
     if "build" in words:
         words.add("clang" if axes.clang else "gcc")
+    if axes.boot == "iso" and axes.command in ("run", "gdb"):
+        words.add("iso")
     if axes.record:
         words.add("record")
     if axes.plot:

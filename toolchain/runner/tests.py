@@ -279,6 +279,14 @@ def choose_systems(axes):
     return ["parador", "xen"]
 
 
+def prepare_iso():
+    """What the boots from an ISO image need; where it can't be had, one line says so and they are left out."""
+    try:
+        packages.ensure({"iso"})
+    except Trouble as trouble:
+        print(f"test: no boot from an ISO image here: {trouble}", file=sys.stderr)
+
+
 def run_guests(axes, systems, tests, report):
     """All guest tests, as many boots at once as there are processors."""
     pairs = [(name, role) for name, roles in tests.items() for role in roles]
@@ -310,6 +318,8 @@ def run_guests(axes, systems, tests, report):
 
 def main(axes):
     systems = choose_systems(axes)
+    if "parador" in systems:
+        prepare_iso()
     tests = guest_tests(axes.tests) if systems != ["host"] else {}
     kernel = ["user", f"{axes.build}/pvkernel"] + ([f"{axes.build}/parador", boot.parador_image(axes)] if systems != ["xen"] else [])
     build.make(axes, *([] if axes.tests else ["all"]), *kernel)
