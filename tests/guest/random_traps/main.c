@@ -221,6 +221,7 @@ static void bytes(void)
     };
     static const uint8_t first[] = { 0xf4, 0xfa, 0xfb, 0xe4, 0xe6, 0xec, 0xee,
                                      0xcf, 0xcb, 0xf1, 0x06, 0xd4, 0x62, 0x82 };
+    static const uint64_t target = USER_CODE_VA + 256;
     static uint8_t code[16];
     static unsigned int n;
 
@@ -245,9 +246,12 @@ static void bytes(void)
     memcpy(test_user.code + 256, code, sizeof(code));
     if (random_shown())
         pv_printf("%lu: %02x %02x %02x %02x", random_step, code[0], code[1], code[2], code[3]);
-    FAULT(__asm__ volatile("push %%rbx; push %%rbp; call *%0; pop %%rbp; pop %%rbx"
+    /* All registers are known: what the compiler left in one, a debug register might get. */
+    FAULT(__asm__ volatile("push %%rbx; push %%rbp; xor %%ebx, %%ebx; xor %%ebp, %%ebp\n"
+                           ".irp n, 8, 9, 10, 11, 12, 13, 14, 15; xor %%r\\n, %%r\\n; .endr\n"
+                           "call *%0; pop %%rbp; pop %%rbx"
                            :
-                           : "r"(USER_CODE_VA + 256), "a"(0x80), "c"(0), "d"(0x80), "S"(0), "D"(0)
+                           : "m"(target), "a"(0x80), "c"(0), "d"(0x80), "S"(0), "D"(0)
                            : "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc"));
     random_mix(test_trap.regs.rip);
     trap(false);
