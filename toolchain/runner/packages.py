@@ -116,7 +116,7 @@ def install(found):
     command = f"{sudo}apt-get update && {sudo}apt-get install -y --no-install-recommends {names}"
     listed = ", ".join(f"{n} ({why})" for n, why in found.items())
     if not shutil.which("apt-get"):
-        raise Trouble(f"missing on this machine, which has no apt-get: {listed}; the names are Debian's")
+        raise Trouble(f"missing on this machine, which has no apt-get: {listed}; on Debian: apt-get install -y {names}")
     if not may_install(listed, command):
         raise Trouble(f"missing: {listed}; install {'it' if len(found) == 1 else 'them'}{'' if sudo else ' as root'} with: {command}")
     print(f"setup: installing {listed}", file=sys.stderr, flush=True)
