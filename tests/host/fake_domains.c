@@ -35,7 +35,7 @@ void *page_alloc(void)
 {
     void *page;
 
-    if (!fake_page_budget)
+    if (!__atomic_load_n(&fake_page_budget, __ATOMIC_RELAXED))
         return NULL;
     __atomic_sub_fetch(&fake_page_budget, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&fake_pages, 1, __ATOMIC_RELAXED);

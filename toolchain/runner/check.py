@@ -246,14 +246,14 @@ ONLY_BY_NAME = ("analyze",)
 
 
 def main(axes):
+    unknown = [name for name in axes.tests if name not in CHECKS]
+    if unknown:
+        raise Trouble(f"TEST={unknown[0]}: one of {', '.join(CHECKS)} expected")
     try:
         packages.ensure(packages.needs(axes, []))
     except Trouble as trouble:
         print(f"check: {trouble}")
     build.make(axes, f"{axes.build}/flags")
-    unknown = [name for name in axes.tests if name not in CHECKS]
-    if unknown:
-        raise Trouble(f"TEST={unknown[0]}: one of {', '.join(CHECKS)} expected")
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
     for name, check in CHECKS.items():
         if name not in axes.tests if axes.tests else name in ONLY_BY_NAME:

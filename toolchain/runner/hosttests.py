@@ -35,6 +35,10 @@ class Desk:
             found = shutil.which(name, path="/usr/bin:/bin") or shutil.which(name)  # where anybody may run it
             if found:
                 os.symlink(found, f"{self.folder}/{name}")
+        self.top = f"{self.folder}/top"  # the user may not read ours
+        shutil.copytree("toolchain", f"{self.top}/toolchain", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy("Makefile", self.top)
+        subprocess.run(["chmod", "-R", "a+rX", self.top], check=True)
         self.script("apt-get", 'echo "$(id -u): apt-get $*"')
         if sudo:
             self.script("sudo", 'echo "sudo $*"')
@@ -52,7 +56,7 @@ class Desk:
         return {"PATH": self.folder, "HOME": "/", "B": "/nonexistent", "LC_ALL": "C"}
 
     def command(self):
-        return [*self.prefix, "sh", "toolchain/start", "run"]
+        return [*self.prefix, "sh", f"{self.top}/toolchain/start", "run"]
 
     def calls(self):
         """What sudo and apt-get were called with."""
@@ -145,7 +149,7 @@ def folder_of_somebody_else():
     with Desk(user=True) as desk:
         environment = dict(desk.environment(), B=desk.folder)
         environment[READY] = "1"
-        done = subprocess.run([*desk.prefix, "python3", "toolchain/run", "run"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        done = subprocess.run([*desk.prefix, "python3", f"{desk.top}/toolchain/run", "run"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, env=environment, timeout=SECONDS, check=False)
         if done.returncode != 2 or done.stdout.count("\n") != 1 or not re.search(r"^run: .*Permission denied \(B= names", done.stdout):
             yield f"status {done.returncode}, {done.stdout!r}"
