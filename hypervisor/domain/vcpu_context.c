@@ -41,6 +41,12 @@ static bool tables_ok(const struct vcpu_guest_context *c)
            !(c->ldt_base & (PAGE_SIZE - 1)) && (!c->ldt_ents || is_canonical(c->ldt_base + c->ldt_ents * 8));
 }
 
+/* User mode has tables of its own to run in. */
+static bool mode_ok(const struct vcpu_guest_context *c)
+{
+    return c->flags & VGCF_in_kernel || maddr_to_mfn(c->ctrlreg[1]).v;
+}
+
 /* GDT and the roots of both address spaces. The guest names roots by frame, in CR3's format. */
 static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
 {
@@ -103,7 +109,7 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     int rc;
 
-    if (!addresses_ok(c) || !tables_ok(c))
+    if (!addresses_ok(c) || !tables_ok(c) || !mode_ok(c))
         return refuse(-EINVAL, R_VCPU_CONTEXT, v->id, 0);
     rc = set_tables(v, c);
     if (rc)

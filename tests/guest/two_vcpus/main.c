@@ -69,6 +69,11 @@ static void bad_contexts(void)
     good_context();
     context.ctrlreg[3] = test_foreign_mfn() << PAGE_SHIFT;
     expect_eq(op(VCPUOP_initialise, &context), -EINVAL);
+    good_context();
+    context.flags = 0; /* user mode, without tables for it */
+    expect_eq(op(VCPUOP_initialise, &context), -EINVAL);
+    context.ctrlreg[1] = 0xfff;
+    expect_eq(op(VCPUOP_initialise, &context), -EINVAL);
     expect_eq(op(VCPUOP_is_up, NULL), 0);
 }
 
