@@ -50,6 +50,47 @@ static void hypercalls(void)
     }
 }
 
+/* A text that is long enough to be copied by string instructions, which would go backwards. */
+static void long_copies(void)
+{
+    static char text[3][1024], want[3][1024];
+    unsigned long after = 0;
+
+    require(HYPERVISOR_xen_version(XENVER_capabilities, want[1]) == 0, "capabilities");
+    expect_eq(call_with(DF, __HYPERVISOR_xen_version, XENVER_capabilities, text[1], &after), 0);
+    expect_eq(memcmp(text, want, sizeof(text)), 0);
+}
+
+/* The hypercall iret with NT set: the hypervisor's own iretq takes that for a return to another task. */
+static void landing(void)
+{
+    __asm__ volatile("ud2");
+}
+
+static void __attribute__((noreturn)) iret_with(unsigned long flags, const struct iret_context *frame)
+{
+    __asm__ volatile("pushfq; or %0, (%%rsp); popfq; mov %1, %%rsp; mov $23, %%eax; syscall"
+                     :
+                     : "r"(flags), "r"(frame)
+                     : "memory", "cc");
+    __builtin_unreachable();
+}
+
+static void nested_task(void)
+{
+    static struct iret_context frame;
+    static char stack[4096] __attribute__((aligned(16)));
+
+    frame = (struct iret_context){ .rip = (unsigned long)landing,
+                                   .cs = PV_CS & ~3,
+                                   .rflags = 2,
+                                   .rsp = (unsigned long)stack + sizeof(stack),
+                                   .ss = PV_SS };
+    expect_fault(UD, 0, iret_with(NT, &frame));
+    expect_eq(test_trap.regs.rip, (unsigned long)landing);
+    check(!(test_trap.regs.rflags & NT), "rflags %lx", test_trap.regs.rflags);
+}
+
 /* Exceptions with the flags set: they are in the frame, and the handler starts without them. */
 static void exceptions(void)
 {
@@ -114,6 +155,8 @@ static void stepping(void)
 void test_main(void)
 {
     hypercalls();
+    long_copies();
+    nested_task();
     exceptions();
     user();
     stepping();

@@ -22,7 +22,7 @@ static void set_readonly(uint64_t *page, bool readonly)
 }
 
 /* A tree from `top` down to `bad`, whose entry `slot` no guest may have. Bit l of `later`: the table of level
- * l has the next one in SLOT, and in front of it a good entry if `company`. */
+ * l has the next one in SLOT, and good entries in front of it (one right there) if `company`. */
 static void build(unsigned int top, unsigned int bad, unsigned int later, bool company)
 {
     for (unsigned int level = bad; level <= top; level++) {
@@ -31,7 +31,7 @@ static void build(unsigned int top, unsigned int bad, unsigned int later, bool c
 
         memset(table[level], 0, PAGE_SIZE);
         if (slot && company)
-            table[level][1] = test_pte(good[level - 1], flags);
+            table[level][1] = table[level][SLOT - 1] = test_pte(good[level - 1], flags);
         table[level][slot] =
             level == bad ? pv_pte(mfn(test_foreign_mfn()), flags) : test_pte(table[level - 1], flags);
     }

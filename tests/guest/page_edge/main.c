@@ -70,6 +70,25 @@ static void instructions(void)
     EDGE("\x0f\x0b\x78\x65\x6e\x0f\xa2"); /* the forced prefix and cpuid */
 }
 
+/* The rest of the instruction is there, but not to be executed. Stock Xen reads it all the same. */
+static void no_execute(void)
+{
+    static const char forced[] = "\x0f\x0b\x78\x65\x6e\x0f\xa2";
+    char *start = code + PAGE_SIZE - 5;
+
+    require(!pv_map((unsigned long)code + PAGE_SIZE, test_pte(test_page(), PTE_KERNEL | PTE_NX)),
+            "behind it");
+    memcpy(start, forced, sizeof(forced) - 1);
+    long vector = FAULT(__asm__ volatile("call *%0"
+                                         :
+                                         : "r"(start), "a"(0)
+                                         : "rbx", "rcx", "rdx", "memory", "cc"));
+    check(vector == PF, "forced prefix into no-execute: vector %ld", vector);
+    check(test_trap.cr2 == (unsigned long)code + PAGE_SIZE || !test_on_parador(), "cr2 %lx", test_trap.cr2);
+    check(test_trap.regs.rip == (unsigned long)start || !test_on_parador(), "rip %lx", test_trap.regs.rip);
+    require(!pv_map((unsigned long)code + PAGE_SIZE, 0), "and away");
+}
+
 /* Writes to an L1 by an instruction at the edge. */
 static void table_write(void)
 {
@@ -118,6 +137,7 @@ void test_main(void)
     require(!pv_map((unsigned long)code, test_pte(test_page(), PTE_KERNEL)), "code");
     require(!pv_map((unsigned long)data, test_pte(test_page(), PTE_KERNEL)), "data");
     instructions();
+    no_execute();
     table_write();
     string_io();
 }

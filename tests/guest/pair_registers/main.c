@@ -15,6 +15,7 @@ ROLE(pair);
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
 static uint64_t mine;
+static volatile uint64_t watched; /* at the same address in both; a alone has a breakpoint on it */
 
 static void set(void)
 {
@@ -29,7 +30,8 @@ static void set(void)
     require(!HYPERVISOR_set_debugreg(1, mine), "dr1");
     if (pair.is_a) {
         __asm__ volatile("mov %w0, %%ds; mov %w0, %%es" : : "r"(FLAT_RING3_DS32));
-        require(!HYPERVISOR_set_debugreg(7, 0x404), "dr7: only in a");
+        require(!HYPERVISOR_set_debugreg(0, (unsigned long)&watched), "dr0: only in a");
+        require(!HYPERVISOR_set_debugreg(7, 0x90505), "dr7: only in a; 0 for 8 bytes written, 1 executed");
     }
 }
 
@@ -58,8 +60,10 @@ static unsigned int look(void)
         return 2;
     if (rdmsr(0xc0000100) != mine || rdmsr(0xc0000101) != mine + 16 || rdmsr(MSR_KERNEL_GS_BASE) != mine + 32)
         return 3;
-    if (HYPERVISOR_get_debugreg(1) != mine || (HYPERVISOR_get_debugreg(7) & 0xff) != (pair.is_a ? 4 : 0))
+    if (HYPERVISOR_get_debugreg(1) != mine || (HYPERVISOR_get_debugreg(7) & 0xff) != (pair.is_a ? 5 : 0))
         return 4;
+    if ((FAULT(watched = mine) == DB) != pair.is_a)
+        return 6;
     return (ds & 0xffff) == (pair.is_a ? FLAT_RING3_DS32 : 0) ? 0 : 5;
 }
 

@@ -49,6 +49,25 @@ static void all_closed(const char *when)
     }
 }
 
+/* No port has been opened up there yet. */
+static void never_valid(void)
+{
+    unsigned int wrong = 0;
+
+    for (unsigned int port = 64; port < 4096; port++) {
+        struct evtchn_status status = { .dom = DOMID_SELF, .port = port };
+        struct evtchn_bind_interdomain bind = { .remote_dom = DOMID_SELF, .remote_port = port };
+        long err = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status);
+
+        wrong += err != -EINVAL && (err || status.status != EVTCHNSTAT_closed);
+        wrong += op(EVTCHNOP_send, port) != -EINVAL;
+        wrong += op(EVTCHNOP_close, port) != -EINVAL;
+        wrong += HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &bind) != -EINVAL;
+        op(EVTCHNOP_unmask, port);
+    }
+    expect_eq(wrong, 0);
+}
+
 static void beyond(void)
 {
     static const unsigned int numbers[] = { 4096, 4097, 65536, 0x7fffffff, 0xffffffff };
@@ -69,6 +88,7 @@ void test_main(void)
 {
     struct evtchn_reset reset = { .dom = DOMID_SELF };
 
+    never_valid();
     open_many();
     for (unsigned int i = 0; i < n; i++)
         pv_event_close(ports[i]);
