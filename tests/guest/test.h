@@ -46,6 +46,8 @@ void test_require(bool ok, const char *file, int line, const char *text, const c
 void test_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the verdict and powers off. */
 void test_finish(void) __attribute__((noreturn));
+/* The same while other vcpus of the domain go on. */
+void test_finish_amid(void) __attribute__((noreturn));
 void test_expect_crash(const char *why);
 
 /* True on Parador (its arch_0 answers), false on stock Xen. For what differs by design: docs/oracle.md. */

@@ -8,7 +8,8 @@ domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their ro
 domains 0 and 1 of one image, on Parador alone. On Parador (its debug build) every test has a boot of its own, and its
 invariant checker must have said ok when the domains were gone. Time there is virtual, a nanosecond an instruction, so that a busy host changes no verdict. On stock Xen, tests of the
 role dom0 have boots of their own, the others share one; only what does not pass is run again in virtual time. A line
-`// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0, `// vcpus: 2` the test's domain two vcpus.
+`// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0, `// vcpus: 2` the test's domains
+two vcpus each, and QEMU under stock Xen two CPUs (under Parador: SMP=).
 docs/oracle.md lists the differences between the two systems that are meant to be. At its end Parador says which rules
 (domain/refuse.h) refused anything: each must have been broken by the test that its row names. Read next: runner/verdict.py,
 tests/guest/test.h.
@@ -30,6 +31,7 @@ ROLES = ("dom0", "domU", "pair", "control")
 # Limits count progress (see machine.Guard): processor seconds, and idle seconds, without a line of output.
 PATIENCE = {"cpu": 90, "idle": 40}
 MEM = 192  # MB of a machine under Parador
+XEN_SMP = ("-smp", "2")  # where a test wants several vcpus: QEMU takes the last one said
 SHARE = {"idle0": 16, "pvkernel": 48, "dom0": 64, "domU": 64, "pair": 32, "control": 32}  # MB of a domain
 
 
@@ -147,8 +149,8 @@ def parador_modules(axes, name, role, folder):
         return [idle, module(image, f"name=d1 mem={SHARE[role]} vcpus={vcpus(name)} -- {axes.args}")]
     if role == "control":
         return [module(image, f"name=d{n} mem={SHARE[role]} -- {axes.args}") for n in range(2)]
-    return [idle, module(image, f"name=d1 mem={SHARE[role]} -- peer=2 role=a {axes.args}"),
-            module(image, f"name=d2 mem={SHARE[role]} -- peer=1 role=b {axes.args}")]
+    return [idle, module(image, f"name=d1 mem={SHARE[role]} vcpus={vcpus(name)} -- peer=2 role=a {axes.args}"),
+            module(image, f"name=d2 mem={SHARE[role]} vcpus={vcpus(name)} -- peer=1 role=b {axes.args}")]
 
 
 def on_machine(command, watch, keys=None):
@@ -198,6 +200,7 @@ def check_rules(report, everything):
 def xen_alone(axes, name, extra=()):
     """One boot of a test in the role dom0 on stock Xen: its Result and lines."""
     watcher = stockxen.Watcher()
+    extra = (*extra, *(XEN_SMP if vcpus(name) > 1 else ()))
     command = stockxen.command(axes, axes.mem or 256, f"{axes.build}/tests/guest/{name}", axes.args,
                                options=f"dom0_mem={SHARE['dom0']}M dom0_max_vcpus={vcpus(name)}", extra=extra)
     lines, hang = on_machine(command, watcher)
@@ -215,8 +218,8 @@ def xen_job(axes, name, role):
     image, mb = f"{axes.build}/tests/guest/{name}", SHARE[role]
     if role == "domU":
         return domu.Job(f"{name}.{role}", [domu.Guest("d1", image, axes.args, mb=mb, vcpus=vcpus(name))])
-    return domu.Job(f"{name}.{role}", [domu.Guest("d1", image, f"peer={{d2}} role=a {axes.args}", mb=mb),
-                                       domu.Guest("d2", image, f"peer={{d1}} role=b {axes.args}", mb=mb)])
+    return domu.Job(f"{name}.{role}", [domu.Guest("d1", image, f"peer={{d2}} role=a {axes.args}", mb=mb, vcpus=vcpus(name)),
+                                       domu.Guest("d2", image, f"peer={{d1}} role=b {axes.args}", mb=mb, vcpus=vcpus(name))])
 
 
 def judge_job(job):
@@ -227,8 +230,8 @@ def judge_job(job):
 
 
 def tests_beside_xen(axes, wanted, report):
-    """The roles domU and pair on stock Xen, all in one boot; where that boot died, the rest gets another. What was no pass
-    is run once more under virtual time, which takes longer."""
+    """The roles domU and pair on stock Xen, all in one boot, those with several vcpus in another with two CPUs; where a boot
+    died, the rest gets another. What was no pass is run once more under virtual time, which takes longer."""
     again = []
 
     def tell(job):
@@ -238,10 +241,11 @@ def tests_beside_xen(axes, wanted, report):
         else:
             again.append(job)
 
-    run_jobs(axes, [xen_job(axes, name, role) for name, role in wanted], tell)
+    run_jobs(axes, [xen_job(axes, name, role) for name, role in wanted if vcpus(name) == 1], tell)
+    run_jobs(axes, [xen_job(axes, name, role) for name, role in wanted if vcpus(name) > 1], tell, XEN_SMP)
     if again:
         jobs = [xen_job(axes, *job.name.rsplit(".", 1)) for job in again]
-        run_jobs(axes, jobs, lambda job: report.add(*judge_job(job)), ICOUNT)
+        run_jobs(axes, jobs, lambda job: report.add(*judge_job(job)), (*ICOUNT, *XEN_SMP))
 
 
 def run_jobs(axes, jobs, tell, extra=()):

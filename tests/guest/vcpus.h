@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Several vcpus in a guest test (its line `// vcpus: N` says how many it has). What runs on the others is
+ * plain: no events come, nothing of libpv that keeps state may be used, and the only exception that is
+ * caught is the page fault of test_poke(). The verdict of what they do must not depend on who comes first.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TEST_VCPUS 4 /* at most */
+
+/* Runs fn(1) to fn(n - 1) on the vcpus of these numbers and fn(0) on vcpu 0; back when all are done. */
+void test_on_vcpus(unsigned int n, void (*fn)(unsigned int id));
+
+/* Any vcpu, in fn: writes a word. False: a page fault. */
+bool test_poke(volatile uint64_t *at, uint64_t val);
+
+/* Whether an errno (or status) is one of those in a list that ends with 1. */
+bool test_one_of(long rc, const short *list);
