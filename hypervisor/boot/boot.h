@@ -4,8 +4,8 @@
  *
  * boot_main() (boot/main.c) runs the steps in order; each later one may use what the earlier ones set up:
  * serial line, multiboot_parse, CPU features, mm_init, the CPU's own area and stack, traps, APIC and TSC,
- * time_init, sched_init, builder_run, and out to the first guest. Until the first schedule() `current` is
- * NULL.
+ * time_init, sched_init, cpus_start, builder_run, and out to the first guest. Until the first schedule()
+ * `current` is NULL.
  */
 #pragma once
 
@@ -15,6 +15,7 @@
 #define BOOT_MAX_RANGES  64
 #define BOOT_MAX_MODULES 512
 #define BOOT_CMDLINE_LEN 1024
+#define BOOT_MAX_CPUS    64
 
 struct boot_range { /* usable RAM as the firmware reports it, machine addresses; [start, end) */
     uint64_t start, end;
@@ -35,6 +36,9 @@ struct boot_info {
     struct boot_range ranges[BOOT_MAX_RANGES];
     struct boot_module modules[BOOT_MAX_MODULES];
     char cmdline[BOOT_CMDLINE_LEN];
+    uint64_t acpi_root;                    /* a copy of ACPI's root pointer, 0: to be searched for */
+    unsigned int nr_cpus;                  /* that the firmware's tables name; 0: there are no tables */
+    uint8_t apic_ids[BOOT_MAX_CPUS];       /* theirs */
     uint64_t reserved_start, reserved_end; /* loader's structures that are still needed (command lines) */
 };
 
@@ -44,6 +48,13 @@ extern struct boot_info boot_info;
 /* Multiboot 1 (magic 2badb002) or 2 (36d76289); maddr: machine address of the information structure (below 4
  * GiB). 0, or a negative errno after a line that says what is wrong. boot/multiboot.c */
 int multiboot_parse(uint32_t magic, uint64_t maddr, struct boot_info *bi);
+
+/* The local APICs of all processors by ACPI's tables, at most `most` of them; how many there are. 0: no
+ * tables. While all of the first 4 GiB still is as the loader left it. boot/acpi.c */
+unsigned int acpi_find_cpus(const struct boot_info *bi, uint8_t *apic_ids, unsigned int most);
+
+/* Starts the other CPUs; they idle. boot/cpus.c */
+void cpus_start(const struct boot_info *bi);
 
 /* Frame table, allocator, machine-to-physical table, direct map beyond 4 GiB; fills hv_l4 (mm/). The image
  * occupies [IMAGE_MADDR, image_end_maddr()). */

@@ -16,6 +16,7 @@
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "lib/string.h"
+#include "x86/percpu.h"
 
 #define OVERHEAD   64  /* frames that a domain costs beside its memory: structures, grant table, GDT, XSAVE */
 #define SPARE      256 /* frames that a domain without mem= gets at least beyond what it needs to start */
@@ -253,8 +254,8 @@ static void start_all(const struct demand *demand)
     if (demand->built > 2)
         screen_act("boot/builder.c", "Built the others: %s domains in all, %s MB", COMMAS(demand->built),
                    COMMAS(to_mb(demand->frames)));
-    screen_act("domain/sched.c", "Gives the CPU to each in turn, %s ms at a time; d0 is first",
-               COMMAS(sched->slice_ns / 1000000));
+    screen_act("domain/sched.c", "Gives %s to each in turn, %s ms at a time; d0 is first",
+               nr_cpus > 1 ? "the CPUs" : "the CPU", COMMAS(sched->slice_ns / 1000000));
 
     console_focus(0);
     console_focus(1); /* where there is one: the newcomer's shell is in a domain without privileges */

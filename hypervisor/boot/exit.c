@@ -37,6 +37,7 @@ void machine_exit(int status)
     say("parador: exit %d\n", status);
     outw(PM1A_CNT, S5_SLEEP);
     outb(DEBUG_EXIT, (uint8_t)status);
+    apic_stop_others();
     for (;;)
         __asm__ volatile("cli; hlt");
 }

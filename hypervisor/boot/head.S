@@ -13,6 +13,7 @@
  */
 #include "mm/layout.h"
 #include "x86/percpu.h"
+#include "boot/trampoline.h"
 #include "offsets.h"
 
 #define PA(sym) ((sym) - IMAGE_VIRT)
@@ -25,10 +26,6 @@
 #define TABLE  (PTE_P | PTE_RW)
 #define SLOT(virt) (((virt) >> 39) & 511)
 
-#define CR0_VALUE  0x80050033 /* PG AM WP NE ET MP PE */
-#define CR4_PAE    0x20
-#define EFER_VALUE 0x901 /* NXE LME SCE */
-#define MSR_EFER   0xc0000080
 
     .section .text.head, "ax", @progbits
     .code32
@@ -63,15 +60,15 @@ multiboot2: /* architecture 0: i386; tags: modules page-aligned, the end */
     cmp $((1 << 29) | (1 << 20)), %edx /* long mode and NX */
     jne no_long_mode
 
-    mov $CR4_PAE, %eax
+    mov $CR4_AT_START, %eax
     mov %eax, %cr4
     mov $PA(hv_l4), %eax
     mov %eax, %cr3
-    mov $MSR_EFER, %ecx
-    mov $EFER_VALUE, %eax
+    mov $MSR_EFER_NR, %ecx
+    mov $EFER_AT_START, %eax
     xor %edx, %edx
     wrmsr
-    mov $CR0_VALUE, %eax
+    mov $CR0_AT_START, %eax
     mov %eax, %cr0
     lgdt PA(boot_gdtr)
     ljmp $8, $PA(head64)
@@ -123,7 +120,7 @@ boot_stack:
     .skip STACKS_SIZE
 
     .balign 4096
-    .globl hv_l4, hv_direct_l3, percpu_l2, image_l1
+    .globl hv_l4, hv_direct_l3, percpu_l2, image_l1, identity_l3, trampoline_l4
 hv_l4:
     .quad PA(identity_l3) + TABLE
     .skip (SLOT(PERCPU_VIRT) - 1) * 8
@@ -169,6 +166,9 @@ image_l1:
     .quad maddr + PTE_P + PTE_RW
     maddr = maddr + 0x1000
     .endr
+
+trampoline_l4: /* made by boot/cpus.c */
+    .skip 4096
 
 percpu_l3:
     .quad PA(percpu_l2) + TABLE

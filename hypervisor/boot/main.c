@@ -74,6 +74,7 @@ void boot_main(uint32_t magic, uint64_t info_maddr)
     this_cpu()->cr3 = hv_l4_maddr();
     if (multiboot_parse(magic, info_maddr, &boot_info) || !command_line())
         machine_exit(2);
+    boot_info.nr_cpus = acpi_find_cpus(&boot_info, boot_info.apic_ids, BOOT_MAX_CPUS);
     cpu_features_init();
     mm_init(&boot_info);
     protect_image();
@@ -94,12 +95,14 @@ void boot_main(uint32_t magic, uint64_t info_maddr)
 void boot_on_own_stack(struct cpu *c)
 {
     descriptors_init(c);
-    apic_init();
+    pic_init();
+    c->apic_id = apic_init(true);
+    cpus[0] = c;
     clocks_calibrate();
     info("tsc %u kHz, apic timer %u kHz\n", cpu_features.tsc_khz, cpu_features.apic_khz);
     time_init();
-    timer_init_cpu(0);
     sched_init();
+    cpus_start(&boot_info);
     if (builder_run(&boot_info))
         machine_exit(2);
     latency_init();

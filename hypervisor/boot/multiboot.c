@@ -42,7 +42,7 @@ struct mb_range {
 struct mb2_tag {
     uint32_t type, size;
 };
-enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_MODULE = 3, MB2_MMAP = 6 };
+enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_MODULE = 3, MB2_MMAP = 6, MB2_ACPI_OLD = 14, MB2_ACPI_NEW = 15 };
 
 struct mb2_module {
     struct mb2_tag tag;
@@ -163,6 +163,8 @@ static void parse_mb2(uint64_t maddr, struct boot_info *bi)
             const struct mb2_module *m = (const void *)tag;
 
             add_module(bi, m->start, m->end, m->cmdline);
+        } else if (tag->type == MB2_ACPI_OLD || tag->type == MB2_ACPI_NEW) {
+            bi->acpi_root = maddr + at + sizeof(*tag);
         } else if (tag->type == MB2_MMAP) {
             const struct mb2_mmap *mmap = (const void *)tag;
 

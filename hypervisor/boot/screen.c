@@ -83,6 +83,8 @@ void screen_begin(const struct boot_info *bi)
     screen_act("mm/frame.c", "Machine-to-physical table, read-only, at %lx", M2P_VIRT);
     screen_act("x86/clocks.c", "Measured the clocks: TSC %s kHz, APIC %s kHz", COMMAS(cpu_features.tsc_khz),
                COMMAS(cpu_features.apic_khz));
+    if (nr_cpus > 1)
+        screen_act("boot/cpus.c", "Started the other CPUs: %u in all", nr_cpus);
 }
 
 void screen_end(void)

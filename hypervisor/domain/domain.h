@@ -147,6 +147,12 @@ struct domain *get_domain_by_index(unsigned int idx) __must_check;
 struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_vcpus,
                              uint64_t max_pages) __must_check;
 void domain_unpause(struct domain *d);
+/* Its address space and registers are in a CPU (v->sched.cpu), though it may be blocked. */
+static inline bool vcpu_is_loaded(const struct vcpu *v)
+{
+    return __atomic_load_n(&v->sched.on_cpu, __ATOMIC_ACQUIRE);
+}
+
 /* vcpu `id` of d, or NULL. */
 static inline struct vcpu *domain_vcpu(const struct domain *d, uint64_t id)
 {

@@ -8,6 +8,10 @@
  * state and then looks for events, the sender sets the event and then looks at the state, with a full barrier
  * between on both sides.
  *
+ * A CPU with nothing to do takes a vcpu that waits in another's queue; who leaves one waiting tells a CPU
+ * that idles. So CPUs are shared without a common queue, and one CPU alone pays nothing for it. A vcpu
+ * changes its queue only while it is loaded nowhere.
+ *
  * Leaves to others: who is next (sched_rr.c), the processor's state (x86/switch.c). Next: sched_rr.c.
  */
 #include "domain/domain.h"
@@ -23,9 +27,19 @@ static struct run_queue {
     struct timer slice; /* ends the running vcpu's slice; armed only while somebody waits */
 } run_queues[MAX_CPUS];
 
-static struct run_queue *queue_of(const struct vcpu *v)
+static uint64_t idle_cpus; /* bit n: CPU n looks for work or sleeps; atomic; 0 where there is one CPU */
+
+/* v's queue, locked. */
+static inline struct run_queue *lock_queue(const struct vcpu *v)
 {
-    return &run_queues[v->sched.cpu];
+    for (;;) {
+        struct run_queue *q = &run_queues[READ_ONCE(v->sched.cpu)];
+
+        lock_take(&q->lock);
+        if (likely(q == &run_queues[v->sched.cpu]))
+            return q;
+        lock_drop(&q->lock);
+    }
 }
 
 void reschedule(void *unused)
@@ -36,8 +50,21 @@ void reschedule(void *unused)
 /* v's CPU shall run schedule() soon. */
 static void kick(const struct vcpu *v)
 {
-    ASSERT(v->sched.cpu == this_cpu()->id);
-    reschedule(NULL);
+    if (likely(v == current))
+        reschedule(NULL);
+    else
+        cpu_kick(cpus[READ_ONCE(v->sched.cpu)], WORK_SCHEDULE);
+}
+
+/* v waits: perhaps an idle CPU wants it. One that misses this looks when the CPU's slice ends. */
+static void offer(const struct vcpu *v)
+{
+    uint64_t idle;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* v is in the queue, or the idle CPU finds it there */
+    idle = READ_ONCE(idle_cpus) & v->sched.affinity;
+    if (idle && !(idle >> v->sched.cpu & 1))
+        cpu_kick(cpus[__builtin_ctzll(idle)], WORK_SCHEDULE);
 }
 
 void sched_init(void)
@@ -55,6 +82,7 @@ void sched_init(void)
     q->idle->domain = &idle_domain;
     q->idle->kernel_mode = true;
     q->idle->sched.cpu = cpu;
+    q->idle->sched.affinity = ~0ULL;
     list_init(&q->idle->sched.node);
 }
 
@@ -63,7 +91,8 @@ void sched_init_vcpu(struct vcpu *v)
     list_init(&v->sched.node);
     v->sched.state = VS_RUNNABLE;
     v->sched.pause = PAUSE_DOMAIN | PAUSE_DOWN;
-    v->sched.cpu = this_cpu()->id;
+    v->sched.cpu = (v->domain->domid + v->id) % nr_cpus;
+    v->sched.affinity = ~0ULL;
     v->sched.runstate.state = RUNSTATE_offline;
     v->sched.runstate.state_entry_time = now_ns();
 }
@@ -81,9 +110,10 @@ static void set_runstate(struct vcpu *v, int state, uint64_t now)
 
 void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
 {
-    lock_take(&queue_of(v)->lock);
+    struct run_queue *q = lock_queue(v);
+
     *info = v->sched.runstate;
-    lock_drop(&queue_of(v)->lock);
+    lock_drop(&q->lock);
     info->time[info->state] += now_ns() - info->state_entry_time;
 }
 
@@ -95,28 +125,127 @@ static int runstate_waiting(const struct vcpu *v)
     return v->sched.state == VS_BLOCKED ? RUNSTATE_blocked : RUNSTATE_runnable;
 }
 
-/* v has become RUNNABLE or unpaused: into the queue, and the running vcpu's slice gets an end. */
-static void enqueue_locked(struct run_queue *q, struct vcpu *v, bool woken)
+/* This CPU's queue, locked, is not empty. */
+static void limit_slice(struct run_queue *q, uint64_t now)
 {
     const struct vcpu *running = current;
+
+    if (!running || running->sched.state != VS_RUNNING || running->sched.slice_end <= now)
+        reschedule(NULL);
+    else if (!q->slice.armed)
+        timer_set(&q->slice, running->sched.slice_end);
+}
+
+void sched_limit_slice(void)
+{
+    uint32_t cpu = this_cpu()->id;
+    struct run_queue *q = &run_queues[cpu];
+
+    lock_take(&q->lock);
+    if (sched->waiting(cpu))
+        limit_slice(q, now_ns());
+    lock_drop(&q->lock);
+}
+
+/* v has become RUNNABLE or unpaused: into its queue, and the running vcpu's slice gets an end. */
+static void enqueue_locked(struct run_queue *q, struct vcpu *v, bool woken)
+{
     uint64_t now = now_ns();
 
     if (!v->sched.on_cpu)
         set_runstate(v, runstate_waiting(v), now);
     sched->enqueue(v, woken);
-    if (!running || running->sched.state != VS_RUNNING || running->sched.slice_end <= now)
+    if (likely(v->sched.cpu == this_cpu()->id))
+        limit_slice(q, now);
+    else
+        cpu_kick(cpus[v->sched.cpu], WORK_SLICE);
+    if (unlikely(nr_cpus > 1))
+        offer(v);
+}
+
+/* v, which is loaded nowhere, belongs to CPU `to` from now on. */
+static void move(struct vcpu *v, uint32_t to)
+{
+    struct run_queue *there = &run_queues[to];
+
+    for (;;) {
+        struct run_queue *q = &run_queues[READ_ONCE(v->sched.cpu)];
+        bool mine, waits = false;
+
+        lock_pair(&q->lock, &there->lock);
+        mine = q == &run_queues[v->sched.cpu];
+        if (mine && q != there && !vcpu_is_loaded(v)) {
+            waits = !list_empty(&v->sched.node);
+            if (waits)
+                sched->dequeue(v);
+            v->sched.cpu = to;
+        }
+        if (waits)
+            enqueue_locked(there, v, false);
+        unlock_pair(&q->lock, &there->lock);
+        if (mine)
+            return;
+    }
+}
+
+bool vcpu_may_move(const struct vcpu *v, uint32_t cpu)
+{
+    return v->sched.affinity >> cpu & 1 && !vcpu_is_loaded(v);
+}
+
+static inline bool may_stay(const struct vcpu *v)
+{
+    return likely(v->sched.affinity >> v->sched.cpu & 1);
+}
+
+/* To a CPU where it may run, if this is none. */
+static void find_place(struct vcpu *v)
+{
+    if (unlikely(!may_stay(v)))
+        move(v, (uint32_t)__builtin_ctzll(v->sched.affinity));
+}
+
+int vcpu_set_affinity(struct vcpu *v, uint64_t mask)
+{
+    mask &= (2ULL << (nr_cpus - 1)) - 1;
+    if (!mask)
+        return -EINVAL;
+    WRITE_ONCE(v->sched.affinity, mask);
+    find_place(v);
+    if (!may_stay(v)) /* it is loaded: it moves when it is not */
         kick(v);
-    else if (!q->slice.armed)
-        timer_set(&q->slice, running->sched.slice_end);
+    return 0;
+}
+
+/* Takes a vcpu that waits for another CPU; false: there is none. */
+static bool pull(struct run_queue *q, uint32_t cpu)
+{
+    struct vcpu *v = NULL;
+
+    for (uint32_t from = 0; from < nr_cpus && !v; from++) {
+        if (from == cpu || !sched->waiting(from))
+            continue;
+        lock_pair(&q->lock, &run_queues[from].lock);
+        v = sched->steal(from, cpu);
+        if (v) {
+            v->sched.cpu = cpu;
+            sched->enqueue(v, false);
+        }
+        unlock_pair(&q->lock, &run_queues[from].lock);
+    }
+    return v != NULL;
 }
 
 void vcpu_wake(struct vcpu *v)
 {
-    struct run_queue *q = queue_of(v);
+    struct run_queue *q;
 
-    if (READ_ONCE(v->sched.state) != VS_BLOCKED)
+    if (READ_ONCE(v->sched.state) != VS_BLOCKED) {
+        if (unlikely(nr_cpus > 1) && v != current && vcpu_is_loaded(v))
+            cpu_kick(cpus[READ_ONCE(v->sched.cpu)], WORK_EVENT);
         return;
-    lock_take(&q->lock);
+    }
+    q = lock_queue(v);
     if (v->sched.state == VS_BLOCKED) {
         v->sched.state = VS_RUNNABLE;
         if (unlikely(test_bit(v->id, &v->domain->evtchn.pollers)))
@@ -134,9 +263,8 @@ static bool event_deliverable(const struct vcpu *v)
 
 static void become_blocked(struct vcpu *v)
 {
-    struct run_queue *q = queue_of(v);
+    struct run_queue *q = lock_queue(v);
 
-    lock_take(&q->lock);
     if (v->sched.state == VS_RUNNING)
         v->sched.state = VS_BLOCKED;
     lock_drop(&q->lock);
@@ -169,9 +297,8 @@ void vcpu_yield(struct vcpu *v)
 
 void vcpu_pause(struct vcpu *v, uint8_t why)
 {
-    struct run_queue *q = queue_of(v);
+    struct run_queue *q = lock_queue(v);
 
-    lock_take(&q->lock);
     v->sched.pause |= why;
     if (!list_empty(&v->sched.node))
         sched->dequeue(v);
@@ -184,9 +311,8 @@ void vcpu_pause(struct vcpu *v, uint8_t why)
 
 void vcpu_unpause(struct vcpu *v, uint8_t why)
 {
-    struct run_queue *q = queue_of(v);
+    struct run_queue *q = lock_queue(v);
 
-    lock_take(&q->lock);
     v->sched.pause &= (uint8_t)~why;
     if (!v->sched.pause && v->sched.state == VS_RUNNABLE && list_empty(&v->sched.node))
         enqueue_locked(q, v, false);
@@ -261,6 +387,10 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t now)
     next = sched->pick(cpu);
     if (next) {
         next->sched.state = VS_RUNNING;
+        if (next->sched.runstate.state != RUNSTATE_running) {
+            set_runstate(next, RUNSTATE_running, now);
+            next->areas_due |= next->sched.runstate_area != 0;
+        }
         next->sched.slice_end = now + sched->slice_ns;
         if (sched->waiting(cpu))
             timer_set(&q->slice, next->sched.slice_end);
@@ -287,28 +417,39 @@ static void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next,
         if (prev->sched.runstate_area && prev->kernel_mode && !prev->domain->dying)
             update_runstate_area(prev);
     }
-    next->sched.on_cpu = true;
+    WRITE_ONCE(next->sched.on_cpu, true); /* before CR3 is loaded: mm/tlb.c asks */
     switch_vcpu(prev, next);
-    if (prev)
-        prev->sched.on_cpu = false;
+    if (!prev)
+        return;
+    __atomic_store_n(&prev->sched.on_cpu, false, __ATOMIC_RELEASE);
+    find_place(prev);
+    if (unlikely(nr_cpus > 1) && READ_ONCE(prev->sched.state) == VS_RUNNABLE)
+        offer(prev);
 }
 
-/* Nobody is runnable: sleep until something happens. prev stays loaded, unless its domain has ended. */
+/* Nobody is runnable: sleep until something happens. prev stays loaded, unless its domain has ended or it
+ * belongs elsewhere. */
 static void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
 {
+    bool alone = nr_cpus == 1;
+
     if (prev && prev != q->idle) {
-        if (prev->sched.pause & PAUSE_SHUTDOWN)
+        if (prev->sched.pause & PAUSE_SHUTDOWN || !may_stay(prev))
             switch_to(q, prev, q->idle, now_ns());
         else
             account(q, prev, now_ns());
     }
-    while (!(c->work & WORK_SCHEDULE)) {
+    if (!alone)
+        __atomic_fetch_or(&idle_cpus, 1ULL << c->id, __ATOMIC_SEQ_CST);
+    while (!(READ_ONCE(c->work) & WORK_SCHEDULE) && (alone || !pull(q, c->id))) {
         if (domain_teardown_step() || frames_scrub_step())
             cpu_window();
-        else if (!c->work)
+        else if (!READ_ONCE(c->work))
             cpu_halt();
         cpu_serve_work();
     }
+    if (!alone)
+        __atomic_fetch_and(&idle_cpus, ~(1ULL << c->id), __ATOMIC_RELAXED);
 }
 
 struct vcpu *schedule(void)
@@ -329,11 +470,8 @@ struct vcpu *schedule(void)
     }
     if (next != current)
         switch_to(q, current, next, now);
-    if (next->sched.runstate.state != RUNSTATE_running) {
-        set_runstate(next, RUNSTATE_running, now);
-        if (next->sched.runstate_area)
-            vcpu_update_areas(next);
-    }
+    if (unlikely(next->areas_due))
+        vcpu_update_areas(next);
     if (unlikely(next->tick_due)) {
         next->tick_due = false;
         evtchn_send_virq(next->domain, next->id, VIRQ_TIMER);

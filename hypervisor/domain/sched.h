@@ -29,7 +29,9 @@ struct sched_vcpu {
     uint8_t state;      /* enum vcpu_state */
     uint8_t pause;      /* PAUSE_* */
     bool on_cpu;        /* loaded on a CPU: its stack and address space are in use there */
-    uint32_t cpu;       /* whose run queue it belongs to: where it last ran */
+    uint32_t cpu;       /* whose run queue it belongs to: where it last ran; changes under both queues' locks,
+                           while it is not loaded */
+    uint64_t affinity;  /* CPUs that it may run on, bit n: CPU n */
     uint64_t slice_end; /* ns */
     struct vcpu_runstate_info runstate;
     uint64_t runstate_area; /* guest virtual address of the registered area, 0: none; the vcpu itself */
@@ -43,6 +45,8 @@ struct sched_ops {
     void (*dequeue)(struct vcpu *v);    /* v is in the queue, and stops being runnable without running */
     struct vcpu *(*pick)(uint32_t cpu); /* takes the next off the queue; NULL: nobody */
     bool (*waiting)(uint32_t cpu);      /* somebody is in the queue */
+    struct vcpu *(*steal)(uint32_t from,
+                          uint32_t to); /* takes one that may go off from's queue; NULL: none */
     uint64_t slice_ns;
 };
 
@@ -56,6 +60,11 @@ void sched_init_vcpu(struct vcpu *v);
 void vcpu_wake(struct vcpu *v);  /* an event for it: ends a block */
 void vcpu_block(struct vcpu *v); /* the running one, unless an unmasked event is pending */
 void vcpu_yield(struct vcpu *v); /* the running one lets the others run first */
+/* Only on these CPUs from now on (bit n: CPU n); it leaves another one soon. 0; -EINVAL: none of them exists.
+ */
+int vcpu_set_affinity(struct vcpu *v, uint64_t cpus) __must_check;
+/* For policies: v, in a queue, may be taken to that CPU. */
+bool vcpu_may_move(const struct vcpu *v, uint32_t cpu);
 bool vcpu_is_up(const struct vcpu *v);
 bool vcpu_is_running(const struct vcpu *v); /* on a CPU now */
 /* SCHEDOP_poll, second half: blocks the running vcpu unless its bit in evtchn.pollers was cleared or an event
@@ -81,6 +90,8 @@ void vcpu_update_areas(struct vcpu *v);
 
 /* This CPU runs schedule() soon; also a timer's function. */
 void reschedule(void *unused);
+/* For WORK_SLICE: the running vcpu's slice ends when it should, now that somebody waits. */
+void sched_limit_slice(void);
 
 /* Chooses and switches (x86/switch.h); idles until someone is runnable. Returns the vcpu to go out to. */
 struct vcpu *schedule(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The round-robin policy: one queue a CPU, everybody gets the same slice in turn. Who wakes or was pre-empted
- * goes to the tail. Called with the run queue's lock held (LOCK_SCHED); rr_waiting() without it too.
+ * goes to the tail. An idle CPU takes the first of another's queue that may go. Called with the run queue's
+ * lock held (LOCK_SCHED), rr_steal() with both; rr_waiting() without it too.
  *
  * A policy for exercises to replace: the contract is struct sched_ops in sched.h.
  */
@@ -32,12 +33,28 @@ static bool rr_waiting(uint32_t cpu)
 
 static struct vcpu *rr_pick(uint32_t cpu)
 {
-    struct list *first = queue[cpu].next;
+    for (struct list *l = queue[cpu].next; l != &queue[cpu]; l = l->next) {
+        struct vcpu *v = list_entry(l, struct vcpu, sched.node);
 
-    if (first == &queue[cpu])
-        return NULL;
-    list_del(first);
-    return list_entry(first, struct vcpu, sched.node);
+        if (likely(v->sched.affinity >> cpu & 1)) {
+            list_del(l);
+            return v;
+        }
+    }
+    return NULL;
+}
+
+static struct vcpu *rr_steal(uint32_t from, uint32_t to)
+{
+    for (struct list *l = queue[from].next; l != &queue[from]; l = l->next) {
+        struct vcpu *v = list_entry(l, struct vcpu, sched.node);
+
+        if (vcpu_may_move(v, to)) {
+            list_del(l);
+            return v;
+        }
+    }
+    return NULL;
 }
 
 const struct sched_ops sched_rr = {
@@ -46,5 +63,6 @@ const struct sched_ops sched_rr = {
     .dequeue = rr_dequeue,
     .pick = rr_pick,
     .waiting = rr_waiting,
+    .steal = rr_steal,
     .slice_ns = 30000000,
 };

@@ -91,7 +91,7 @@ void watchdog_init(struct domain *d)
 static void watchdog_stop(struct domain *d)
 {
     for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
-        timer_stop(&d->watchdog[i]);
+        timer_finish(&d->watchdog[i]);
 }
 
 int watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
@@ -178,7 +178,9 @@ static void report(const char *name, const char *why)
     say("parador: %s ended (%s): free frames: %lu before it, %lu after it\n", name, why,
         frames_without_domains - frames_of_domains(), frames_free());
 #ifdef DEBUG
+    cpus_stop();
     say("parador: check: %s\n", check_machine() ? "FAILED" : "ok");
+    cpus_go();
     latency_begin(); /* the checker takes its time */
 #endif
 }

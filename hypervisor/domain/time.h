@@ -12,7 +12,7 @@ struct vcpu;
 struct vcpu_time_info;
 
 /* A timer of Parador's, on the list of the CPU that armed it (lock: LOCK_TIMER of that CPU). fn runs with no
- * lock held. */
+ * lock held, and maybe while another CPU sets or stops the timer. */
 struct timer {
     struct list node;
     uint64_t deadline; /* system time, ns */
@@ -31,6 +31,9 @@ void timer_init_cpu(unsigned int cpu);
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
 void timer_set(struct timer *t, uint64_t deadline);
 void timer_stop(struct timer *t);
+/* Stops it for good: fn doesn't run any more, nor on another CPU. Before the timer's memory goes; fn is no
+ * longer to set it when it was stopped, nor does the caller hold a lock that fn takes. */
+void timer_finish(struct timer *t);
 /* Runs what is due on this CPU and programs the local APIC for the next deadline. Called for WORK_TIMER. */
 void timer_run(void);
 

@@ -6,6 +6,9 @@
  * costs one interrupt too early instead, which finds nothing due and programs the next. So a guest that
  * pushes its deadline ahead, the usual case, touches only the list.
  *
+ * A timer that is set again moves to the list of the CPU that sets it. Several CPUs may set and stop one
+ * timer at the same time: t->cpu names the list whose lock guards it, and changes only under that lock.
+ *
  * Knows no `current`; the host tests drive it with a clock of their own.
  */
 #include "domain/time.h"
@@ -15,9 +18,10 @@
 #define NEVER (~0ULL)
 
 static struct timers {
-    struct lock lock;    /* LOCK_TIMER: the list and its timers */
-    struct list list;    /* earliest deadline first */
-    uint64_t programmed; /* what the local APIC waits for; NEVER: nothing */
+    struct lock lock;      /* LOCK_TIMER: the list and its timers */
+    struct list list;      /* earliest deadline first */
+    uint64_t programmed;   /* what the local APIC waits for; NEVER: nothing */
+    struct timer *running; /* whose function runs; NULL: none */
 } timers[MAX_CPUS];
 
 void timer_init_cpu(unsigned int cpu)
@@ -41,17 +45,40 @@ static void timer_insert(struct timers *on, struct timer *t)
     list_add_before(pos, &t->node);
 }
 
+/* The list that t belongs to, locked. */
+static struct timers *lock_list(const struct timer *t)
+{
+    for (;;) {
+        struct timers *on = &timers[READ_ONCE(t->cpu)];
+
+        lock_take(&on->lock);
+        if (likely(on == &timers[t->cpu]))
+            return on;
+        lock_drop(&on->lock);
+    }
+}
+
+static void unlist(struct timer *t)
+{
+    if (t->armed)
+        list_del(&t->node);
+    t->armed = false;
+}
+
 void timer_set(struct timer *t, uint64_t deadline)
 {
     uint32_t cpu = this_cpu()->id;
-    struct timers *on = &timers[cpu];
+    struct timers *on = lock_list(t);
 
-    if (t->armed && t->cpu != cpu)
-        timer_stop(t);
-    lock_take(&on->lock);
+    while (
+        unlikely(on != &timers[cpu])) { /* here from now on; somebody may take it away again before it is */
+        unlist(t);
+        WRITE_ONCE(t->cpu, cpu);
+        lock_drop(&on->lock);
+        on = lock_list(t);
+    }
     if (t->armed)
         list_del(&t->node);
-    t->cpu = cpu;
     t->deadline = deadline;
     t->armed = true;
     timer_insert(on, t);
@@ -64,14 +91,19 @@ void timer_set(struct timer *t, uint64_t deadline)
 
 void timer_stop(struct timer *t)
 {
-    struct timers *on = &timers[t->cpu];
+    struct timers *on = lock_list(t);
 
-    lock_take(&on->lock);
-    if (t->armed) {
-        list_del(&t->node);
-        t->armed = false;
-    }
+    unlist(t);
     lock_drop(&on->lock);
+}
+
+void timer_finish(struct timer *t)
+{
+    timer_stop(t);
+    for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+        while (cpu != this_cpu()->id && __atomic_load_n(&timers[cpu].running, __ATOMIC_ACQUIRE) == t)
+            cpu_relax();
+    timer_stop(t); /* its function may have set it again */
 }
 
 /* The first timer that is due at now, taken off the list; NULL: none, and the hardware is set for the next.
@@ -84,12 +116,13 @@ static struct timer *timer_next(struct timers *on, uint64_t now)
     if (!list_empty(&on->list))
         t = list_entry(on->list.next, struct timer, node);
     if (t && t->deadline <= now) {
-        list_del(&t->node);
-        t->armed = false;
+        unlist(t);
+        WRITE_ONCE(on->running, t);
     } else {
         on->programmed = t ? t->deadline : NEVER;
         apic_timer_set(on->programmed);
         t = NULL;
+        WRITE_ONCE(on->running, NULL);
     }
     lock_drop(&on->lock);
     return t;

@@ -106,9 +106,10 @@ int vcpu_place_info(struct vcpu *v, mfn_t m, uint32_t offset)
 
 void vcpu_stop(struct vcpu *v)
 {
-    timer_stop(&v->singleshot);
-    timer_stop(&v->periodic);
-    timer_stop(&v->poll_timer);
+    WRITE_ONCE(v->period_ns, 0);
+    timer_finish(&v->singleshot);
+    timer_finish(&v->periodic);
+    timer_finish(&v->poll_timer);
     vcpu_down(v);
 }
 

@@ -4,6 +4,7 @@
  * excludes writable mappings; single descriptors change here, after mm/descriptor.c agreed.
  */
 #include "hypercall/hypercall.h"
+#include "lib/string.h"
 #include "mm/descriptor.h"
 #include "mm/frame.h"
 #include "x86/descriptor.h"
@@ -27,7 +28,8 @@ void gdt_release(struct vcpu *v)
 
 int gdt_set(struct vcpu *v, const uint64_t *mfns, uint32_t entries)
 {
-    unsigned int n = gdt_frames(entries);
+    unsigned int n = gdt_frames(entries), old_n = gdt_frames(v->arch.gdt_entries);
+    uint64_t old[GDT_GUEST_FRAMES];
 
     for (unsigned int i = 0; i < n; i++) {
         int rc = get_frame_type(v->domain, MFN(mfns[i]), FT_DESC);
@@ -37,12 +39,13 @@ int gdt_set(struct vcpu *v, const uint64_t *mfns, uint32_t entries)
             return rc;
         }
     }
-    put_gdt_frames(v->arch.gdt_mfns, gdt_frames(v->arch.gdt_entries));
+    memcpy(old, v->arch.gdt_mfns, sizeof(old));
     for (unsigned int i = 0; i < GDT_GUEST_FRAMES; i++)
         v->arch.gdt_mfns[i] = i < n ? mfns[i] : 0;
     v->arch.gdt_entries = entries;
     if (v == current)
         gdt_load(v);
+    put_gdt_frames(old, old_n); /* the CPU has let go of them */
     return 0;
 }
 

@@ -128,7 +128,7 @@ static long op_send_nmi(struct vcpu *v, uint32_t op, void *arg)
 {
     WRITE_ONCE(v->nmi_pending, true);
     vcpu_wake(v);
-    cpu_set_work(this_cpu(), WORK_SCHEDULE); /* the slow way out, where it is delivered */
+    cpu_kick(cpus[v->sched.cpu], WORK_SCHEDULE); /* the slow way out, where it is delivered */
     return 0;
 }
 

@@ -13,18 +13,19 @@
 
 void ldt_drop(struct vcpu *v)
 {
-    bool any = false;
+    uint64_t old[ARRAY_SIZE(v->arch.ldt_mfns)], any = 0;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE(v->arch.ldt_mfns); i++) {
-        uint64_t m = v->arch.ldt_mfns[i];
-
+    for (unsigned int i = 0; i < ARRAY_SIZE(old); i++) {
+        any |= old[i] = v->arch.ldt_mfns[i];
         v->arch.ldt_mfns[i] = 0;
-        if (m)
-            put_frame_type(MFN(m));
-        any |= m != 0;
     }
-    if (any && v == current)
-        ldt_load(v);
+    if (!any)
+        return;
+    if (v == current)
+        ldt_load(v); /* the CPU lets go of them first */
+    for (unsigned int i = 0; i < ARRAY_SIZE(old); i++)
+        if (old[i])
+            put_frame_type(MFN(old[i]));
 }
 
 void ldt_set(struct vcpu *v, uint64_t base, unsigned int entries)

@@ -23,7 +23,6 @@ static void drop_root(uint64_t *root)
 
     if (!maddr)
         return;
-    tlb_leave_root(maddr);
     *root = 0;
     put_frame_type(maddr_to_mfn(maddr));
 }

@@ -8,8 +8,9 @@
  * type"): with the many CR3 loads of a guest, most never need to.
  *
  * A flush ticks the clock before it flushes: a use that ends between the two then looks younger than the
- * flush, which costs a flush too many and never one too few. Times are compared as differences; the CPUs all
- * flush at least every 2^30 ticks, so the comparison never wraps.
+ * flush, which costs a flush too many and never one too few; and the CPU remembers the tick when the flush is
+ * done. Times are compared as differences; the CPUs all flush at least every 2^30 ticks, so the comparison
+ * never wraps.
  */
 #pragma once
 
@@ -38,8 +39,11 @@ void tlb_filter_flush(uint32_t stamp);
 /* This CPU: everything (not global pages: there are none). */
 void tlb_flush_local(void);
 
+/* Another CPU may want a flush of this one: serve it. */
+void tlb_serve(void);
+
 /* The page of vaddr or, with ~0, everything, on the CPUs that may hold translations of these vcpus of d (bit
- * n: vcpu n). */
+ * n: vcpu n). On other CPUs than this it is always everything. */
 void tlb_flush_vcpus(const struct domain *d, uint64_t vcpus, uint64_t vaddr);
 
 /* paging_ops.flush of pv_direct: the same for all of d's. */
@@ -47,7 +51,3 @@ void tlb_flush_domain(struct domain *d, uint64_t vaddr);
 
 /* CR3 := maddr on this CPU, counted as the full flush that it is. */
 void tlb_load_root(uint64_t maddr);
-
-/* The tables under root maddr are about to be taken apart: CPUs that still have it loaded (idle ones) load
- * Parador's own. */
-void tlb_leave_root(uint64_t maddr);

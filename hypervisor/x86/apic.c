@@ -5,6 +5,7 @@
  * The APIC's registers are reached through the direct map, whose large page there is uncached (boot/head.S).
  */
 #include "domain/time.h"
+#include "lib/lock.h"
 #include "mm/layout.h"
 #include "x86/cpu.h"
 #include "x86/msr.h"
@@ -13,9 +14,12 @@
 #define APIC_MADDR     0xfee00000
 #define APIC_ENABLE    0x800 /* in MSR_APIC_BASE */
 
+#define APIC_ID        0x20
 #define APIC_TPR       0x80
 #define APIC_EOI       0xb0
 #define APIC_SPURIOUS  0xf0
+#define APIC_ICR       0x300
+#define APIC_ICR_HIGH  0x310
 #define APIC_LVT_TIMER 0x320
 #define APIC_LVT_LINT0 0x350
 #define APIC_LVT_LINT1 0x360
@@ -27,6 +31,9 @@
 #define LVT_MASKED     0x10000
 #define LVT_NMI        0x400
 #define LVT_EXTINT     0x700
+#define ICR_PENDING    0x1000
+#define ICR_ASSERT     0x4000
+#define ICR_OTHERS     0xc0000
 #define SOFT_ENABLE    0x100
 #define DIVIDE_BY_1    0xb
 
@@ -42,7 +49,7 @@ static volatile uint32_t *reg(uint32_t offset)
 
 /* Command word 1 (edge, cascade, word 4 follows), vector base, cascade on line 2, 8086 mode; then the masks.
  */
-static void pic_init(void)
+void pic_init(void)
 {
     outb(PIC1, 0x11);
     outb(PIC1 + 1, VEC_PIC);
@@ -71,18 +78,31 @@ bool pic_ack(unsigned int line)
     return true;
 }
 
-void apic_init(void)
+uint32_t apic_init(bool boot_cpu)
 {
-    pic_init();
     wrmsr(MSR_APIC_BASE, (rdmsr(MSR_APIC_BASE) & 0xfff & ~0x400ULL) | APIC_MADDR | APIC_ENABLE);
     *reg(APIC_TPR) = 0;
     *reg(APIC_LVT_TIMER) = LVT_MASKED | VEC_TIMER;
     *reg(APIC_LVT_ERROR) = LVT_MASKED | VEC_SPURIOUS;
-    *reg(APIC_LVT_LINT0) = LVT_EXTINT;
+    *reg(APIC_LVT_LINT0) = boot_cpu ? LVT_EXTINT : LVT_MASKED;
     *reg(APIC_LVT_LINT1) = LVT_NMI;
     *reg(APIC_DIVIDE) = DIVIDE_BY_1;
     *reg(APIC_COUNT) = 0;
     *reg(APIC_SPURIOUS) = SOFT_ENABLE | VEC_SPURIOUS;
+    return *reg(APIC_ID) >> 24;
+}
+
+void apic_send(uint32_t apic_id, uint32_t what)
+{
+    while (*reg(APIC_ICR) & ICR_PENDING)
+        cpu_relax();
+    *reg(APIC_ICR_HIGH) = apic_id << 24;
+    *reg(APIC_ICR) = what | ICR_ASSERT;
+}
+
+void apic_stop_others(void)
+{
+    apic_send(0, APIC_INIT | ICR_OTHERS);
 }
 
 void apic_timer_start(uint32_t count)

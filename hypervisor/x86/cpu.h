@@ -25,8 +25,10 @@ struct cpu_features {
 };
 extern struct cpu_features cpu_features;
 
-/* Boot: reads CPUID; a line and machine_exit(2) when something that Parador needs is missing. */
+/* Boot: reads CPUID; a line and machine_exit(2) when something that Parador needs is missing. Then, and on
+ * every other CPU: CR4 and PAT. */
 void cpu_features_init(void);
+void cpu_features_load(void);
 
 #ifdef HOST_TEST
 void cpu_window(void); /* the fake machine of the host tests */
@@ -84,10 +86,28 @@ static inline void cpu_set_work(struct cpu *c, uint32_t bits)
     __atomic_fetch_or(&c->work, bits, __ATOMIC_RELAXED);
 }
 
+/* The same for any CPU, which comes by the slow way out soon. (x86/smp.c) */
+void cpu_kick(struct cpu *c, uint32_t bits);
+
+/* All other CPUs stand still, holding no lock and with nothing half-done, until cpus_go(). For debug builds'
+ * checks of the whole machine; the caller has nothing half-done either. cpus_park(): the others' part, for
+ * WORK_STOP. */
+void cpus_stop(void);
+void cpus_go(void);
+void cpus_park(void);
+
 #define IRQ_COM1 4
 
-/* Boot: PICs moved to VEC_PIC and masked but for COM1; APIC on, LINT0 passes the PIC on, timer stopped. */
-void apic_init(void);
+/* Boot: PICs moved to VEC_PIC and masked but for COM1. */
+void pic_init(void);
+/* This CPU's APIC on, timer stopped; the boot CPU's LINT0 passes the PICs on. Returns its id. */
+uint32_t apic_init(bool boot_cpu);
+/* Sends an interrupt to another CPU: a vector, or one of the two that start it. */
+#define APIC_INIT        0x500
+#define APIC_STARTUP(at) (0x600 | (at) >> PAGE_SHIFT)
+void apic_send(uint32_t apic_id, uint32_t what);
+/* INIT to all others: they stop for good. */
+void apic_stop_others(void);
 /* Boot: measures TSC and APIC timer against the PIT, some 2 ms; fills cpu_features. */
 void clocks_calibrate(void);
 

@@ -162,11 +162,9 @@ void descriptors_set_entry_stack(struct cpu *c, uint64_t stack)
     ((struct tss *)(percpu_area(c->id) + PERCPU_TSS))->rsp[0] = stack;
 }
 
-/* Makes the IDT and loads it. own_stacks: the TSS is there, and with it the stacks that some vectors go to.
- */
-static void idt_load(uint16_t selector, bool own_stacks)
+/* Makes the IDT. own_stacks: the TSS is there, and with it the stacks that some vectors go to. */
+static void idt_make(uint16_t selector, bool own_stacks)
 {
-    const struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
     static const uint8_t ist[32] = {
         [VEC_DB] = IST_DB, [VEC_NMI] = IST_NMI, [VEC_DF] = IST_DF, [VEC_MC] = IST_MC
     };
@@ -179,6 +177,12 @@ static void idt_load(uint16_t selector, bool own_stacks)
                     (GATE_INTERRUPT | (open ? GATE_DPL3 : 0)) << 40 | (to >> 16 & 0xffff) << 48;
         idt[v][1] = to >> 32;
     }
+}
+
+static void idt_load(void)
+{
+    const struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
     __asm__ volatile("lidt %0" : : "m"(idtr));
 }
 
@@ -187,7 +191,8 @@ void descriptors_early(void)
     uint16_t cs;
 
     __asm__ volatile("mov %%cs, %0" : "=r"(cs));
-    idt_load(cs, false);
+    idt_make(cs, false);
+    idt_load();
 }
 
 static void syscall_init(uint64_t area)
@@ -220,7 +225,9 @@ void descriptors_init(struct cpu *c)
     tss->iomap = sizeof(*tss);
     for (unsigned int i = IST_DF; i <= IST_DB; i++)
         tss->ist[i - 1] = area + IST_TOP(i);
-    idt_load(HV_CS, true);
+    if (!c->id)
+        idt_make(HV_CS, true);
+    idt_load();
 
     __asm__ volatile("lgdt %0\n\t"
                      "ltr %1\n\t"

@@ -57,6 +57,12 @@ static void xsave_init(void)
     cpu_features.xsave_size = cpu_features.xcr0_mask & XCR0_AVX ? r[EAX] + r[EBX] : XSAVE_SSE_SIZE;
 }
 
+void cpu_features_load(void)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cpu_features.cr4));
+    wrmsr(MSR_PAT, PAT_OF_XEN);
+}
+
 void cpu_features_init(void)
 {
     uint32_t r[4];
@@ -77,8 +83,7 @@ void cpu_features_init(void)
     cpu_features.cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (cpu_features.smep ? CR4_SMEP : 0) |
                        (cpu_features.fsgsbase ? CR4_FSGSBASE : 0);
     xsave_init();
-    __asm__ volatile("mov %0, %%cr4" : : "r"(cpu_features.cr4));
-    wrmsr(MSR_PAT, PAT_OF_XEN);
+    cpu_features_load();
     info("cpu: %s%s%scr4 %llx\n", cpu_features.xsave ? "xsave " : "",
          cpu_features.fsgsbase ? "fsgsbase " : "", cpu_features.smep ? "smep " : "",
          (unsigned long long)cpu_features.cr4);

@@ -36,10 +36,13 @@
 #define IST_TOP(nr) (PERCPU_STACKS + ((nr) + 1) * 0x1000)
 
 /* cpu->work: reasons to take the slow way out to the guest. Set by interrupt handlers too, read at exit. */
-#define WORK_SCHEDULE 0x1 /* the scheduler has to choose again */
-#define WORK_TIMER    0x2 /* a timer's deadline may have passed */
-#define WORK_CONSOLE  0x4 /* characters came in */
-#define WORK_AREAS    0x8 /* the vcpu entered its kernel and has areas to update (domain/sched.h) */
+#define WORK_SCHEDULE 0x1  /* the scheduler has to choose again */
+#define WORK_TIMER    0x2  /* a timer's deadline may have passed */
+#define WORK_CONSOLE  0x4  /* characters came in */
+#define WORK_AREAS    0x8  /* the vcpu entered its kernel and has areas to update (domain/sched.h) */
+#define WORK_SLICE    0x10 /* somebody new waits: the running vcpu's slice needs an end */
+#define WORK_EVENT    0x20 /* the vcpu may have got an event from another CPU: the way out looks */
+#define WORK_STOP     0x40 /* another CPU wants all to stand still (cpus_stop()) */
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
@@ -57,6 +60,9 @@ struct cpu {
     uint32_t id;
     uint64_t cr3;          /* what CR3 holds */
     uint32_t tlb_clock;    /* the TLB clock at this CPU's last full flush (mm/tlb.h); read by others */
+    uint32_t apic_id;      /* constant */
+    bool flush_wanted;     /* set by others: flush, and clear it before (mm/tlb.c) */
+    bool online;           /* it has come up; the boot CPU waits for that */
     uint32_t held_locks;   /* debug: bits by enum lock_order */
     bool fpu_ts;           /* CR0.TS is set, for the current guest */
     bool lock_pairing;     /* debug: between the two locks of lock_pair() */
@@ -85,6 +91,10 @@ static inline struct cpu *this_cpu(void)
 #endif
 
 #define current (this_cpu()->vcpu)
+
+/* All CPUs that run, by id; 0 is the boot's. Constant after boot (boot/cpus.c). */
+extern struct cpu *cpus[MAX_CPUS];
+extern uint32_t nr_cpus;
 
 static inline uint64_t percpu_area(uint32_t id)
 {

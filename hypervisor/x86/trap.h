@@ -24,6 +24,8 @@
 
 #define VEC_PIC            0x20 /* 16 lines of the two PICs */
 #define VEC_TIMER          0xf0 /* local APIC */
+#define VEC_WORK           0xf1 /* another CPU has set cpu->work */
+#define VEC_FLUSH          0xf2 /* another CPU has set cpu->flush_wanted */
 #define VEC_SPURIOUS       0xff
 
 /* regs.entry_vector of a guest whose RCX and R11 needn't be restored: it came by SYSCALL, or goes into one of

@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/descriptor.h"
 #include "mm/paging.h"
+#include "mm/tlb.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
 #include "x86/msr.h"
@@ -28,8 +29,8 @@ void cpu_exit_work(void);
 
 typedef void (*trap_fn)(struct vcpu *v);
 
-/* --- Interrupts: also in ring 0, in cpu_window() and cpu_halt(). They change nothing but cpu->work.
- * ------------ */
+/* --- Interrupts: also in ring 0, in cpu_window() and cpu_halt(). They change nothing but cpu->work,
+ * and flush. */
 
 static bool interrupt(unsigned int vector)
 {
@@ -38,6 +39,11 @@ static bool interrupt(unsigned int vector)
     if (vector == VEC_TIMER) {
         cpu_set_work(c, WORK_TIMER);
         apic_eoi();
+    } else if (vector == VEC_WORK) {
+        apic_eoi(); /* the work is set already */
+    } else if (vector == VEC_FLUSH) {
+        apic_eoi();
+        tlb_serve();
     } else if (vector >= VEC_PIC && vector < VEC_PIC + 16) {
         if (pic_ack(vector - VEC_PIC) && vector == VEC_PIC + IRQ_COM1)
             cpu_set_work(c, WORK_CONSOLE);
@@ -60,12 +66,16 @@ static uint32_t take(struct cpu *c, uint32_t which)
 
 void cpu_serve_work(void)
 {
-    uint32_t work = take(this_cpu(), WORK_TIMER | WORK_CONSOLE);
+    uint32_t work = take(this_cpu(), WORK_TIMER | WORK_CONSOLE | WORK_SLICE | WORK_EVENT | WORK_STOP);
 
+    if (work & WORK_STOP)
+        cpus_park();
     if (work & WORK_TIMER)
         timer_run();
     if (work & WORK_CONSOLE)
         console_input();
+    if (work & WORK_SLICE)
+        sched_limit_slice();
 }
 
 /* VCPUOP_send_nmi: waits until the guest has a handler (CALLBACKTYPE_nmi). */
@@ -92,6 +102,7 @@ void cpu_exit_work(void)
 void cpu_relax(void)
 {
     __asm__ volatile("pause" ::: "memory");
+    tlb_serve();
 }
 
 /* --- Exceptions of the guest

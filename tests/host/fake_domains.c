@@ -24,11 +24,21 @@ unsigned int fake_apic_sets;
 unsigned int fake_switches, fake_halts;
 bool (*fake_teardown)(void);
 
-static struct cpu cpu;
+static struct cpu fake_cpus[FAKE_CPUS];
+uint32_t fake_cpu, nr_cpus = 1;
+unsigned int fake_kicks[FAKE_CPUS];
+struct cpu *cpus[MAX_CPUS] = { &fake_cpus[0], &fake_cpus[1], &fake_cpus[2], &fake_cpus[3] };
 
 struct cpu *this_cpu(void)
 {
-    return &cpu;
+    return &fake_cpus[fake_cpu];
+}
+
+void cpu_kick(struct cpu *c, uint32_t bits)
+{
+    if (c != this_cpu() && ~c->work & bits)
+        fake_kicks[c->id]++;
+    cpu_set_work(c, bits);
 }
 
 void *page_alloc(void)
@@ -53,7 +63,12 @@ void page_free(void *page)
 void fake_domains_begin(void)
 {
     memset(fake_wakes, 0, sizeof(fake_wakes));
-    memset(&cpu, 0, sizeof(cpu));
+    memset(fake_cpus, 0, sizeof(fake_cpus));
+    memset(fake_kicks, 0, sizeof(fake_kicks));
+    for (uint32_t i = 0; i < FAKE_CPUS; i++)
+        fake_cpus[i].id = i;
+    fake_cpu = 0;
+    nr_cpus = 1;
     fake_rule = R_NONE;
     fake_pages = 0;
     fake_page_budget = ~0U;
@@ -151,7 +166,7 @@ void apic_timer_set(uint64_t deadline_ns)
 void switch_vcpu(struct vcpu *prev, struct vcpu *next)
 {
     (void)prev;
-    cpu.vcpu = next;
+    this_cpu()->vcpu = next;
     fake_switches++;
 }
 
@@ -166,7 +181,7 @@ void cpu_halt(void)
     fake_now = MAX(fake_now, fake_apic);
     fake_apic = ~0ULL;
     fake_halts++;
-    cpu_set_work(&cpu, WORK_TIMER);
+    cpu_set_work(this_cpu(), WORK_TIMER);
 }
 
 bool domain_teardown_step(void)

@@ -9,6 +9,7 @@
 
 #define FAKE_DOMAINS 4
 #define FAKE_VCPUS   2
+#define FAKE_CPUS    4
 
 /* Begins anew: domains 0 to 3 (0 privileged) of two vcpus each, time 0, nothing armed. */
 void fake_domains_begin(void);
@@ -25,6 +26,10 @@ extern unsigned int fake_wakes[FAKE_DOMAINS][FAKE_VCPUS]; /* calls of vcpu_wake(
  * if it is off, it aborts (nobody would ever wake). */
 extern unsigned int fake_switches, fake_halts;
 extern bool (*fake_teardown)(void); /* domain_teardown_step(); NULL: nothing to do */
+
+/* Several CPUs in turn: the test sets nr_cpus (1 at the begin) and says which one it plays. */
+extern uint32_t fake_cpu;
+extern unsigned int fake_kicks[FAKE_CPUS]; /* interrupts that cpu_kick() sent to it */
 
 extern uint64_t fake_now;           /* system time, ns */
 extern uint64_t fake_apic;          /* what the APIC timer is set for, ~0: off */

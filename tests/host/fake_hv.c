@@ -253,11 +253,6 @@ void tlb_load_root(uint64_t maddr)
     fake_flush();
 }
 
-void tlb_leave_root(uint64_t maddr)
-{
-    (void)maddr;
-}
-
 void tlb_flush_domain(struct domain *d, uint64_t vaddr)
 {
     (void)d, (void)vaddr;

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which processors the machine has, by the firmware's tables: the root pointer leads to a list of tables, one
+ * of which (signature APIC, the "MADT") names every local APIC. Source: ACPI Specification 6.4, 5.2.5 to
+ * 5.2.12.
+ *
+ * The firmware is trusted to mean well but not to be right: sums are checked, and nothing is read beyond the
+ * direct map of the first 4 GiB or behind a table's end. Without tables there is one CPU.
+ */
+#include "boot/boot.h"
+#include "lib/string.h"
+#include "mm/layout.h"
+
+#define BIOS_START 0xe0000
+#define BIOS_END   0x100000
+#define EBDA_WORD  0x40e /* segment of the extended BIOS data area, whose first KB is searched too */
+#define LIMIT      (1ULL << 32)
+
+struct root_pointer {
+    char signature[8];
+    uint8_t sum;
+    char oem[6];
+    uint8_t revision;
+    uint32_t rsdt;
+} __attribute__((packed));
+
+struct table {
+    char signature[4];
+    uint32_t length;
+    uint8_t revision, sum;
+    char oem[26];
+} __attribute__((packed));
+
+struct madt {
+    struct table header;
+    uint32_t apic_maddr, flags;
+};
+
+#define MADT_LOCAL_APIC 0
+#define MADT_ENABLED    1
+
+struct madt_entry {
+    uint8_t type, length, acpi_id, apic_id;
+    uint32_t flags;
+};
+
+static bool sum_is_zero(const void *p, uint32_t n)
+{
+    uint8_t sum = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        sum = (uint8_t)(sum + ((const uint8_t *)p)[i]);
+    return !sum;
+}
+
+/* On 16-byte boundaries of [start, end). */
+static const struct root_pointer *find_root(uint64_t start, uint64_t end)
+{
+    for (; start + sizeof(struct root_pointer) <= end; start += 16) {
+        const struct root_pointer *r = maddr_to_virt(start);
+
+        if (!memcmp(r->signature, "RSD PTR ", 8) && sum_is_zero(r, sizeof(*r)))
+            return r;
+    }
+    return NULL;
+}
+
+/* The table at maddr if it is whole and right; its signature is `signature`. */
+static const void *table_at(uint64_t maddr, const char *signature)
+{
+    const struct table *t = maddr_to_virt(maddr);
+
+    if (maddr > LIMIT - sizeof(*t) || memcmp(t->signature, signature, 4) || t->length < sizeof(*t) ||
+        t->length > LIMIT - maddr || !sum_is_zero(t, t->length))
+        return NULL;
+    return t;
+}
+
+static const struct madt *find_madt(const struct root_pointer *root)
+{
+    const struct table *rsdt = root ? table_at(root->rsdt, "RSDT") : NULL;
+    const struct madt *madt = NULL;
+
+    for (uint32_t at = sizeof(*rsdt); rsdt && !madt && at + 4 <= rsdt->length; at += 4)
+        madt = table_at(*(const uint32_t *)(const void *)((const char *)rsdt + at), "APIC");
+    return madt && madt->header.length >= sizeof(*madt) ? madt : NULL;
+}
+
+unsigned int acpi_find_cpus(const struct boot_info *bi, uint8_t *apic_ids, unsigned int most)
+{
+    uint64_t ebda = (uint64_t) * (const uint16_t *)maddr_to_virt(EBDA_WORD) << 4;
+    const struct root_pointer *root = bi->acpi_root ? find_root(bi->acpi_root, bi->acpi_root + 32) : NULL;
+    const struct madt *madt;
+    const char *e, *end;
+    unsigned int n = 0;
+
+    root = root ?: find_root(BIOS_START, BIOS_END) ?: find_root(ebda, ebda + 1024);
+    madt = find_madt(root);
+    if (!madt)
+        return 0;
+    e = (const char *)(madt + 1);
+    end = (const char *)madt + madt->header.length;
+    for (; e + 2 <= end && e[1] >= 2; e += (uint8_t)e[1]) {
+        const struct madt_entry *entry = (const void *)e;
+
+        if (entry->type != MADT_LOCAL_APIC || e + sizeof(*entry) > end || !(entry->flags & MADT_ENABLED))
+            continue;
+        if (n < most)
+            apic_ids[n] = entry->apic_id;
+        n++;
+    }
+    return n;
+}
