@@ -29,17 +29,30 @@ static struct run_queue {
 
 static uint64_t idle_cpus; /* bit n: CPU n looks for work or sleeps; atomic; 0 where there is one CPU */
 
+static inline struct run_queue *queue_of(const struct vcpu *v)
+{
+    return &run_queues[v->sched.cpu];
+}
+
+/* q was locked as v's, and isn't any more. */
+static __attribute__((noinline, cold)) struct run_queue *lock_queue_again(const struct vcpu *v,
+                                                                          struct run_queue *q)
+{
+    while (q != queue_of(v)) {
+        lock_drop(&q->lock);
+        q = queue_of(v);
+        lock_take(&q->lock);
+    }
+    return q;
+}
+
 /* v's queue, locked. */
 static inline struct run_queue *lock_queue(const struct vcpu *v)
 {
-    for (;;) {
-        struct run_queue *q = &run_queues[READ_ONCE(v->sched.cpu)];
+    struct run_queue *q = &run_queues[READ_ONCE(v->sched.cpu)];
 
-        lock_take(&q->lock);
-        if (likely(q == &run_queues[v->sched.cpu]))
-            return q;
-        lock_drop(&q->lock);
-    }
+    lock_take(&q->lock);
+    return likely(q == queue_of(v)) ? q : lock_queue_again(v, q);
 }
 
 void reschedule(void *unused)
@@ -57,7 +70,7 @@ static void kick(const struct vcpu *v)
 }
 
 /* v waits: perhaps an idle CPU wants it. One that misses this looks when the CPU's slice ends. */
-static void offer(const struct vcpu *v)
+static __attribute__((noinline)) void offer(const struct vcpu *v)
 {
     uint64_t idle;
 
@@ -126,7 +139,7 @@ static int runstate_waiting(const struct vcpu *v)
 }
 
 /* This CPU's queue, locked, is not empty. */
-static void limit_slice(struct run_queue *q, uint64_t now)
+static force_inline void limit_slice(struct run_queue *q, uint64_t now)
 {
     const struct vcpu *running = current;
 
@@ -164,7 +177,7 @@ static void enqueue_locked(struct run_queue *q, struct vcpu *v, bool woken)
 }
 
 /* v, which is loaded nowhere, belongs to CPU `to` from now on. */
-static void move(struct vcpu *v, uint32_t to)
+static __attribute__((noinline)) void move(struct vcpu *v, uint32_t to)
 {
     struct run_queue *there = &run_queues[to];
 
@@ -236,16 +249,10 @@ static bool pull(struct run_queue *q, uint32_t cpu)
     return v != NULL;
 }
 
-void vcpu_wake(struct vcpu *v)
+static __attribute__((noinline)) void wake_blocked(struct vcpu *v)
 {
-    struct run_queue *q;
+    struct run_queue *q = lock_queue(v);
 
-    if (READ_ONCE(v->sched.state) != VS_BLOCKED) {
-        if (unlikely(nr_cpus > 1) && v != current && vcpu_is_loaded(v))
-            cpu_kick(cpus[READ_ONCE(v->sched.cpu)], WORK_EVENT);
-        return;
-    }
-    q = lock_queue(v);
     if (v->sched.state == VS_BLOCKED) {
         v->sched.state = VS_RUNNABLE;
         if (unlikely(test_bit(v->id, &v->domain->evtchn.pollers)))
@@ -256,19 +263,35 @@ void vcpu_wake(struct vcpu *v)
     lock_drop(&q->lock);
 }
 
+/* It isn't blocked, perhaps because it runs on another CPU: that one shall look for events. */
+static __attribute__((noinline)) void interrupt(const struct vcpu *v)
+{
+    if (v != current && vcpu_is_loaded(v))
+        cpu_kick(cpus[READ_ONCE(v->sched.cpu)], WORK_EVENT);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+    if (READ_ONCE(v->sched.state) == VS_BLOCKED)
+        wake_blocked(v);
+    else if (unlikely(nr_cpus > 1))
+        interrupt(v);
+}
+
 static bool event_deliverable(const struct vcpu *v)
 {
     return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
-static void become_blocked(struct vcpu *v)
+static force_inline void become_blocked(struct vcpu *v)
 {
-    struct run_queue *q = lock_queue(v);
+    struct run_queue *q = queue_of(v); /* it runs here */
 
+    lock_take(&q->lock);
     if (v->sched.state == VS_RUNNING)
         v->sched.state = VS_BLOCKED;
     lock_drop(&q->lock);
-    kick(v);
+    reschedule(NULL);
     __atomic_thread_fence(
         __ATOMIC_SEQ_CST); /* pairs with the sender's locked set of the pending bit or flag */
 }
@@ -389,7 +412,8 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t now)
         next->sched.state = VS_RUNNING;
         if (next->sched.runstate.state != RUNSTATE_running) {
             set_runstate(next, RUNSTATE_running, now);
-            next->areas_due |= next->sched.runstate_area != 0;
+            if (next->sched.runstate_area)
+                next->areas_due = true;
         }
         next->sched.slice_end = now + sched->slice_ns;
         if (sched->waiting(cpu))
@@ -410,7 +434,7 @@ static inline void account(struct run_queue *q, struct vcpu *prev, uint64_t now)
 }
 
 /* Loads next in place of prev (NULL at boot). */
-static void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next, uint64_t now)
+static force_inline void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next, uint64_t now)
 {
     if (prev) {
         account(q, prev, now);
@@ -429,7 +453,7 @@ static void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next,
 
 /* Nobody is runnable: sleep until something happens. prev stays loaded, unless its domain has ended or it
  * belongs elsewhere. */
-static void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
+static __attribute__((noinline)) void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
 {
     bool alone = nr_cpus == 1;
 

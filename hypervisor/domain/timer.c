@@ -18,11 +18,12 @@
 #define NEVER (~0ULL)
 
 static struct timers {
-    struct lock lock;      /* LOCK_TIMER: the list and its timers */
-    struct list list;      /* earliest deadline first */
-    uint64_t programmed;   /* what the local APIC waits for; NEVER: nothing */
-    struct timer *running; /* whose function runs; NULL: none */
+    struct lock lock;    /* LOCK_TIMER: the list and its timers */
+    struct list list;    /* earliest deadline first */
+    uint64_t programmed; /* what the local APIC waits for; NEVER: nothing */
 } timers[MAX_CPUS];
+
+static struct timer *running[MAX_CPUS]; /* whose function runs there; NULL: none; written by that CPU */
 
 void timer_init_cpu(unsigned int cpu)
 {
@@ -46,36 +47,41 @@ static void timer_insert(struct timers *on, struct timer *t)
 }
 
 /* The list that t belongs to, locked. */
-static struct timers *lock_list(const struct timer *t)
+static inline struct timers *lock_list(const struct timer *t)
 {
-    for (;;) {
-        struct timers *on = &timers[READ_ONCE(t->cpu)];
+    struct timers *on = &timers[READ_ONCE(t->cpu)];
 
-        lock_take(&on->lock);
-        if (likely(on == &timers[t->cpu]))
-            return on;
+    lock_take(&on->lock);
+    while (unlikely(on != &timers[t->cpu])) {
         lock_drop(&on->lock);
+        on = &timers[READ_ONCE(t->cpu)];
+        lock_take(&on->lock);
     }
+    return on;
 }
 
-static void unlist(struct timer *t)
+/* Whoever had it set, it belongs to that CPU now; somebody may take it away again at once. */
+static __attribute__((noinline)) void take_over(struct timer *t, uint32_t cpu)
 {
+    struct timers *on = lock_list(t);
+
     if (t->armed)
         list_del(&t->node);
     t->armed = false;
+    WRITE_ONCE(t->cpu, cpu);
+    lock_drop(&on->lock);
 }
 
 void timer_set(struct timer *t, uint64_t deadline)
 {
     uint32_t cpu = this_cpu()->id;
-    struct timers *on = lock_list(t);
+    struct timers *on = &timers[cpu];
 
-    while (
-        unlikely(on != &timers[cpu])) { /* here from now on; somebody may take it away again before it is */
-        unlist(t);
-        WRITE_ONCE(t->cpu, cpu);
+    lock_take(&on->lock);
+    while (unlikely(t->cpu != cpu)) {
         lock_drop(&on->lock);
-        on = lock_list(t);
+        take_over(t, cpu);
+        lock_take(&on->lock);
     }
     if (t->armed)
         list_del(&t->node);
@@ -93,7 +99,10 @@ void timer_stop(struct timer *t)
 {
     struct timers *on = lock_list(t);
 
-    unlist(t);
+    if (t->armed) {
+        list_del(&t->node);
+        t->armed = false;
+    }
     lock_drop(&on->lock);
 }
 
@@ -101,7 +110,7 @@ void timer_finish(struct timer *t)
 {
     timer_stop(t);
     for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
-        while (cpu != this_cpu()->id && __atomic_load_n(&timers[cpu].running, __ATOMIC_ACQUIRE) == t)
+        while (cpu != this_cpu()->id && __atomic_load_n(&running[cpu], __ATOMIC_ACQUIRE) == t)
             cpu_relax();
     timer_stop(t); /* its function may have set it again */
 }
@@ -116,14 +125,14 @@ static struct timer *timer_next(struct timers *on, uint64_t now)
     if (!list_empty(&on->list))
         t = list_entry(on->list.next, struct timer, node);
     if (t && t->deadline <= now) {
-        unlist(t);
-        WRITE_ONCE(on->running, t);
+        list_del(&t->node);
+        t->armed = false;
     } else {
         on->programmed = t ? t->deadline : NEVER;
         apic_timer_set(on->programmed);
         t = NULL;
-        WRITE_ONCE(on->running, NULL);
     }
+    WRITE_ONCE(running[on - timers], t);
     lock_drop(&on->lock);
     return t;
 }

@@ -12,17 +12,20 @@
 #include "lib/types.h"
 #include "lib/bug.h"
 
-/* The order, outermost first: what each guards is said where it is declared. */
+/* All locks and their order, outermost first. Beside them: the lock bit in a frame's word (mm/frame.h; held
+ * over the change of one table entry or the check of one table, taken downwards only: a table's before those
+ * of tables that it points to, and any of the locks below may be taken inside), and words changed by
+ * compare-and-exchange alone (frames, grant entries, maptrack). */
 enum lock_order {
-    LOCK_DOMAIN_LIST = 1, /* list of domains, domid allocation */
-    LOCK_DOMAIN,          /* a domain's life cycle, descriptor tables, misc. state */
-    LOCK_GRANT,           /* a domain's grant table */
-    LOCK_EVTCHN,          /* a domain's event channels */
-    LOCK_PAGE_LIST,       /* a domain's list of frames and its page counts */
-    LOCK_SCHED,           /* run queues */
-    LOCK_TIMER,           /* a CPU's timer list */
-    LOCK_HEAP,            /* free frames */
-    LOCK_CONSOLE,         /* the serial line and line buffers */
+    LOCK_DOMAIN_LIST = 1, /* domains.lock: the list, domids; teardown.lock: how many domains end */
+    LOCK_DOMAIN,          /* d->lock: a domain's life cycle, its vcpus' first state, watchdogs */
+    LOCK_GRANT,           /* d->grant->lock: a domain's grant table and its growth */
+    LOCK_EVTCHN,          /* d->evtchn.lock: a domain's ports; a pair of them for two ends */
+    LOCK_PAGE_LIST,       /* d->page_lock: a domain's lists of frames and its page counts */
+    LOCK_SCHED,           /* run_queues[cpu].lock: the queue and its vcpus; a pair of them to move one */
+    LOCK_TIMER,           /* timers[cpu].lock: a CPU's timers; wallclock.lock: the time of day */
+    LOCK_HEAP,            /* heap.lock: free frames */
+    LOCK_CONSOLE,         /* console.lock: the serial line, line buffers, the keyboard's owner */
 };
 
 struct lock {

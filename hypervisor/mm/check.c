@@ -8,13 +8,14 @@
  * that stopped half-way, or by being shared with Parador for good. What is counted and what the word says
  * must be equal: one too few is a use after free in waiting, one too many a frame that never comes back.
  *
- * Runs between two hypercalls on one CPU; of several, the others must be outside Parador.
+ * Runs between two hypercalls; other CPUs stand still meanwhile.
  */
 #include "domain/grant_table.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/page_type.h"
+#include "x86/cpu.h"
 
 #if defined(DEBUG) || defined(HOST_TEST)
 
@@ -214,6 +215,7 @@ unsigned int check_machine(void)
         say("check: no memory for the counts\n");
         return 1;
     }
+    cpus_stop();
     memset(counts, 0, max_mfn * sizeof(*counts));
     if (heap_check() == ~0ULL)
         c.wrong++;
@@ -227,6 +229,7 @@ unsigned int check_machine(void)
     for (uint64_t m = 0; m < max_mfn; m++)
         if (mfn_valid(MFN(m)) && frame_domain(frame_of(MFN(m))))
             compare(&c, MFN(m));
+    cpus_go();
     return c.wrong;
 }
 

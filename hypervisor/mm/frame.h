@@ -168,7 +168,7 @@ void put_frame_type(mfn_t m);
 
 /* The invariant checker of debug builds: walks every table of every domain, recounts all types and references
  * and compares them with the frame words (mm/check.c). Prints a line for each violation, at most a few, and
- * returns how many there are. check_init(), at boot, takes the memory that it needs (8 bytes a frame).
- * Release builds: nothing. */
+ * returns how many there are. No lock is held, and other CPUs stand still. check_init(), at boot, takes the
+ * memory that it needs (8 bytes a frame). Release builds: nothing. */
 void check_init(void);
 unsigned int check_machine(void);

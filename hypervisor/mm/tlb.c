@@ -89,21 +89,28 @@ static __attribute__((noinline)) void flush_elsewhere(const struct domain *d, ui
     flush_others(mask, tlb_stamp());
 }
 
+static inline void flush_here(uint64_t vaddr)
+{
+    if (unlikely(vaddr == ~0ULL))
+        tlb_flush_local();
+    else
+        invlpg(vaddr);
+}
+
 void tlb_flush_vcpus(const struct domain *d, uint64_t vcpus, uint64_t vaddr)
 {
     const struct vcpu *v = current;
 
-    if (likely(v->domain == d && vcpus >> v->id & 1)) {
-        if (unlikely(vaddr == ~0ULL))
-            tlb_flush_local();
-        else
-            invlpg(vaddr);
-    }
+    if (likely(v->domain == d) && vcpus >> v->id & 1)
+        flush_here(vaddr);
     if (unlikely(nr_cpus > 1))
         flush_elsewhere(d, vcpus);
 }
 
 void tlb_flush_domain(struct domain *d, uint64_t vaddr)
 {
-    tlb_flush_vcpus(d, ~0ULL, vaddr);
+    if (likely(current->domain == d))
+        flush_here(vaddr);
+    if (unlikely(nr_cpus > 1))
+        flush_elsewhere(d, ~0ULL);
 }

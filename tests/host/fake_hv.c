@@ -16,6 +16,7 @@
 #include "mm/paging.h"
 #include "mm/tlb.h"
 #include "tests/host/fake_hv.h"
+#include "x86/cpu.h"
 #include "x86/percpu.h"
 
 #define MAX_DOMAINS 8
@@ -222,6 +223,14 @@ void lock_check(const struct lock *l, bool taking)
 struct cpu *this_cpu(void)
 {
     return &cpu;
+}
+
+void cpus_stop(void)
+{
+}
+
+void cpus_go(void)
+{
 }
 
 bool preempt_pending(void)

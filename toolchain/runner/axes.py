@@ -20,6 +20,7 @@ KNOWN = {
     "GUEST": "the guest's file (default: our kernel, build/pvkernel)",
     "DISK": "a file that domain 0 exports as a disk (default: a small built-in text)",
     "MEM": "the machine's memory in MB (default 256; on Xen 512)",
+    "ICOUNT": "0: tests on Parador in real time, its CPUs at once, instead of virtual time",
     "SMP": "the machine's CPUs (default 1)",
     "DOMAINS": "how many domains, domain 0 included (default 2, at most 128)",
     "SCRIPT": "shell commands to run unattended, 'd1: sum xvda; d0: mem', or @FILE",
@@ -86,6 +87,7 @@ class Axes:
         self.disk = self.file("DISK")
         self.mem = self.megabytes("MEM")
         self.smp = self.number("SMP", 1, 1, 64)
+        self.icount = self.choice("ICOUNT", "1", "0") == "1"
         self.domains = self.number("DOMAINS", 2, 1, MOST_DOMAINS)
         self.script = self.read_script()
         self.record = self.text("RECORD")

@@ -6,7 +6,8 @@ tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of kernels
 A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
 domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. control:
 domains 0 and 1 of one image, on Parador alone. On Parador (its debug build) every test has a boot of its own, and its
-invariant checker must have said ok when the domains were gone. Time there is virtual, a nanosecond an instruction, so that a busy host changes no verdict. On stock Xen, tests of the
+invariant checker must have said ok when the domains were gone. Time there is virtual, a nanosecond an instruction, so that a busy host changes no verdict (ICOUNT=0: it is real, and
+several CPUs really run at once). On stock Xen, tests of the
 role dom0 have boots of their own, the others share one; only what does not pass is run again in virtual time. A line
 `// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0, `// vcpus: 2` the test's domains
 two vcpus each, and QEMU under stock Xen two CPUs (under Parador: SMP=).
@@ -173,7 +174,7 @@ def test_on_parador(axes, name, role, report):
     power_off = (r"^parador: d1 ended", b"\x14q") if role == "domU" and wants_kernel(name) else None  # idle0 ends by itself
     with boot.Folder(axes) as folder:
         modules = parador_modules(axes, name, role, folder)
-        command = arguments(axes, axes.mem or MEM, boot.parador_image(axes), axes.append, modules, ICOUNT)
+        command = arguments(axes, axes.mem or MEM, boot.parador_image(axes), axes.append, modules, ICOUNT if axes.icount else ())
         lines, hang = on_machine(command, watcher, power_off)
     checks = [line for line in lines if "parador: check:" in line]
     trouble = hang
