@@ -33,7 +33,7 @@ say  = $(if $(V),,@echo "  $(1)	$(patsubst $(B)/%,%,$@)")
 
 # Rows of a table have one signature, so a parameter that its function doesn't use is no mistake.
 WARN      := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
-ABI       := -D__XEN_INTERFACE_VERSION__=0x00040d00
+ABI       := -D__XEN_TOOLS__
 FREE      := $(TARGET) -std=gnu11 -O2 -g -ffreestanding -nostdlib -fno-stack-protector -mno-red-zone -fcf-protection=none \
              -fno-asynchronous-unwind-tables -fomit-frame-pointer -fno-strict-aliasing -fno-common -mgeneral-regs-only $(WARN) \
              -I. -I$(B)/include $(ABI) -MMD -MP
@@ -42,7 +42,7 @@ PVFLAGS   := $(FREE) -fno-pic -mcmodel=kernel
 HOSTFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer $(WARN) \
              -DHOST_TEST -I. -Ihypervisor -I$(B)/include $(ABI) -MMD -MP
 
-all: $(B)/parador $(B)/parador.syms $(B)/pvkernel
+all: $(B)/parador $(B)/parador.syms $(B)/pvkernel $(B)/guest
 .PHONY: all
 .DELETE_ON_ERROR:
 .SECONDARY:

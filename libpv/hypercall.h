@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <xen/xen.h>
 #include <xen/callback.h>
+#include <xen/domctl.h>
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
@@ -271,6 +272,12 @@ static inline long HYPERVISOR_physdev_op(int cmd, void *arg)
 static inline long HYPERVISOR_platform_op(void *op)
 {
     return hypercall1(__HYPERVISOR_platform_op, op);
+}
+
+/* Domain 0's control calls; libpv/domctl.h has the common ones. */
+static inline long HYPERVISOR_domctl(struct xen_domctl *op)
+{
+    return hypercall1(__HYPERVISOR_domctl, op);
 }
 
 /* Parador's own (libpv/parador.h); -ENOSYS on stock Xen. */

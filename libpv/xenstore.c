@@ -204,6 +204,25 @@ int pv_xs_domain_path(unsigned int domid, char *buf, size_t size)
     return n > 0 ? (int)strlen(buf) : n;
 }
 
+int pv_xs_introduce(unsigned int domid, unsigned long frame, unsigned int port)
+{
+    char id[12], rest[40];
+    int n;
+
+    pv_snprintf(id, sizeof(id), "%u", domid);
+    n = pv_snprintf(rest, sizeof(rest), "%lu", frame) + 1;
+    n += pv_snprintf(rest + n, sizeof(rest) - (size_t)n, "%u", port) + 1;
+    return done(call(XS_INTRODUCE, 0, id, rest, (size_t)n, NULL, 0));
+}
+
+int pv_xs_release(unsigned int domid)
+{
+    char id[12];
+
+    pv_snprintf(id, sizeof(id), "%u", domid);
+    return done(call(XS_RELEASE, 0, id, NULL, 0, NULL, 0));
+}
+
 int pv_xs_transaction_start(pv_xs_tx *tx)
 {
     char text[16];

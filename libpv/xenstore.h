@@ -44,6 +44,11 @@ int pv_xs_set_perms(pv_xs_tx tx, const char *path, const char *perms, size_t len
 /* The home of a domain, "/local/domain/N". Its length or an errno. */
 int pv_xs_domain_path(unsigned int domid, char *buf, size_t size);
 
+/* Domain 0: the store serves a domain whose store page is `frame` and whose port waits for us; it serves it
+ * no more. */
+int pv_xs_introduce(unsigned int domid, unsigned long frame, unsigned int port);
+int pv_xs_release(unsigned int domid);
+
 int pv_xs_transaction_start(pv_xs_tx *tx);
 /* commit false: give up. -EAGAIN: somebody else changed what was read; do it all again. */
 int pv_xs_transaction_end(pv_xs_tx tx, bool commit);

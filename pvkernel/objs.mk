@@ -5,6 +5,11 @@ $(B)/pvkernel: $(call pvobjs,$(PVKERNEL_SRC)) $(B)/drivers.a $(B)/libpv.a toolch
 	$(call say,LD)
 	$(link-guest)
 
+# The same without what only reports read: the file `guest` of domain 0's ramdisk, for xl create.
+$(B)/guest: $(B)/pvkernel
+	$(call say,STRIP)
+	$(Q)$(OBJCOPY) --strip-all $< $@
+
 # Programs for the ramdisk: pvkernel/user/NAME.c each, linked with pvkernel/user/lib/ as static ELF files.
 USER_PROGS := $(basename $(notdir $(wildcard pvkernel/user/*.c)))
 USERFLAGS   = $(FREE) -fno-pic -Ipvkernel/user/lib

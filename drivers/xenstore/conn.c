@@ -2,7 +2,8 @@
  *
  * Domains and their store pages, for the xenstore server in domain 0: see conn.h.
  *
- * One struct client a domain, made and ended by xenstored_scan. The event upcall masks the port and notes the
+ * One struct client a domain, made and ended by xenstored_scan: for each domain of the hypervisor's list of
+ * those made at boot, and for each that was introduced since. The event upcall masks the port and notes the
  * work; xenstored_work moves bytes and unmasks. Everything of the server is used with the guard held, because
  * requests of domain 0's own threads come in between (local.c). The list of clients is changed and walked by
  * the one service thread.
@@ -14,6 +15,7 @@
 #include "drivers/xenbus.h"
 #include "drivers/xenstore/local.h"
 #include "drivers/xenstore/ring.h"
+#include "libpv/domctl.h"
 #include "libpv/errno.h"
 #include "libpv/grant.h"
 #include "libpv/hypercall.h"
@@ -25,11 +27,11 @@
 struct client {
     struct client *next;
     domid_t domid;
-    bool seen;    /* in the scan that runs */
     bool mapped;  /* the store page, at `page` */
     bool pending; /* its event came; set by the upcall */
     bool stalled; /* its ring is full: output waits for its event */
     int port;     /* 0: none */
+    unsigned int remote_port;
     void *page;
     grant_handle_t handle;
     struct xs_conn *conn;
@@ -39,6 +41,7 @@ struct client {
 static struct drv_lock guard; /* of the server */
 static struct xs_server *server;
 static struct client *clients;
+static struct client *newcomers; /* introduced, not yet clients: domid and remote_port; with the guard held */
 static bool domains_changed = true; /* set by VIRQ_DOM_EXC */
 static bool work_waits;             /* some client is pending; set by the upcall */
 
@@ -87,7 +90,7 @@ static void client_end(struct client *c)
 }
 
 /* Maps the store page, opens the connection, binds the port. 0 or an error (of grants: -1 to -13). */
-static int client_connect(struct client *c, unsigned int remote_port)
+static int client_connect(struct client *c)
 {
     bool events;
     int err;
@@ -106,32 +109,27 @@ static int client_connect(struct client *c, unsigned int remote_port)
     drv_unlock(&guard, events);
     if (!c->conn)
         return -ENOMEM;
-    err = pv_event_bind_interdomain(c->domid, remote_port, client_event, c);
+    err = pv_event_bind_interdomain(c->domid, c->remote_port, client_event, c);
     if (err < 0)
         return err;
     c->port = err;
     return 0;
 }
 
-/* A domain that can't be connected is kept as dead, so that it isn't tried again. NULL: no memory. */
-static struct client *client_make(domid_t domid, unsigned int remote_port)
+/* A domain that can't be connected is kept as dead, so that it isn't tried again. */
+static void client_begin(struct client *c)
 {
-    struct client *c = drv_alloc(sizeof(*c));
     int err;
 
-    if (!c)
-        return NULL;
-    c->domid = domid;
     c->next = clients;
     clients = c;
-    err = client_connect(c, remote_port);
+    err = client_connect(c);
     if (err) {
-        pv_printf("xenstore: domain %u can't be connected: error %d\n", domid, err);
+        pv_printf("xenstore: domain %u can't be connected: error %d\n", c->domid, err);
         c->ring.dead = true;
     } else {
         client_event((unsigned int)c->port, c); /* what the domain asked before we were there */
     }
-    return c;
 }
 
 static struct client *client_find(domid_t domid)
@@ -153,34 +151,59 @@ static void put(const char *home, const char *leaf, const char *value)
     pv_xs_write(0, path, value);
 }
 
-static void make_home(const struct parador_domain_info *info)
+void xenstored_make_home(domid_t domid, const char *name, unsigned long pages)
 {
     /* Where the domain may write; the rest of its home it only reads. */
     static const char *const own[] = { "device", "control", "data", "attr", "drivers", "feature", "error" };
     char home[32], text[64];
 
-    pv_snprintf(home, sizeof(home), "/local/domain/%u", info->domid);
-    xenbus_make_dir(home, 0, info->domid);
-    pv_snprintf(text, sizeof(text), "%u", info->domid);
+    pv_snprintf(home, sizeof(home), "/local/domain/%u", domid);
+    xenbus_make_dir(home, 0, domid);
+    pv_snprintf(text, sizeof(text), "%u", domid);
     put(home, "domid", text);
-    put(home, "name", info->name);
-    pv_snprintf(text, sizeof(text), "%llu", (unsigned long long)info->tot_pages * 4);
+    put(home, "name", name);
+    pv_snprintf(text, sizeof(text), "%lu", pages * 4);
     put(home, "memory/target", text);
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         pv_snprintf(text, sizeof(text), "%s/%s", home, own[i]);
-        xenbus_make_dir(text, info->domid, 0);
+        xenbus_make_dir(text, domid, 0);
     }
 }
 
 /* ---- what conn.h offers ---- */
 
+/* Called by the server, with the guard held. The service thread does the rest. */
+static int introduce(uint16_t domid, uint64_t mfn, uint32_t port)
+{
+    struct client *c = domid && mfn ? drv_alloc(sizeof(*c)) : NULL;
+
+    if (!c)
+        return domid && mfn ? -ENOMEM : -EINVAL;
+    c->domid = domid;
+    c->remote_port = port;
+    c->next = newcomers;
+    newcomers = c;
+    __atomic_store_n(&domains_changed, true, __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* A domain is served until its end, which the scan looks for. */
+static int release(uint16_t domid)
+{
+    (void)domid;
+    __atomic_store_n(&domains_changed, true, __ATOMIC_RELEASE);
+    return 0;
+}
+
 int xenstored_start(void)
 {
+    static const struct xs_server_hooks hooks = { introduce, release };
     int err;
 
     server = xs_server_new();
     if (!server)
         return -ENOMEM;
+    xs_server_set_hooks(server, &hooks);
     err = xs_local_start(server, &guard);
     if (err)
         return err;
@@ -191,48 +214,99 @@ int xenstored_start(void)
     return err < 0 ? err : 0;
 }
 
-static void domain_seen(struct parador_domain_info *info, void (*came)(domid_t domid, const char *name))
+/* Those that the hypervisor made at boot. */
+static void scan_boot(void (*came)(domid_t domid, const char *name))
 {
-    struct client *c = client_find(info->domid);
+    struct parador_domain_info info = { 0 };
 
-    if (info->domid == 0 || info->dying || !info->store_mfn)
-        return;
-    info->name[sizeof(info->name) - 1] = '\0';
-    if (!c) {
-        make_home(info);
+    for (; HYPERVISOR_parador(PARADOR_domain_info, &info) == 0; info.idx++) {
+        struct client *c;
+
+        if (info.domid == 0 || info.dying || !info.store_mfn || client_find(info.domid))
+            continue;
+        info.name[sizeof(info.name) - 1] = '\0';
+        c = drv_alloc(sizeof(*c));
+        if (!c)
+            continue;
+        c->domid = info.domid;
+        c->remote_port = info.store_port;
+        xenstored_make_home(info.domid, info.name, info.tot_pages);
         if (came)
-            came(info->domid, info->name);
-        c = client_make(info->domid, info->store_port);
+            came(info.domid, info.name);
+        client_begin(c);
     }
+}
+
+static struct client *next_newcomer(void)
+{
+    bool events = drv_lock(&guard);
+    struct client *c = newcomers;
+
     if (c)
-        c->seen = true;
+        newcomers = c->next;
+    drv_unlock(&guard, events);
+    return c;
+}
+
+/* Those that were introduced. Who introduces a domain has made its home. */
+static void scan_newcomers(void (*came)(domid_t domid, const char *name))
+{
+    struct client *c;
+
+    while ((c = next_newcomer()) != NULL) {
+        char path[40], name[40];
+
+        if (client_find(c->domid)) {
+            drv_free(c);
+            continue;
+        }
+        pv_snprintf(path, sizeof(path), "/local/domain/%u/name", c->domid);
+        if (pv_xs_read(0, path, name, sizeof(name)) < 0)
+            name[0] = '\0';
+        if (came)
+            came(c->domid, name);
+        client_begin(c);
+    }
+}
+
+/* On stock Xen a domain that has shut down waits for its tools to destroy it. */
+static bool lives(domid_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+
+    if (pv_domain_info(domid, &info) || info.domain != domid || info.flags & XEN_DOMINF_dying)
+        return false;
+    if (!(info.flags & XEN_DOMINF_shutdown))
+        return true;
+    pv_domain_destroy(domid);
+    return false;
+}
+
+/* Its number is free for another when the last page of it is unmapped: by client_end, at last. */
+static void scan_ended(void (*gone)(domid_t domid))
+{
+    struct client *next;
+
+    for (struct client *c = clients; c; c = next) {
+        char home[32];
+
+        next = c->next;
+        if (lives(c->domid))
+            continue;
+        if (gone)
+            gone(c->domid);
+        pv_snprintf(home, sizeof(home), "/local/domain/%u", c->domid);
+        pv_xs_rm(0, home);
+        client_end(c);
+    }
 }
 
 void xenstored_scan(void (*came)(domid_t domid, const char *name), void (*gone)(domid_t domid))
 {
-    struct parador_domain_info info = { 0 };
-    struct client *next;
-
     __atomic_store_n(&domains_changed, false, __ATOMIC_SEQ_CST);
-    for (struct client *c = clients; c; c = c->next)
-        c->seen = false;
-    while (HYPERVISOR_parador(PARADOR_domain_info, &info) == 0) {
-        domain_seen(&info, came);
-        info.idx++;
-    }
-    for (struct client *c = clients; c; c = next) {
-        domid_t domid = c->domid;
-        char home[32];
-
-        next = c->next;
-        if (c->seen)
-            continue;
-        client_end(c);
-        if (gone)
-            gone(domid);
-        pv_snprintf(home, sizeof(home), "/local/domain/%u", domid);
-        pv_xs_rm(0, home);
-    }
+    scan_ended(gone);
+    scan_boot(came);
+    scan_newcomers(came);
 }
 
 bool xenstored_domains_changed(void)

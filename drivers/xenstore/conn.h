@@ -3,9 +3,9 @@
  * The xenstore server at work in domain 0: its own drivers by libpv's client, other domains by the rings in
  * their store pages.
  *
- * Domains come from the hypervisor's list of those made at boot (PARADOR_domain_info); the store page is
- * mapped by the domain's grant reference 1, its unbound port is bound. When a domain ends (VIRQ_DOM_EXC) it
- * is unmapped.
+ * Domains come from the hypervisor's list of those made at boot (PARADOR_domain_info), and by XS_INTRODUCE;
+ * the store page is mapped by the domain's grant reference 1, its unbound port is bound. When a domain ends
+ * (VIRQ_DOM_EXC) it is unmapped.
  */
 #pragma once
 
@@ -17,10 +17,14 @@
  * 0 or -errno. */
 int xenstored_start(void);
 
-/* Thread: looks at the hypervisor's list. New domains get their home ("/local/domain/N" with name, domid,
- * memory and the directories that they may write) and are connected; came and gone (either may be NULL) are
- * called for each that came or ended. On stock Xen there is no list, and no domain comes. Call it at start
- * and when xenstored_domains_changed. */
+/* Thread: the home of a domain that will be introduced: "/local/domain/N" with name, domid, memory and the
+ * directories that it may write. */
+void xenstored_make_home(domid_t domid, const char *name, unsigned long pages);
+
+/* Thread: looks at the hypervisor's list. New domains get their home (those that
+ * were introduced have one) and are connected; came and gone (either may be NULL) are called for each that
+ * came or ended. On stock Xen there is no list, and domains come by introduction only. Call it at start and
+ * when xenstored_domains_changed. */
 void xenstored_scan(void (*came)(domid_t domid, const char *name), void (*gone)(domid_t domid));
 bool xenstored_domains_changed(void);
 

@@ -160,6 +160,7 @@ static void first_registers(const struct build *b)
     v->arch.kernel_ss = FLAT_KERNEL_SS;
     v->info->evtchn_upcall_mask = 1;
     v->initialised = true;
+    vcpu_up(v);
 }
 
 static void create(struct build *b)
@@ -229,10 +230,8 @@ static unsigned int build_one(const struct boot_info *bi, unsigned int i, struct
         create(b);
     if (b->p2m_mfns)
         pages_free(b->p2m_mfns, b->p2m_mfns_order);
-    if (b->d) {
+    if (b->d)
         demand->cost += before - frames_free();
-        b->d->heap_pages = (uint32_t)(before - frames_free() - b->d->tot_pages - b->d->shared_pages);
-    }
     if (b->trouble) {
         refuse_domain(b, demand);
         if (b->d)

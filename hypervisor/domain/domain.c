@@ -103,6 +103,7 @@ struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_v
     lock_init(&d->page_lock, LOCK_PAGE_LIST);
     watchdog_init(d);
     d->refs = 1;
+    d->heap_pages = 2; /* itself and its grant table; the parts count for themselves */
     d->max_pages = max_pages;
     d->paging = &pv_direct;
     if (create_parts(d, nr_vcpus)) {
@@ -118,13 +119,17 @@ struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_v
     return d;
 }
 
+void domain_pause(struct domain *d)
+{
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        vcpu_pause(d->vcpu[i], PAUSE_DOMAIN);
+}
+
 void domain_unpause(struct domain *d)
 {
     d->started = true;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         vcpu_unpause(d->vcpu[i], PAUSE_DOMAIN);
-    if (d->vcpu[0]->initialised)
-        vcpu_up(d->vcpu[0]);
 }
 
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain is a page");

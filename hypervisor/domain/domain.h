@@ -60,10 +60,12 @@ struct domain {
     uint8_t dying;      /* enum dying; domain lock */
     bool shut_down;     /* SCHEDOP_shutdown or a crash; domain lock */
     bool crashed;
-    bool started;            /* it has run: its end is reported */
-    uint8_t shutdown_reason; /* SHUTDOWN_*, when shut_down */
-    bool shutdown_code_set;  /* SCHEDOP_shutdown_code: shutdown_reason was chosen before the end */
-    uint8_t max_vcpus;
+    bool started;                      /* it has run: its end is reported */
+    uint8_t shutdown_reason;           /* SHUTDOWN_*, when shut_down */
+    bool shutdown_code_set;            /* SCHEDOP_shutdown_code: shutdown_reason was chosen before the end */
+    uint8_t max_vcpus;                 /* those that there are */
+    uint8_t vcpus_wanted, pause_count; /* domctl's, which come one at a time */
+    uint8_t handle[16];                /* domain 0's own name for it; domctl */
     char name[NAME_LEN];
     struct lock lock;                        /* LOCK_DOMAIN: fields that say so */
     uint32_t refs;                           /* atomic: the list's, and each get_domain()'s */
@@ -110,6 +112,7 @@ extern struct domain idle_domain;
 extern struct domain_list {
     struct lock lock; /* LOCK_DOMAIN_LIST: all fields */
     struct domain *by_id[DOMID_MAX_BOOT];
+    uint16_t last; /* the number that was chosen last */
 } domains;
 
 static inline void domain_ref(struct domain *d)
@@ -146,6 +149,8 @@ struct domain *get_domain_by_index(unsigned int idx) __must_check;
  */
 struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_vcpus,
                              uint64_t max_pages) __must_check;
+/* PAUSE_DOMAIN for all its vcpus, or its end. */
+void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 /* Its address space and registers are in a CPU (v->sched.cpu), though it may be blocked. */
 static inline bool vcpu_is_loaded(const struct vcpu *v)
@@ -202,6 +207,8 @@ void watchdog_init(struct domain *d);
 /* Stops all vcpus for good, tells domain 0 (VIRQ_DOM_EXC), and frees everything, in preemptible steps run
  * from schedule(). */
 void domain_destroy(struct domain *d);
+/* Nothing is left of it but what others map. */
+bool domain_relinquished(const struct domain *d);
 /* Does a step of any pending destruction (at most about 20,000 instructions); false: nothing to do. Called by
  * schedule() only. */
 bool domain_teardown_step(void);

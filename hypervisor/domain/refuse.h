@@ -33,6 +33,7 @@
     X(NO_SUCH_OP, "{call} has no sub-operation {b:d}", "bad_numbers")                                                  \
     X(NOT_PRIVILEGED, "only domain 0 may do that ({call}, sub-operation {b:d})", "not_privileged")                     \
     X(NO_SUCH_DOMAIN, "there is no {a:dom}", "bad_numbers")                                                            \
+    X(DOMAIN_DYING, "{a:dom} is at its end", "destroy_states")                                                         \
     X(RESERVED_BITS, "a field that must be zero holds {a}", "bad_numbers")
 
 /* Frames, page types, page tables: mm/. */
@@ -140,7 +141,10 @@
     X(NO_DEVICE, "physdev_op {a:d} asks for an interrupt or device that Parador does not have", "bad_numbers")         \
     X(INTERFACE_VERSION, "interface version {a} of the caller is not {b}", "bad_numbers")                              \
     X(EXIT_STATUS, "exit status {a} is not in 0 to 255", "dom0_control")                                               \
-    X(DOMAIN_0, "domain 0 cannot be destroyed by itself", "dom0_control")
+    X(DOMAIN_0, "domain 0 cannot do that to itself", "dom0_control")                                                   \
+    X(DOMAIN_EXISTS, "there is a {a:dom} already, or no number is left", "domctl")                                     \
+    X(DOMAIN_CONFIG, "no domain of that kind (flags {a}) or with {b:d} vcpus can be made", "domctl")                   \
+    X(DOMAIN_PAUSES, "{b:dom} was paused {a:d} times, so that call cannot be", "domctl")
 /* clang-format on */
 
 enum rule {

@@ -117,9 +117,22 @@ int watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
     return rc;
 }
 
+/* Somebody got a reference before, perhaps before d was dying, and may still act on its tables. */
+static bool referenced(const struct domain *d)
+{
+    bool others;
+
+    lock_take(&domains.lock);
+    others = __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE) != 1;
+    lock_drop(&domains.lock);
+    return others;
+}
+
 /* The stages: 0 done; -ERESTART call again; -EBUSY nothing to do until others have let go. */
 static int stop_vcpus(struct domain *d)
 {
+    if (referenced(d))
+        return -EBUSY;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i]->sched.on_cpu)
             return -EBUSY;
@@ -212,6 +225,11 @@ static int (*const stages[])(struct domain *d) = {
     stop_vcpus,       evtchn_relinquish,        drop_infos,      paging_relinquish,
     grant_relinquish, domain_frames_relinquish, wait_for_others,
 };
+
+bool domain_relinquished(const struct domain *d)
+{
+    return READ_ONCE(d->teardown_stage) >= ARRAY_SIZE(stages) - 1; /* which waits for others */
+}
 
 /* One step for one domain. True: something was done. */
 static bool a_step(void)

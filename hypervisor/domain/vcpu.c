@@ -11,6 +11,7 @@
 #include "lib/string.h"
 
 #define DEFAULT_PERIOD 10000000 /* ns */
+#define VCPU_PAGES     3        /* itself, and those of switch_init_vcpu() */
 
 static void singleshot_over(void *arg)
 {
@@ -63,6 +64,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
         page_free(v);
         return NULL;
     }
+    __atomic_add_fetch(&d->heap_pages, VCPU_PAGES, __ATOMIC_RELAXED);
     return v;
 }
 

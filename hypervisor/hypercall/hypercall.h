@@ -48,6 +48,7 @@
     CALL(callback_op, 2)                   \
     CALL(event_channel_op, 2)              \
     CALL(physdev_op, 2)                    \
+    CALL(domctl, 1)                        \
     CALL(arch_0, 2)
 
 #define CALL(name, nargs) long do_##name(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
@@ -87,6 +88,10 @@ long sub_op(unsigned int nr, const struct sub_op *rows, size_t n, struct vcpu *v
 /* The domain that the caller names for sub-operation `op` of hypercall nr, with a reference: itself, or for
  * domain 0 any. 0, -ESRCH, -EPERM. */
 int get_target_domain(unsigned int nr, uint32_t op, uint16_t domid, struct domain **d) __must_check;
+
+/* v's first state out of a guest's vcpu_guest_context: VCPUOP_initialise, and domctl's setvcpucontext
+ * (anew: also for a vcpu that has one, and it may be up from then on). 0, -ERESTART or a negative errno. */
+long vcpu_initialise(struct vcpu *v, uint64_t guest, bool anew);
 
 /* Fills a guest's hypercall page: 64 slots of 32 bytes (docs: abi 11). */
 void hypercall_page_fill(void *page);

@@ -24,7 +24,9 @@
 
 /*
  * The domain `domid` (not DOMID_SELF) that the caller wants to act for, with a reference; NULL for DOMID_IO.
- * 0; -ESRCH: there is none, or it is the caller, who must say DOMID_SELF; -EPERM: the caller isn't domain 0.
+ * 0; -ESRCH: there is none, or it is the caller, who must say DOMID_SELF, or it is dying: its tables are
+ * being taken apart, which waits for those who got it before (domain/teardown.c); -EPERM: the caller isn't
+ * domain 0.
  */
 static int get_foreign(struct domain *caller, uint32_t domid, struct domain **owner)
 {
@@ -33,12 +35,18 @@ static int get_foreign(struct domain *caller, uint32_t domid, struct domain **ow
     if (domid == DOMID_XEN && !caller->privileged)
         return refuse(-EPERM, R_FOREIGN_DOMAIN, domid, 0);
     if (domid != DOMID_IO && domid != DOMID_XEN) {
+        int rc = 0;
+
         d = domid == caller->domid ? NULL : get_domain((uint16_t)domid);
         if (!d)
             return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);
-        if (!caller->privileged) {
+        if (!caller->privileged)
+            rc = refuse(-EPERM, R_FOREIGN_DOMAIN, domid, 0);
+        else if (READ_ONCE(d->dying))
+            rc = refuse(-ESRCH, R_DOMAIN_DYING, domid, 0);
+        if (rc) {
             put_domain(d);
-            return refuse(-EPERM, R_FOREIGN_DOMAIN, domid, 0);
+            return rc;
         }
     }
     *owner = d;

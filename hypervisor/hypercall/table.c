@@ -33,7 +33,8 @@ const struct hypercall hypercall_table[NR_HYPERCALLS] = {
     [19] = NONE,        /* physdev_op_compat */
     [27 ... 28] = NONE, /* xsm_op, nmi_op */
     [31] = NONE,        /* xenoprof_op */
-    [34 ... 47] = NONE, /* hvm_op, sysctl, domctl, kexec_op, tmem_op, argo_op, xenpmu_op */
+    [34 ... 35] = NONE, /* hvm_op, sysctl */
+    [37 ... 47] = NONE, /* kexec_op, tmem_op, argo_op, xenpmu_op */
     [49 ... 63] = NONE, HYPERCALLS(CALL)
 };
 /* clang-format on */

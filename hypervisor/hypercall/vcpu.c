@@ -13,7 +13,7 @@
 #define FAR_AWAY      (1ULL << 50)                 /* ns, 13 days */
 #define SOON          100000000                    /* ns */
 
-static long initialise(struct vcpu *v, uint64_t guest)
+long vcpu_initialise(struct vcpu *v, uint64_t guest, bool anew)
 {
     struct vcpu_guest_context *c = pages_alloc(CONTEXT_ORDER);
     struct domain *d = v->domain;
@@ -26,11 +26,13 @@ static long initialise(struct vcpu *v, uint64_t guest)
         rc = refuse(-EFAULT, R_BAD_POINTER, guest, 0);
     } else {
         lock_take(&d->lock);
-        rc = v->initialised ? refuse(-EEXIST, R_VCPU_RUNS, v->id, 0) : vcpu_set_context(v, c);
+        rc = v->initialised && !anew ? refuse(-EEXIST, R_VCPU_RUNS, v->id, 0) : vcpu_set_context(v, c);
         lock_drop(&d->lock);
     }
+    if (!rc && anew)
+        (c->flags & VGCF_online ? vcpu_unpause : vcpu_pause)(v, PAUSE_DOWN);
     pages_free(c, CONTEXT_ORDER);
-    return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_vcpu_op, 0, NULL) : rc;
+    return rc;
 }
 
 static long op_up(struct vcpu *v, uint32_t op, void *arg)
@@ -170,8 +172,10 @@ long do_vcpu_op(uint64_t cmd, uint64_t id, uint64_t guest, uint64_t a4, uint64_t
         return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
     if (op == VCPUOP_send_nmi && guest)
         return refuse(-EINVAL, R_NOT_NULL, guest, 0);
-    if (op == VCPUOP_initialise)
-        return initialise(v, guest);
+    if (op == VCPUOP_initialise) {
+        long rc = vcpu_initialise(v, guest, false);
+        return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_vcpu_op, 0, NULL) : rc;
+    }
     return sub_op(__HYPERVISOR_vcpu_op, ops, ARRAY_SIZE(ops), v, op, guest);
 }
 

@@ -3,8 +3,6 @@
  * What the hypervisor keeps of the machine's memory for itself, bytes, asked of it by domain 0 while that is
  * the only domain: all memory, less what is free, less what domain 0 has.
  */
-#undef __XEN_INTERFACE_VERSION__ /* the control calls come with the newest one only, and define it */
-#define __XEN_TOOLS__ 1
 #include "tests/bench/bench.h"
 #include <xen/sysctl.h>
 #include "libpv/hypercall.h"

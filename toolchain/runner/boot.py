@@ -33,7 +33,7 @@ Try: help, domains, ps, mem, ls, cat README, run hello, disk, sum xvda, ring, wh
 """
 README = """This ramdisk came with the domain: a newc archive that the runner made (toolchain/runner/archive.py).
 bin/ holds user programs (static ELF files: run NAME), and in domain 0 the file `disk` is what its block backend
-exports to the other domains. There it is the device xvda.
+exports to the other domains. There it is the device xvda. The file `guest` is a kernel for more domains: xl create NAME.
 """
 
 
@@ -75,6 +75,7 @@ def ramdisks(axes):
     """Domain 0's ramdisk and that of all others, as bytes."""
     common = {"bin/": b"", **programs(f"{axes.build}/user"), "motd": MOTD.encode(), "README": README.encode()}
     driver = dict(common, disk=read(axes.disk) if axes.disk else builtin_disk())
+    driver["guest"], driver["guest.ramdisk"] = read(axes.guest or f"{axes.build}/guest"), archive(common)
     if axes.script is not None:
         driver["script"] = axes.script.encode() + b"\n"
     return archive(driver), archive(common)
@@ -156,7 +157,7 @@ def prepare(axes, system):
     if axes.text(READY):
         return
     packages.ensure(packages.needs(axes, [system]))
-    kernel = [] if axes.guest else [f"{axes.build}/pvkernel", "user"]
+    kernel = [] if axes.guest else [f"{axes.build}/pvkernel", f"{axes.build}/guest", "user"]
     hypervisor = [] if system == "xen" else [parador_image(axes)]
     build.make(axes, *kernel, *hypervisor, *([f"{axes.build}/parador.syms"] if hypervisor else []))
 

@@ -14,7 +14,7 @@ NUMBERS = ("/usr/include/xen/xen.h", "/usr/include/xen/arch-x86/xen.h")
 FAMILIES = {
     "memory_op": "XENMEM", "xen_version": "XENVER", "console_io": "CONSOLEIO", "sched_op": "SCHEDOP", "event_channel_op": "EVTCHNOP",
     "grant_table_op": "GNTTABOP", "vcpu_op": "VCPUOP", "physdev_op": "PHYSDEVOP", "callback_op": "CALLBACK(?:OP|TYPE)",
-    "mmuext_op": "MMUEXT", "mmu_update": "MMU", "vm_assist": "VMASST_TYPE", "platform_op": "XENPF", "arch_0": "PARADOR",
+    "mmuext_op": "MMUEXT", "mmu_update": "MMU", "vm_assist": "VMASST_TYPE", "platform_op": "XENPF", "domctl": "XEN_DOMCTL", "arch_0": "PARADOR",
     "update_va_mapping": "UVMF",
 }
 

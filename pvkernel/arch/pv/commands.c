@@ -14,6 +14,7 @@
 #include "pvkernel/core/shell.h"
 
 int cmd_crash(int argc, char **argv);
+int cmd_xl(int argc, char **argv);
 
 static int only_parador(const char *what)
 {
@@ -110,21 +111,6 @@ static int cmd_check(int argc, char **argv)
     return error ? 1 : 0;
 }
 
-static int cmd_destroy(int argc, char **argv)
-{
-    uint16_t domid = 0;
-    (void)argc;
-    if (read_domain(argv[0], argv[1], &domid))
-        return 2;
-    if (!pv_on_parador())
-        return only_parador(argv[0]);
-    uint32_t id = domid;
-    long error = HYPERVISOR_parador(PARADOR_destroy, &id);
-    if (error)
-        kprintf("destroy: %s: %s\n", argv[1], answer(error));
-    return error ? 1 : 0;
-}
-
 static void ring_line(const char *name, const char *state, const struct ring_stats *s)
 {
     kprintf("%-10s %-12s %8lu requests %8lu responses in %lu batches; events sent %lu, spared %lu\n", name,
@@ -204,7 +190,7 @@ const struct command arch_commands[] = {
     { "xs", "[PATH]", "a node of xenstore, and its children", cmd_xs, 0, 1 },
     { "why", "[DOMAIN]", "why the hypervisor last refused something", cmd_why, 0, 1 },
     { "check", "", "runs the hypervisor's invariant checker", cmd_check, 0, 0 },
-    { "destroy", "DOMAIN", "ends another domain (only in domain 0)", cmd_destroy, 1, 1 },
     { "crash", "[KIND]", "misbehaves, to show what then happens", cmd_crash, 0, 1 },
+    { "xl", "[COMMAND ...]", "makes, lists, pauses, destroys domains", cmd_xl, 0, SHELL_WORDS },
     { NULL, NULL, NULL, NULL, 0, 0 },
 };

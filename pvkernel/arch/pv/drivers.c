@@ -150,7 +150,7 @@ void pv_services_start(void)
     }
     int error = dom0_start(have ? &memdisk.store : NULL);
     if (!error)
-        pv_script_announce(); /* before the others are served, so that they read it first of all */
+        pv_script_announce(0); /* before the others are served, so that they read it first of all */
     if (error || !thread_start("services", services, NULL)) {
         kprintf("xenstore can't be started (errno %d), so the other domains get no disk\n", -error);
         return;

@@ -28,8 +28,8 @@ bool pv_frontends_start(void);
 
 /* Domain 0: runs the ramdisk's `script`, if there is one, then ends the machine and doesn't return. */
 void pv_script_run(void);
-/* Domain 0 tells all other domains that it has a script; they ask. */
-void pv_script_announce(void);
+/* Domain 0 tells another domain (0: all of them) that it has a script, if it has one; they ask. */
+void pv_script_announce(unsigned domid);
 bool pv_script_announced(void);
 /* Other domains: hears control/shutdown and control/parador-run (from the xenbus thread); says that it is
  * ready for commands, and runs them in a thread. */

@@ -5,6 +5,7 @@
  * counts as a command that failed, so a script never hangs on the dead. Then all are powered off and the
  * machine ends with the script's status.
  */
+#include "libpv/domctl.h"
 #include "libpv/hypercall.h"
 #include "libpv/start.h"
 #include "libpv/xenstore.h"
@@ -28,20 +29,19 @@ static void answered(struct xenbus_watch *w, const char *changed)
     wake_all(&answers);
 }
 
-/* Looks a domain up. False: there is none of this number any more. */
-static bool find_domain(unsigned domid, struct parador_domain_info *d)
+/* The first domain with this number or a higher one that lives; 0: there is none. */
+static unsigned next_domain(unsigned domid)
 {
-    memset(d, 0, sizeof(*d));
-    for (uint32_t i = 0; d->idx = i, HYPERVISOR_parador(PARADOR_domain_info, d) == 0; i++)
-        if (d->domid == domid)
-            return true;
-    return false;
+    struct xen_domctl_getdomaininfo d;
+    for (; pv_domain_info((domid_t)domid, &d) == 0; domid = d.domain + 1u)
+        if (!(d.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown)))
+            return d.domain;
+    return 0;
 }
 
 static bool lives(unsigned domid)
 {
-    struct parador_domain_info d;
-    return pv_on_parador() && find_domain(domid, &d) && !d.dying && !d.crashed;
+    return domid && next_domain(domid) == domid;
 }
 
 /* control/parador-done of a domain: false when it holds nothing of use. */
@@ -126,42 +126,34 @@ static int run_in(unsigned domid, const char *command)
 void pv_stop_others(unsigned seconds)
 {
     uint64_t until = arch_time_ns() + seconds * 1000000000ull;
-    struct parador_domain_info d = { 0 };
-    bool any = pv_on_parador();
-    for (uint32_t i = 0; any && (d.idx = i, HYPERVISOR_parador(PARADOR_domain_info, &d) == 0); i++) {
+    for (unsigned id = 0; (id = next_domain(id + 1)) != 0;) {
         char path[64];
-        ksnprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", d.domid);
-        if (d.domid && !d.dying)
-            pv_xs_write(0, path, "poweroff");
+        ksnprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", id);
+        pv_xs_write(0, path, "poweroff");
     }
-    while (any) {
-        any = false;
-        for (uint32_t i = 0; d.idx = i, HYPERVISOR_parador(PARADOR_domain_info, &d) == 0; i++) {
-            uint32_t id = d.domid;
-            if (!id || d.dying)
-                continue;
-            any = true;
-            if (arch_time_ns() >= until && HYPERVISOR_parador(PARADOR_destroy, &id) == 0)
-                kprintf("domain %u doesn't end by itself and was destroyed\n", id);
-        }
-        if (any)
-            thread_sleep_ns(10000000);
+    while (next_domain(1)) {
+        if (arch_time_ns() >= until)
+            for (unsigned id = 0; (id = next_domain(id + 1)) != 0;)
+                if (pv_domain_destroy((domid_t)id) == 0)
+                    kprintf("domain %u doesn't end by itself and was destroyed\n", id);
+        thread_sleep_ns(10000000);
         if (arch_time_ns() >= until + 1000000000)
             return;
     }
 }
 
-void pv_script_announce(void)
+void pv_script_announce(unsigned domid)
 {
-    struct parador_domain_info d = { 0 };
     struct file f;
-    if (!pv_on_parador() || !ramdisk_find("script", &f))
+    char path[64];
+    bool all = domid == 0;
+    if (!ramdisk_find("script", &f))
         return;
-    for (uint32_t i = 0; d.idx = i, HYPERVISOR_parador(PARADOR_domain_info, &d) == 0; i++) {
-        char path[64];
-        ksnprintf(path, sizeof(path), "/local/domain/%u/control/parador-script", d.domid);
-        if (d.domid)
-            pv_xs_write(0, path, "1");
+    while (!all || (domid = next_domain(domid + 1)) != 0) {
+        ksnprintf(path, sizeof(path), "/local/domain/%u/control/parador-script", domid);
+        pv_xs_write(0, path, "1");
+        if (!all)
+            return;
     }
 }
 

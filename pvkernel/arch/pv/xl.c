@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The command xl, in domain 0: makes, lists, pauses and destroys domains, in the words that users of Xen's xl
+ * know. A kernel and its ramdisk are files of domain 0's own ramdisk; the file `guest` is there for who names
+ * none.
+ *
+ * What the hypervisor does not know (a domain's name, and where its store page is) goes through xenstore,
+ * whose server is in this domain too. Works on Parador and on stock Xen. Read next: libpv/build.c.
+ */
+#include "libpv/build.h"
+#include "libpv/domctl.h"
+#include "libpv/errno.h"
+#include "libpv/start.h"
+#include "libpv/xenstore.h"
+#include "drivers/xenstore/conn.h"
+#include "pvkernel/arch/pv/pv.h"
+#include "pvkernel/core/archive.h"
+#include "pvkernel/core/lib.h"
+#include "pvkernel/core/lineedit.h"
+#include "pvkernel/core/shell.h"
+#include "pvkernel/core/thread.h"
+
+int cmd_xl(int argc, char **argv);
+
+#define NAME_MAX     32
+#define DEFAULT_FILE "guest"
+#define DEFAULT_MB   32
+#define MOST_MB      (PV_BUILD_MAX_PAGES >> 8)
+#define MOST_VCPUS   32
+#define END_NS       5000000000ull /* how long xl destroy waits until all of a domain is back */
+
+static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int fail(const char *format, ...)
+{
+    char text[160];
+    va_list ap;
+    va_start(ap, format);
+    kvsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    kprintf("xl: %s\n", text);
+    return 1;
+}
+
+static const char *reason(int error)
+{
+    return error == -EPERM    ? "only domain 0 may do that"
+           : error == -ESRCH  ? "there is no such domain (xl list shows them)"
+           : error == -ENOMEM ? "not enough memory"
+           : error == -EEXIST ? "all numbers of domains are in use"
+                              : "the hypervisor refuses (why says more)";
+}
+
+static void name_of(unsigned domid, char *name)
+{
+    char path[40];
+    ksnprintf(path, sizeof(path), "/local/domain/%u/name", domid);
+    if (pv_xs_read(0, path, name, NAME_MAX) < 0)
+        ksnprintf(name, NAME_MAX, "(none)");
+}
+
+/* The domain with this number or name. False: there is none, and that was said. */
+static bool find(const char *word, domid_t *domid)
+{
+    struct xen_domctl_getdomaininfo info;
+    char name[NAME_MAX];
+    uint64_t id;
+    if (str_number(word, &id) && id < DOMID_FIRST_RESERVED) {
+        *domid = (domid_t)id;
+        if (!pv_domain_info(*domid, &info) && info.domain == id)
+            return true;
+    }
+    for (domid_t next = 0; !pv_domain_info(next, &info); next = (domid_t)(info.domain + 1)) {
+        name_of(info.domain, name);
+        *domid = info.domain;
+        if (str_equal(name, word))
+            return true;
+    }
+    fail("%s: %s", word, reason(-ESRCH));
+    return false;
+}
+
+/* ---- create ---- */
+
+struct request {
+    struct pv_build build;
+    const char *name, *image, *ramdisk;
+    uint64_t mb, vcpus;
+    char words[LINE_MAX];
+};
+
+static bool number_word(const char *word, const char *key, uint64_t most, uint64_t *value, bool *wrong)
+{
+    size_t n = str_len(key);
+    if (!str_starts(word, key))
+        return false;
+    *wrong = !str_number(word + n, value) || *value < 1 || *value > most;
+    if (*wrong)
+        fail("%s: a number from 1 to %lu expected", word, most);
+    return true;
+}
+
+/* NAME [IMAGE] [mem=MB] [vcpus=N] [ramdisk=FILE] [-- WORDS]. */
+static bool read_request(struct request *r, int argc, char **argv)
+{
+    bool wrong = false;
+    int i = 1;
+    r->name = argv[0];
+    r->mb = DEFAULT_MB;
+    r->vcpus = 1;
+    for (; i < argc && !wrong && !str_equal(argv[i], "--"); i++) {
+        if (str_starts(argv[i], "ramdisk="))
+            r->ramdisk = argv[i] + 8;
+        else if (!number_word(argv[i], "mem=", MOST_MB, &r->mb, &wrong) &&
+                 !number_word(argv[i], "vcpus=", MOST_VCPUS, &r->vcpus, &wrong)) {
+            wrong = r->image || r->name == argv[i];
+            if (wrong)
+                fail("%s: mem=MB, vcpus=N, ramdisk=FILE or -- expected", argv[i]);
+            r->image = argv[i];
+        }
+    }
+    for (i++; i < argc; i++)
+        ksnprintf(r->words + str_len(r->words), sizeof(r->words) - str_len(r->words), "%s%s",
+                  r->words[0] ? " " : "", argv[i]);
+    return !wrong;
+}
+
+static bool good_name(const char *name)
+{
+    char other[NAME_MAX];
+    uint64_t number;
+    struct xen_domctl_getdomaininfo info;
+    if (str_len(name) >= NAME_MAX || str_number(name, &number) || !name[0])
+        return fail("%.40s: a name of 1 to %d characters, and no number, expected", name, NAME_MAX - 1),
+               false;
+    for (domid_t id = 0; !pv_domain_info(id, &info); id = (domid_t)(info.domain + 1)) {
+        name_of(info.domain, other);
+        if (str_equal(name, other) && !(info.flags & XEN_DOMINF_dying))
+            return fail("%s: domain %u has that name", name, info.domain), false;
+    }
+    return true;
+}
+
+static bool find_files(struct request *r)
+{
+    struct file f;
+    bool guest = !r->image;
+    if (!ramdisk_find(guest ? DEFAULT_FILE : r->image, &f))
+        return fail("%s: no such file in domain 0's ramdisk", guest ? DEFAULT_FILE : r->image), false;
+    r->build.kernel = f.data;
+    r->build.kernel_size = f.size;
+    if (!r->ramdisk && !guest)
+        return true;
+    if (ramdisk_find(r->ramdisk ? r->ramdisk : DEFAULT_FILE ".ramdisk", &f)) {
+        r->build.ramdisk = f.data;
+        r->build.ramdisk_size = f.size;
+    } else if (r->ramdisk) {
+        return fail("%s: no such file in domain 0's ramdisk", r->ramdisk), false;
+    }
+    return true;
+}
+
+/* xenstore serves it from here on, and offers it domain 0's disk. */
+static int introduce(const struct request *r)
+{
+    xenstored_make_home(r->build.domid, r->name, r->build.pages);
+    pv_script_announce(r->build.domid);
+    return pv_xs_introduce(r->build.domid, r->build.store_frame, r->build.store_port);
+}
+
+static int create(int argc, char **argv)
+{
+    static struct request r;
+    static bool busy; /* one at a time; interrupts off */
+    bool on = arch_irq_save(), was = busy;
+    busy = true;
+    arch_irq_restore(on);
+    if (was)
+        return fail("another domain is being made");
+    r = (struct request){ .build.domid = 0 };
+    int status = 1, error;
+    if (!read_request(&r, argc, argv) || !good_name(r.name) || !find_files(&r))
+        goto out;
+    r.build.words = r.words;
+    r.build.pages = r.mb << 8;
+    r.build.vcpus = (unsigned)r.vcpus;
+    error = pv_build(&r.build);
+    if (error) {
+        fail("%s: %s%s", r.image ? r.image : r.name, r.build.why ? "" : reason(error),
+             r.build.why ? r.build.why : "");
+        goto out;
+    }
+    error = introduce(&r);
+    if (!error)
+        error = pv_domain_unpause(r.build.domid);
+    if (error) {
+        pv_domain_destroy(r.build.domid);
+        fail("%s: it was built, but not started (%d)", r.name, error);
+        goto out;
+    }
+    kprintf("%s: domain %u, %lu MB, %lu vcpu%s\n", r.name, r.build.domid, r.mb, r.vcpus, plural(r.vcpus));
+    status = 0;
+out:
+    busy = false;
+    return status;
+}
+
+/* ---- list ---- */
+
+/* A letter for each thing that is true of it, as xl has them. */
+static void state_of(const struct xen_domctl_getdomaininfo *d, char text[7])
+{
+    bool crashed = (d->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) == 3 /* SHUTDOWN_crash */;
+    text[0] = d->flags & XEN_DOMINF_running ? 'r' : '-';
+    text[1] = d->flags & XEN_DOMINF_blocked ? 'b' : '-';
+    text[2] = d->flags & XEN_DOMINF_paused ? 'p' : '-';
+    text[3] = d->flags & XEN_DOMINF_shutdown ? 's' : '-';
+    text[4] = d->flags & XEN_DOMINF_shutdown && crashed ? 'c' : '-';
+    text[5] = d->flags & XEN_DOMINF_dying ? 'd' : '-';
+    text[6] = 0;
+}
+
+static int list(int argc, char **argv)
+{
+    struct xen_domctl_getdomaininfo d;
+    domid_t only = 0;
+    if (argc == 1 && !find(argv[0], &only))
+        return 1;
+    kprintf("%-32s %5s %5s %5s %9s %8s\n", "Name", "ID", "Mem", "VCPUs", "State", "Time(s)");
+    int error = pv_domain_info(only, &d);
+    if (error)
+        return fail("%s", reason(error));
+    for (; !error; error = argc ? -ESRCH : pv_domain_info((domid_t)(d.domain + 1), &d)) {
+        char name[NAME_MAX], state[7];
+        uint64_t tenths = d.cpu_time / 100000000;
+        name_of(d.domain, name);
+        state_of(&d, state);
+        kprintf("%-32s %5u %5lu %5u %9s %6lu.%lu\n", name, d.domain, d.tot_pages >> 8, d.nr_online_vcpus,
+                state, tenths / 10, tenths % 10);
+    }
+    return 0;
+}
+
+/* ---- the others, which take a domain ---- */
+
+static int on_domain(const char *word, int (*call)(domid_t domid))
+{
+    domid_t domid;
+    if (!find(word, &domid))
+        return 1;
+    int error = call(domid);
+    if (error == -EINVAL && domid == 0)
+        return fail("%s: domain 0 can't do that to itself (poweroff ends it)", word);
+    return error ? fail("%s: %s", word, reason(error)) : 0;
+}
+
+static int pause(int argc, char **argv)
+{
+    (void)argc;
+    return on_domain(argv[0], pv_domain_pause);
+}
+
+static int unpause(int argc, char **argv)
+{
+    (void)argc;
+    domid_t domid;
+    struct xen_domctl_getdomaininfo info;
+    if (!find(argv[0], &domid))
+        return 1;
+    if (!pv_domain_info(domid, &info) && !(info.flags & XEN_DOMINF_paused))
+        return fail("%s: it is not paused", argv[0]);
+    return on_domain(argv[0], pv_domain_unpause);
+}
+
+/* Until its number is free, that is until the services of this domain have unmapped what they mapped of it.
+ */
+static int destroy(int argc, char **argv)
+{
+    (void)argc;
+    domid_t domid;
+    struct xen_domctl_getdomaininfo info;
+    if (!find(argv[0], &domid))
+        return 1;
+    int error = domid ? pv_domain_destroy(domid) : -EINVAL;
+    if (error)
+        return on_domain(argv[0], pv_domain_destroy);
+    uint64_t until = arch_time_ns() + END_NS;
+    while (!pv_domain_info(domid, &info) && info.domain == domid) {
+        if (arch_time_ns() > until)
+            return fail("%s: others still map %lu of its pages", argv[0], info.tot_pages);
+        thread_sleep_ns(1000000);
+    }
+    return 0;
+}
+
+static int shutdown(int argc, char **argv)
+{
+    (void)argc;
+    domid_t domid;
+    char path[48];
+    if (!find(argv[0], &domid))
+        return 1;
+    ksnprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
+    return domid && !pv_xs_write(0, path, "poweroff") ? 0 : fail("%s: it can't be asked", argv[0]);
+}
+
+static const struct command commands[] = {
+    { "create", "NAME [IMAGE] [mem=MB] [vcpus=N] [ramdisk=FILE] [-- WORDS]",
+      "a domain out of a kernel's file", create, 1, SHELL_WORDS },
+    { "destroy", "DOMAIN", "ends a domain at once", destroy, 1, 1 },
+    { "list", "[DOMAIN]", "the domains, and how they are", list, 0, 1 },
+    { "pause", "DOMAIN", "stops its vcpus", pause, 1, 1 },
+    { "shutdown", "DOMAIN", "asks a domain to power off", shutdown, 1, 1 },
+    { "unpause", "DOMAIN", "lets them go on", unpause, 1, 1 },
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void help(const char *name)
+{
+    for (const struct command *c = commands; c < commands + NR_COMMANDS; c++)
+        if (!name || str_equal(name, c->name))
+            kprintf("  xl %s %s: %s\n", c->name, c->args, c->help);
+    if (!name)
+        kprintf("DOMAIN is a number or a name; IMAGE and FILE are files of this ramdisk (ls), IMAGE is "
+                "`%s` if none is named\n",
+                DEFAULT_FILE);
+}
+
+int cmd_xl(int argc, char **argv)
+{
+    const struct command *c = commands;
+    if (argc == 1 || str_equal(argv[1], "help")) {
+        help(argc == 3 ? argv[2] : NULL);
+        return 0;
+    }
+    while (c < commands + NR_COMMANDS && !str_equal(c->name, argv[1]))
+        c++;
+    if (c == commands + NR_COMMANDS)
+        return fail("%s: no such command (xl help lists them)", argv[1]), 2;
+    if (!pv_is_dom0())
+        return fail("%s", reason(-EPERM));
+    if (argc - 2 < c->least || argc - 2 > c->most) {
+        help(c->name);
+        return 2;
+    }
+    return c->run(argc - 2, argv + 2);
+}
