@@ -116,6 +116,19 @@ static int client_connect(struct client *c)
     return 0;
 }
 
+/* On stock Xen a domain that has shut down waits for its tools to destroy it. */
+static bool lives(domid_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+
+    if (pv_domain_info(domid, &info) || info.domain != domid || info.flags & XEN_DOMINF_dying)
+        return false;
+    if (!(info.flags & XEN_DOMINF_shutdown))
+        return true;
+    pv_domain_destroy(domid);
+    return false;
+}
+
 /* A domain that can't be connected is kept as dead, so that it isn't tried again. */
 static void client_begin(struct client *c)
 {
@@ -125,7 +138,8 @@ static void client_begin(struct client *c)
     clients = c;
     err = client_connect(c);
     if (err) {
-        pv_printf("xenstore: domain %u can't be connected: error %d\n", c->domid, err);
+        if (lives(c->domid)) /* else it was destroyed before we came to it */
+            pv_printf("xenstore: domain %u can't be connected: error %d\n", c->domid, err);
         c->ring.dead = true;
     } else {
         client_event((unsigned int)c->port, c); /* what the domain asked before we were there */
@@ -267,19 +281,6 @@ static void scan_newcomers(void (*came)(domid_t domid, const char *name))
             came(c->domid, name);
         client_begin(c);
     }
-}
-
-/* On stock Xen a domain that has shut down waits for its tools to destroy it. */
-static bool lives(domid_t domid)
-{
-    struct xen_domctl_getdomaininfo info;
-
-    if (pv_domain_info(domid, &info) || info.domain != domid || info.flags & XEN_DOMINF_dying)
-        return false;
-    if (!(info.flags & XEN_DOMINF_shutdown))
-        return true;
-    pv_domain_destroy(domid);
-    return false;
 }
 
 /* Its number is free for another when the last page of it is unmapped: by client_end, at last. */

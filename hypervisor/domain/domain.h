@@ -48,6 +48,7 @@ struct vcpu {
     struct history history[HISTORY]; /* entry.S writes row hypercalls % HISTORY, then counts up */
     uint64_t hypercalls;
     uint32_t exceptions; /* bounced or emulated */
+    uint16_t destroys;   /* domctl: the domain whose destruction it began and waits for, 0: none */
 };
 
 _Static_assert(offsetof(struct vcpu, regs) == 8, "the entry stack must end on a multiple of 16");

@@ -68,10 +68,22 @@ static long create(struct domain *none, struct xen_domctl *op)
 static long destroy(struct domain *d, struct xen_domctl *op)
 {
     domain_destroy(d);
-    if (domain_relinquished(d))
+    current->destroys = domain_relinquished(d) ? 0 : d->domid;
+    if (!current->destroys)
         return 0;
     reschedule(NULL); /* a step of it is done on the way out */
     return -ERESTART;
+}
+
+/* There is no such domain, which is what the caller waits for if the last step has just been done. */
+static long no_domain(const struct xen_domctl *op)
+{
+    uint16_t destroys = current->destroys;
+
+    current->destroys = 0;
+    if (op->cmd == XEN_DOMCTL_destroydomain && op->domain && op->domain == destroys)
+        return 0;
+    return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op->domain, 0);
 }
 
 static long pause(struct domain *d, struct xen_domctl *op)
@@ -232,7 +244,7 @@ static long for_domain(struct xen_domctl *op)
     long rc;
 
     if (!d)
-        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op->domain, 0);
+        return no_domain(op);
     if (rows[op->cmd].other && d == current->domain)
         rc = refuse(-EINVAL, R_DOMAIN_0, 0, 0);
     else if (d->dying && !rows[op->cmd].dying) /* teardown waits until who did not see it has put it */
