@@ -16,8 +16,9 @@
 #include <stdint.h>
 #include <xen/xen.h>
 
-#define PV_BUILD_MAX_PAGES (1UL << 18) /* 1 GiB: so many frames a p2m list can name that is mapped at once \
-                                        */
+#define PV_BUILD_MAX_PAGES                                                          \
+    (1UL << 18) /* 1 GiB: so many frames a p2m list can name that is mapped at once \
+                 */
 
 struct pv_build {
     /* In. */

@@ -17,7 +17,7 @@
 #include "lib/bits.h"
 #include "lib/print.h"
 
-#define CLOSES_A_STEP 128 /* ports that a preemptible step looks at */
+#define CLOSES_A_STEP 64 /* ports that a preemptible step looks at */
 
 static struct evtchn *port_entry(const struct domain *d, uint32_t port)
 {

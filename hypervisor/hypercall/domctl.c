@@ -13,6 +13,7 @@
  */
 #include "hypercall/hypercall.h"
 #include <xen/domctl.h>
+#include "domain/console.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
@@ -99,8 +100,11 @@ static long unpause(struct domain *d, struct xen_domctl *op)
 {
     if (!d->pause_count)
         return refuse(-EINVAL, R_DOMAIN_PAUSES, 0, d->domid);
-    if (!--d->pause_count)
-        domain_unpause(d);
+    if (--d->pause_count)
+        return 0;
+    if (!d->started)
+        console_domain_begins(d);
+    domain_unpause(d);
     return 0;
 }
 
@@ -176,7 +180,6 @@ static long set_context(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpucontext *c = &op->u.vcpucontext;
     struct vcpu *v = domain_vcpu(d, c->vcpu);
-    long rc;
 
     if (!v)
         return refuse(-EINVAL, R_NO_SUCH_VCPU, c->vcpu, 0);
@@ -186,8 +189,7 @@ static long set_context(struct domain *d, struct xen_domctl *op)
         reschedule(NULL);
         return -ERESTART;
     }
-    rc = vcpu_initialise(v, (uint64_t)c->ctxt.p, true);
-    return rc;
+    return vcpu_initialise(v, (uint64_t)c->ctxt.p, true);
 }
 
 static long get_vcpu(struct domain *d, struct xen_domctl *op)
@@ -211,9 +213,10 @@ static long get_vcpu(struct domain *d, struct xen_domctl *op)
 static long hypercall_init(struct domain *d, struct xen_domctl *op)
 {
     mfn_t m = MFN(op->u.hypercall_init.gmfn);
+    int rc = get_frame_type(d, m, FT_WRITABLE);
 
-    if (get_frame_type(d, m, FT_WRITABLE))
-        return refuse_as(-EACCES);
+    if (rc)
+        return rc;
     hypercall_page_fill(mfn_to_virt(m));
     put_frame_type(m);
     return 0;

@@ -13,6 +13,7 @@ from .packages import XEN
 # domain 0's console_io output comes out at all log levels; noreboot: a crash ends in a halt that we can see.
 OPTIONS = "com1=115200 console=com1 loglvl=warning guest_loglvl=all noreboot"
 MEM = 512
+OTHERS = 128  # MB that domain 0 leaves where there are enough
 SPARE = 24  # MB that Xen and our kernel want at least beside the disk, which stays where the boot loader put it
 # What Xen says once its domain 0 has ended, and the exit status where no script gave one.
 ENDINGS = [(r"Hardware Dom0 halted", 0), (r"Hardware Dom0 (crashed|shutdown)", 1), (r"Panic on CPU|Manual reset required", 1)]
@@ -93,7 +94,10 @@ def run(axes):
         disk, _ = boot.ramdisks(axes)
         script = " script" if axes.script is not None else ""
         words = f"role=driver domains=1{script} {axes.args}"
-        line = command(axes, axes.mem or MEM, kernel, words, folder.write("ramdisk0", disk))
+        megabytes = axes.mem or MEM
+        # Memory for the domains that xl makes there; without the word Xen gives domain 0 all that there is.
+        options = f"dom0_mem=-{OTHERS}M" if megabytes >= OTHERS * 3 + len(disk) // boot.MIB * 2 and "dom0_mem" not in axes.append else ""
+        line = command(axes, megabytes, kernel, words, folder.write("ramdisk0", disk), options)
         quiet = Quiet(Output())
         watcher = Watcher()
         shown = "loglvl=" in axes.append

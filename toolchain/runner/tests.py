@@ -10,7 +10,7 @@ invariant checker must have said ok when the domains were gone. Time there is vi
 several CPUs really run at once). On stock Xen, tests of the
 role dom0 have boots of their own, the others share one; only what does not pass is run again in virtual time. A line
 `// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0, `// vcpus: 2` the test's domains
-two vcpus each, and QEMU under stock Xen two CPUs (under Parador: SMP=).
+two vcpus each, and QEMU under stock Xen two CPUs (under Parador: SMP=), `// ramdisk: itself` a domain 0 its own file, to make domains of.
 docs/oracle.md lists the differences between the two systems that are meant to be. At its end Parador says which rules
 (domain/refuse.h) refused anything: each must have been broken by the test that its row names. Read next: runner/verdict.py,
 tests/guest/test.h.
@@ -136,6 +136,12 @@ def wants_kernel(name):
         return "\n// beside: pvkernel\n" in f.read()
 
 
+def ramdisk(axes, name):
+    """The test's own file, where it asks for it as its ramdisk; else None."""
+    with open(f"tests/guest/{name}/main.c", encoding="utf-8") as f:
+        return f"{axes.build}/tests/guest/{name}" if "\n// ramdisk: itself\n" in f.read() else None
+
+
 def parador_modules(axes, name, role, folder):
     """The boot modules of a test on Parador."""
     image = f"{axes.build}/tests/guest/{name}"
@@ -145,7 +151,8 @@ def parador_modules(axes, name, role, folder):
                 module(image, f"name=d1 mem={SHARE[role]} -- {axes.args}")]
     idle = module(f"{axes.build}/tests/guest/idle0", f"name=d0 mem={SHARE['idle0']} --")
     if role == "dom0":
-        return [module(image, f"name=d0 mem={SHARE[role]} vcpus={vcpus(name)} -- {axes.args}")]
+        own = ramdisk(axes, name)
+        return [module(image, f"name=d0 mem={SHARE[role]} vcpus={vcpus(name)} -- {axes.args}"), *([module(own, "ramdisk")] if own else [])]
     if role == "domU":
         return [idle, module(image, f"name=d1 mem={SHARE[role]} vcpus={vcpus(name)} -- {axes.args}")]
     if role == "control":
@@ -202,7 +209,7 @@ def xen_alone(axes, name, extra=()):
     """One boot of a test in the role dom0 on stock Xen: its Result and lines."""
     watcher = stockxen.Watcher()
     extra = (*extra, *(XEN_SMP if vcpus(name) > 1 else ()))
-    command = stockxen.command(axes, axes.mem or 256, f"{axes.build}/tests/guest/{name}", axes.args,
+    command = stockxen.command(axes, axes.mem or 256, f"{axes.build}/tests/guest/{name}", axes.args, ramdisk(axes, name),
                                options=f"dom0_mem={SHARE['dom0']}M dom0_max_vcpus={vcpus(name)}", extra=extra)
     lines, hang = on_machine(command, watcher)
     crashed = any(re.search(r"Dom0 crashed|Domain 0 .*crashed", line) for line in lines)

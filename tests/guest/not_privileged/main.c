@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <xen/physdev.h>
 #include <xen/platform.h>
+#include "libpv/domctl.h"
 #include "libpv/event.h"
 #include "libpv/start.h"
 #include "tests/guest/pages.h"
@@ -92,6 +93,18 @@ static void machine(void)
     expect_eq(HYPERVISOR_xen_version(XENVER_build_id, NULL), -EPERM);
 }
 
+static void domains(void)
+{
+    struct xen_domctl_getdomaininfo info;
+    domid_t id = 0;
+
+    expect_eq(pv_domain_create(&id, 1, 16), -EPERM);
+    expect_eq(pv_domain_destroy(0), -EPERM);
+    expect_eq(pv_domain_pause(0), -EPERM);
+    expect_eq(pv_domain_unpause(0), -EPERM);
+    expect_eq(pv_domain_info(0, &info), -EPERM);
+}
+
 /* Parador's own calls that are domain 0's. */
 static void parador(void)
 {
@@ -114,5 +127,6 @@ void test_main(void)
     memory();
     tables();
     machine();
+    domains();
     parador();
 }
