@@ -229,16 +229,16 @@ static const struct {
     bool dying; /* for dying domains too */
     bool out;   /* there are results */
 } rows[] = {
-    [XEN_DOMCTL_createdomain] = { create, .any = true, .out = true },
-    [XEN_DOMCTL_destroydomain] = { destroy, .other = true, .dying = true },
-    [XEN_DOMCTL_pausedomain] = { pause, .other = true },
-    [XEN_DOMCTL_unpausedomain] = { unpause },
-    [XEN_DOMCTL_getdomaininfo] = { get_info, .any = true, .out = true },
-    [XEN_DOMCTL_max_mem] = { max_mem },
-    [XEN_DOMCTL_setvcpucontext] = { set_context, .other = true },
-    [XEN_DOMCTL_getvcpuinfo] = { get_vcpu, .dying = true, .out = true },
-    [XEN_DOMCTL_max_vcpus] = { max_vcpus, .other = true },
-    [XEN_DOMCTL_hypercall_init] = { hypercall_init },
+    [XEN_DOMCTL_createdomain] = { .fn = create, .any = true, .out = true },
+    [XEN_DOMCTL_destroydomain] = { .fn = destroy, .other = true, .dying = true },
+    [XEN_DOMCTL_pausedomain] = { .fn = pause, .other = true },
+    [XEN_DOMCTL_unpausedomain] = { .fn = unpause },
+    [XEN_DOMCTL_getdomaininfo] = { .fn = get_info, .any = true, .out = true },
+    [XEN_DOMCTL_max_mem] = { .fn = max_mem },
+    [XEN_DOMCTL_setvcpucontext] = { .fn = set_context, .other = true },
+    [XEN_DOMCTL_getvcpuinfo] = { .fn = get_vcpu, .dying = true, .out = true },
+    [XEN_DOMCTL_max_vcpus] = { .fn = max_vcpus, .other = true },
+    [XEN_DOMCTL_hypercall_init] = { .fn = hypercall_init },
 };
 
 static long for_domain(struct xen_domctl *op)
