@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "libpv/event.h"
+#include "libpv/lock.h"
 
 /* Zeroed memory, aligned for any type, or NULL. May be called with events off. */
 void *drv_alloc(size_t bytes);
@@ -42,24 +43,19 @@ static inline void drv_wake(void)
     drv_waiter->wake();
 }
 
-/* A spin lock that keeps event upcalls off this vcpu while it is held; zero is free. Held for short stretches
- * only. */
+/* libpv's spin lock, under a name of our own: it keeps event upcalls off this vcpu while it is held; zero is
+ * free. */
 struct drv_lock {
-    uint32_t held;
+    struct pv_lock pv;
 };
 
 /* Returns what drv_unlock wants back: whether events were on. */
 static inline bool drv_lock(struct drv_lock *l)
 {
-    bool events = pv_events_off();
-
-    while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE))
-        __builtin_ia32_pause();
-    return events;
+    return pv_lock_take(&l->pv);
 }
 
 static inline void drv_unlock(struct drv_lock *l, bool events)
 {
-    __atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
-    pv_events_restore(events);
+    pv_lock_drop(&l->pv, events);
 }

@@ -13,9 +13,12 @@
 #include "libpv/errno.h"
 #include "libpv/event.h"
 #include "libpv/hypercall.h"
+#include "libpv/lock.h"
 #include "libpv/memory.h"
 #include "libpv/start.h"
 
+/* Two writers would mix their lines, and the ring has one producer and one consumer here. */
+static struct pv_lock out_lock, in_lock;
 static struct xencons_interface *ring; /* NULL: the hypercall */
 static unsigned int ring_port;
 static void (*input_fn)(void *data);
@@ -64,13 +67,13 @@ static void ring_write_lines(const char *buf, size_t len)
 
 void pv_console_write(const char *buf, size_t len)
 {
-    bool on = pv_events_off();
+    bool on = pv_lock_take(&out_lock);
 
     if (ring)
         ring_write_lines(buf, len);
     else
         HYPERVISOR_console_io(CONSOLEIO_write, (unsigned int)len, (char *)buf);
-    pv_events_restore(on);
+    pv_lock_drop(&out_lock, on);
 }
 
 static int ring_getc(void)
@@ -86,13 +89,11 @@ static int ring_getc(void)
     return (unsigned char)c;
 }
 
-int pv_console_getc(void)
+static int line_getc(void)
 {
     static char buf[64];
     static long have, next;
 
-    if (ring)
-        return ring_getc();
     if (next >= have) {
         next = 0;
         have = HYPERVISOR_console_io(CONSOLEIO_read, sizeof(buf), buf);
@@ -100,6 +101,15 @@ int pv_console_getc(void)
             return -1;
     }
     return (unsigned char)buf[next++];
+}
+
+int pv_console_getc(void)
+{
+    bool on = pv_lock_take(&in_lock);
+    int c = ring ? ring_getc() : line_getc();
+
+    pv_lock_drop(&in_lock, on);
+    return c;
 }
 
 static void input_event(unsigned int port, void *data)

@@ -27,11 +27,16 @@ int pv_event_bind_interdomain(domid_t remote, unsigned int remote_port, pv_event
 int pv_event_close(unsigned int port);
 
 /* Sets the handler of a port that exists (those in start_info, for instance) and unmasks it; NULL masks it.
- */
+ * When it returns, the handler from before runs on no other vcpu. So does pv_event_close: hold no lock that
+ * the handler takes. */
 void pv_event_set_handler(unsigned int port, pv_event_fn fn, void *data);
 
 /* True while another domain is bound to the port; false once that domain closed its end, or is gone. */
 bool pv_event_connected(unsigned int port);
+
+/* Has the port's events delivered on another vcpu (xen/event_channel.h: not those of a vcpu's own VIRQs, nor
+ * IPIs). 0 or a negative errno. */
+int pv_event_bind_vcpu(unsigned int port, unsigned int vcpu);
 
 /* Notifies the other end. 0 or a negative errno. */
 int pv_event_send(unsigned int port);

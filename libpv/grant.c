@@ -11,14 +11,15 @@
 #include "libpv/event.h"
 #include "libpv/freelist.h"
 #include "libpv/hypercall.h"
+#include "libpv/lock.h"
 #include "libpv/memory.h"
 
 #define PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
 
 static struct grant_entry_v1
-    *entries; /* address space for PV_GRANT_FRAMES frames; nr_frames of them are mapped */
-static unsigned int nr_frames, max_frames; /* nr_frames: by who has `growing` */
-static uint32_t growing;                   /* a vcpu makes the table longer, with events off */
+    *entries;                  /* address space for PV_GRANT_FRAMES frames; nr_frames of them are mapped */
+static struct pv_lock growing; /* a vcpu makes the table longer */
+static unsigned int nr_frames, max_frames; /* nr_frames: changed by who holds `growing` */
 static uint16_t next_free[PV_GRANT_FRAMES * PER_FRAME];
 static struct pv_freelist free_refs = { .next = next_free };
 
@@ -50,7 +51,7 @@ static int grow(unsigned int frames)
     return (int)err;
 }
 
-int pv_grant_init(void)
+static int start_table(void)
 {
     struct gnttab_query_size query = { .dom = DOMID_SELF };
     int err;
@@ -68,19 +69,25 @@ int pv_grant_init(void)
     return entries ? grow(1) : -ENOMEM;
 }
 
+int pv_grant_init(void)
+{
+    bool events = pv_lock_take(&growing);
+    int err = start_table();
+
+    pv_lock_drop(&growing, events);
+    return err;
+}
+
 /* A reference out of a longer table, or one that came back meanwhile. 0: none. */
 static unsigned int alloc_grown(void)
 {
-    bool events = pv_events_off();
+    bool events = pv_lock_take(&growing);
     unsigned int ref;
 
-    while (__atomic_exchange_n(&growing, 1, __ATOMIC_ACQUIRE))
-        __builtin_ia32_pause();
     do
         ref = pv_freelist_pop(&free_refs);
     while (!ref && !grow(nr_frames + 1));
-    __atomic_store_n(&growing, 0, __ATOMIC_RELEASE);
-    pv_events_restore(events);
+    pv_lock_drop(&growing, events);
     return ref;
 }
 

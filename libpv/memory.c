@@ -10,12 +10,17 @@
 #include "libpv/memory.h"
 #include "libpv/errno.h"
 #include "libpv/hypercall.h"
+#include "libpv/lock.h"
 #include "libpv/print.h"
 #include "libpv/shutdown.h"
 #include "libpv/start.h"
 #include "libpv/string.h"
 
 static uint64_t *kernel_l4;
+
+/* tables_lock: who makes tables of the kernel, or reserves address space. pages_lock, inside of it: the pages
+ * below. */
+static struct pv_lock tables_lock, pages_lock;
 
 /* Fresh pages: frames [next, mapped) of the linear mapping; freed pages are a list through their first words.
  */
@@ -126,7 +131,7 @@ static int make_levels(unsigned long va, unsigned int lowest)
     return 0;
 }
 
-int pv_make_tables(unsigned long va, unsigned long size)
+static int make_tables(unsigned long va, unsigned long size)
 {
     unsigned long last = va + size - 1;
 
@@ -138,19 +143,33 @@ int pv_make_tables(unsigned long va, unsigned long size)
     }
 }
 
+int pv_make_tables(unsigned long va, unsigned long size)
+{
+    bool events = pv_lock_take(&tables_lock);
+    int err = make_tables(va, size);
+
+    pv_lock_drop(&tables_lock, events);
+    return err;
+}
+
 void *pv_vaddr_reserve(unsigned int n)
 {
+    bool events = pv_lock_take(&tables_lock);
     unsigned long va = reserved_to, size = n * PAGE_SIZE;
+    void *area = NULL;
 
-    if (!n || size > -PAGE_SIZE - va || pv_make_tables(va, size))
-        return NULL;
-    reserved_to += size;
-    return (void *)va;
+    if (n && size <= -PAGE_SIZE - va && !make_tables(va, size)) {
+        reserved_to += size;
+        area = (void *)va;
+    }
+    pv_lock_drop(&tables_lock, events);
+    return area;
 }
 
 void *pv_page_alloc(void)
 {
-    void *page;
+    bool events = pv_lock_take(&pages_lock);
+    void *page = NULL;
 
     if (freed) {
         page = freed;
@@ -158,17 +177,21 @@ void *pv_page_alloc(void)
         nr_freed--;
     } else if (next < mapped) {
         page = pv_pfn_to_virt(pfn(next++));
-    } else {
-        return pv_page_source ? pv_page_source() : NULL;
     }
+    pv_lock_drop(&pages_lock, events);
+    if (!page)
+        return pv_page_source ? pv_page_source() : NULL;
     return memset(page, 0, PAGE_SIZE);
 }
 
 void pv_page_free(void *page)
 {
+    bool events = pv_lock_take(&pages_lock);
+
     *(void **)page = freed;
     freed = page;
     nr_freed++;
+    pv_lock_drop(&pages_lock, events);
 }
 
 unsigned long pv_pages_free(void)

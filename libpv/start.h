@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <xen/xen.h>
+#include "libpv/vcpu.h"
 
 /* The guest's own main. What it returns is ignored: the domain then shuts down with SHUTDOWN_poweroff. */
 #if !__STDC_HOSTED__ /* host tests have another */
@@ -51,16 +52,10 @@ extern unsigned long pv_boot_port_masks;
 /* Top of the 32 KiB stack that main runs on. */
 extern char pv_stack_top[];
 
-/* The vcpu that runs: 0 (libpv starts one vcpu). */
-static inline unsigned int pv_vcpu_id(void)
-{
-    return 0;
-}
-
-/* The running vcpu's part of shared_info. */
+/* The running vcpu's vcpu_info. */
 static inline struct vcpu_info *pv_vcpu_info(void)
 {
-    return &pv_shared_info.vcpu_info[pv_vcpu_id()];
+    return pv_several ? &pv_vcpu_self()->info : &pv_shared_info.vcpu_info[0];
 }
 
 /* True in the initial domain (SIF_INITDOMAIN). */

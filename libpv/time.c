@@ -33,9 +33,17 @@ uint64_t pv_time_ns(void)
 
     delta = t.tsc_shift >= 0 ? delta << t.tsc_shift : delta >> -t.tsc_shift;
     now = t.system_time + (uint64_t)(((unsigned __int128)delta * t.tsc_to_system_mul) >> 32);
-    if (now > last)
-        last = now;
-    return last;
+    if (!pv_several) {
+        if (now > last)
+            last = now;
+        return last;
+    }
+    for (uint64_t before = __atomic_load_n(&last, __ATOMIC_RELAXED);;) {
+        if (now <= before)
+            return before;
+        if (__atomic_compare_exchange_n(&last, &before, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return now;
+    }
 }
 
 uint64_t pv_wallclock_ns(void)

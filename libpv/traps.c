@@ -19,6 +19,7 @@ _Static_assert(offsetof(struct pv_regs, ss) == 168, "traps_entry.S: R_SS");
 _Static_assert(sizeof(struct pv_regs) == 176, "a multiple of 16 keeps the stack aligned");
 _Static_assert(offsetof(struct vcpu_info, evtchn_upcall_mask) == 1, "traps_entry.S: UPCALL_MASK");
 _Static_assert(PV_VECTOR_SYSCALL == 258, "traps_entry.S: VECTOR_SYSCALL");
+_Static_assert(offsetof(struct pv_vcpu, info) == 0, "traps_entry.S: VCPU_MASK");
 
 extern char pv_entry_stubs[], pv_entry_event[], pv_entry_failsafe[], pv_entry_syscall[], pv_entry_syscall32[];
 void pv_trap_late_events(struct pv_regs *r);
@@ -71,15 +72,25 @@ void pv_trap_late_events(struct pv_regs *r)
     before_exit(r);
 }
 
+static struct trap_info trap_entry(unsigned int vector, unsigned int dpl)
+{
+    return (struct trap_info){ .vector = (uint8_t)vector,
+                               .flags = (uint8_t)(dpl | 4),
+                               .cs = PV_CS,
+                               .address = (unsigned long)pv_entry_stubs + 32UL * vector };
+}
+
 static int load(unsigned int vector, unsigned int dpl)
 {
-    struct trap_info t[2] = { { 0 } };
+    struct trap_info t[2] = { trap_entry(vector, dpl), { 0 } };
 
-    t[0].vector = (uint8_t)vector;
-    t[0].flags = (uint8_t)(dpl | 4);
-    t[0].cs = PV_CS;
-    t[0].address = (unsigned long)pv_entry_stubs + 32UL * vector;
     return (int)HYPERVISOR_set_trap_table(t);
+}
+
+/* At the start int3 and into are the programs' too. */
+static unsigned int first_dpl(unsigned int vector)
+{
+    return vector == 3 || vector == 4 ? 3 : 0;
 }
 
 int pv_set_trap_dpl(unsigned int vector, unsigned int dpl)
@@ -117,10 +128,27 @@ unsigned long pv_fault_address(void)
 void pv_traps_init(void)
 {
     for (unsigned int v = 0; v < 32; v++) {
-        if (load(v, v == 3 || v == 4 ? 3 : 0))
+        if (load(v, first_dpl(v)))
             pv_crash();
     }
     handlers[PV_VECTOR_EVENT] = pv_event_upcall;
     register_callback(CALLBACKTYPE_event, pv_entry_event);
     register_callback(CALLBACKTYPE_failsafe, pv_entry_failsafe);
+}
+
+void pv_traps_fill(struct vcpu_guest_context *c)
+{
+    for (unsigned int v = 0; v < 32; v++)
+        c->trap_ctxt[v] = trap_entry(v, first_dpl(v));
+    c->flags |= VGCF_failsafe_disables_events | VGCF_syscall_disables_events;
+    c->event_callback_eip = (unsigned long)pv_entry_event;
+    c->failsafe_callback_eip = (unsigned long)pv_entry_failsafe;
+    if (handlers[PV_VECTOR_SYSCALL])
+        c->syscall_callback_eip = (unsigned long)pv_entry_syscall;
+}
+
+void pv_traps_init_vcpu(void)
+{
+    if (handlers[PV_VECTOR_SYSCALL32])
+        register_callback(CALLBACKTYPE_syscall32, pv_entry_syscall32);
 }

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <xen/xen.h>
 
 /* Vectors 0 to 255 are the CPU's; these name the callbacks. */
 #define PV_VECTOR_EVENT     256 /* event upcall (libpv/event.c has it) */
@@ -83,8 +84,11 @@ void pv_resume(struct pv_regs *r) __attribute__((noreturn));
 /* Prints all registers, one block of lines. */
 void pv_print_regs(const struct pv_regs *r);
 
-/* Start-up only: loads the trap table and the callbacks. */
+/* Start-up only: loads the trap table and the callbacks. For another vcpu they are in its context; what that
+ * has no place for the vcpu loads itself. */
 void pv_traps_init(void);
+void pv_traps_fill(struct vcpu_guest_context *c);
+void pv_traps_init_vcpu(void);
 
 /* Called by traps_entry.S. */
 void pv_trap_dispatch(struct pv_regs *r);

@@ -22,6 +22,8 @@
 #define HYPERCALL_IRET  23
 #define UPCALL_PENDING  pv_shared_info
 #define UPCALL_MASK     pv_shared_info + 1
+#define VCPU_PENDING    %gs:0 /* the same once there are several vcpus: vcpu.h */
+#define VCPU_MASK       %gs:1
 
     .macro entry vector, error=0
     pop %rcx
@@ -114,11 +116,13 @@ leave_common:
     testl $0x200, R_RFLAGS(%rsp)
     jz 1f
     /* Unmask last, and look again: what became pending before the unmasking makes no upcall by itself. */
+    cmpb $0, pv_several(%rip)
+    jnz 3f
     movb $0, UPCALL_MASK(%rip)
     cmpb $0, UPCALL_PENDING(%rip)
     jz 1f
     movb $1, UPCALL_MASK(%rip)
-    mov %rsp, %rdi
+2:  mov %rsp, %rdi
     call pv_trap_late_events
     jmp leave_common
 1:  movzwl R_CS(%rsp), %eax
@@ -131,6 +135,11 @@ leave_common:
     pop %rcx
     add $8, %rsp
     iretq
+3:  movb $0, VCPU_MASK /* from here on an upcall may move us to another vcpu, whose flags are as good */
+    cmpb $0, VCPU_PENDING
+    jz 1b
+    movb $1, VCPU_MASK
+    jmp 2b
 
 leave_to_user: /* the hypercall sets the upcall mask from the frame's IF, and delivers what is pending */
     xor %eax, %eax
@@ -145,8 +154,12 @@ leave_to_user: /* the hypercall sets the upcall mask from the frame's IF, and de
 
     .globl pv_resume
 pv_resume:
+    cmpb $0, pv_several(%rip)
+    jnz 1f
     movb $1, UPCALL_MASK(%rip)
-    mov %rdi, %rsp
+    jmp 2f
+1:  movb $1, VCPU_MASK
+2:  mov %rdi, %rsp
     jmp leave_common
 
     .section .note.GNU-stack, "", @progbits

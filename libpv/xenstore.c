@@ -10,6 +10,7 @@
 #include "libpv/errno.h"
 #include "libpv/event.h"
 #include "libpv/hypercall.h"
+#include "libpv/lock.h"
 #include "libpv/print.h"
 #include "libpv/string.h"
 #include "libpv/xenstore_ring.h"
@@ -20,7 +21,8 @@ static const struct pv_xs_transport *transport;
 static struct pv_xs_hooks hooks;
 static char request[XENSTORE_PAYLOAD_MAX], answer[XENSTORE_PAYLOAD_MAX + 1];
 
-/* Watch events that wait: [head, tail), free-running. Written with events off. */
+/* Watch events that wait: [head, tail), free-running. */
+static struct pv_lock queue_lock;
 static struct pv_xs_event queue[QUEUE];
 static unsigned int head, tail;
 
@@ -44,16 +46,22 @@ static int error_number(const char *name)
     return -EIO;
 }
 
+static uint32_t busy; /* a request is under way, and nobody set hooks */
+
 static void lock(void)
 {
     if (hooks.lock)
         hooks.lock();
+    for (unsigned int n = 0; !hooks.lock && __atomic_exchange_n(&busy, pv_several, __ATOMIC_ACQUIRE); n++)
+        pv_spin(n);
 }
 
 static void unlock(void)
 {
     if (hooks.unlock)
         hooks.unlock();
+    else
+        __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
 }
 
 void pv_xs_set_hooks(const struct pv_xs_hooks *h)
@@ -250,7 +258,7 @@ int pv_xs_unwatch(const char *path, const char *token)
 
 void pv_xs_push_watch(const char *path, const char *token)
 {
-    bool on = pv_events_off();
+    bool on = pv_lock_take(&queue_lock);
     unsigned int i;
 
     for (i = head; i != tail; i++) {
@@ -266,18 +274,18 @@ void pv_xs_push_watch(const char *path, const char *token)
     } else if (i == tail) {
         pv_printf("xenstore: a watch event for %s is lost, %u wait already\n", path, QUEUE);
     }
-    pv_events_restore(on);
+    pv_lock_drop(&queue_lock, on);
     if (hooks.wake)
         hooks.wake();
 }
 
 static bool pop(struct pv_xs_event *event)
 {
-    bool on = pv_events_off(), any = head != tail;
+    bool on = pv_lock_take(&queue_lock), any = head != tail;
 
     if (any)
         *event = queue[head++ % QUEUE];
-    pv_events_restore(on);
+    pv_lock_drop(&queue_lock, on);
     return any;
 }
 

@@ -7,7 +7,7 @@
 #include "libpv/shutdown.h"
 #include "libpv/start.h"
 
-/* Counts; the verdict is the worst that is not 0. */
+/* Counts, of all vcpus; the verdict is the worst that is not 0. */
 static unsigned int checks, failures, errors, skips;
 
 /* rbx rbp r12 r13 r14 r15 rsp rip of the last test_try_begin. */
@@ -31,10 +31,10 @@ bool test_check(bool ok, const char *file, int line, const char *text, const cha
 {
     va_list args;
 
-    checks++;
+    __atomic_fetch_add(&checks, 1, __ATOMIC_RELAXED);
     if (ok)
         return true;
-    failures++;
+    __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
     complain("fail", file, line, text);
     va_start(args, fmt);
     message(fmt, args);
@@ -44,10 +44,10 @@ bool test_check(bool ok, const char *file, int line, const char *text, const cha
 
 bool test_expect_eq(long got, long want, const char *file, int line, const char *expr, const char *want_text)
 {
-    checks++;
+    __atomic_fetch_add(&checks, 1, __ATOMIC_RELAXED);
     if (got == want)
         return true;
-    failures++;
+    __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
     complain("fail", file, line, expr);
     pv_printf(": got %ld (0x%lx), not %s = %ld (0x%lx)\n", got, got, want_text, want, want);
     return false;
@@ -55,10 +55,10 @@ bool test_expect_eq(long got, long want, const char *file, int line, const char 
 
 bool test_expect_fault(long got, long want, uint64_t error, const char *file, int line, const char *text)
 {
-    checks++;
+    __atomic_fetch_add(&checks, 1, __ATOMIC_RELAXED);
     if (got == want && (want < 0 || test_trap.error == error))
         return true;
-    failures++;
+    __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
     complain("fail", file, line, text);
     if (got < 0)
         pv_printf(": no exception, not vector %ld\n", want);
@@ -74,7 +74,7 @@ void test_require(bool ok, const char *file, int line, const char *text, const c
 
     if (ok)
         return;
-    errors++;
+    __atomic_fetch_add(&errors, 1, __ATOMIC_RELAXED);
     complain("error", file, line, text);
     va_start(args, fmt);
     message(fmt, args);
@@ -86,7 +86,7 @@ void test_skip(const char *fmt, ...)
 {
     va_list args;
 
-    skips++;
+    __atomic_fetch_add(&skips, 1, __ATOMIC_RELAXED);
     pv_printf("skip");
     va_start(args, fmt);
     message(fmt, args);
@@ -111,7 +111,7 @@ static void check_machine(void)
     long rc = test_on_parador() ? HYPERVISOR_parador(PARADOR_check, NULL) : 0;
 
     if (rc != 0 && rc != -ENOSYS) {
-        failures++;
+        __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
         pv_printf("fail: the invariant checker says %ld\n", rc);
     }
 }
@@ -141,7 +141,7 @@ void test_try_end(void)
 void test_catch(struct pv_regs *r)
 {
     if (!test_trying) {
-        errors++;
+        __atomic_fetch_add(&errors, 1, __ATOMIC_RELAXED);
         pv_printf("error: trap %lu error code %lx cr2 %lx outside of FAULT\n", r->vector, r->error,
                   pv_fault_address());
         pv_print_regs(r);

@@ -2,11 +2,13 @@
  *
  * libpv and the kernel, faked for the drivers' tests: see fake_pv.h. The prototypes are libpv's own.
  */
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "drivers/kernel.h"
+#include "libpv/lock.h"
 #include "libpv/print.h"
 #include "libpv/string.h"
 #include "tests/host/fake_pv.h"
@@ -59,6 +61,14 @@ int pv_printf(const char *fmt, ...)
     va_end(args);
     fake_lines++;
     return n;
+}
+
+bool pv_several = true; /* the tests' threads are our vcpus */
+
+void pv_spin(unsigned int n)
+{
+    if (n % 64 == 63)
+        sched_yield();
 }
 
 bool pv_events_off(void)
