@@ -166,8 +166,8 @@ long do_vcpu_op(uint64_t cmd, uint64_t id, uint64_t guest, uint64_t a4, uint64_t
     struct vcpu *v = domain_vcpu(current->domain, (uint32_t)id);
     uint32_t op = (uint32_t)cmd;
 
-    if (!v)
-        return refuse(-ENOENT, R_NO_SUCH_VCPU, (uint32_t)id, 0);
+    if (!v) /* is_up: how kernels count what they have */
+        return op == VCPUOP_is_up ? -ENOENT : refuse(-ENOENT, R_NO_SUCH_VCPU, (uint32_t)id, 0);
     if ((op == VCPUOP_set_singleshot_timer || op == VCPUOP_stop_singleshot_timer) && v != current)
         return refuse(-EINVAL, R_VCPU_NOT_SELF, v->id, 0);
     if (op == VCPUOP_send_nmi && guest)

@@ -18,20 +18,42 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096UL
 
-/* ---- interrupts: one CPU now, so "off" is also the only lock ---- */
+/* ---- interrupts: each CPU's own ---- */
 
-/* Turns interrupts off; returns whether they were on. */
+/* Turns interrupts off on this CPU; returns whether they were on. Until they are on again, the thread stays
+ * on it. */
 bool arch_irq_save(void);
 /* Back to what arch_irq_save returned. Pending interrupts are taken before it returns. */
 void arch_irq_restore(bool were_on);
 bool arch_irq_enabled(void);
+
+/* ---- CPUs: numbered from 0, on which the kernel starts alone ---- */
+
+struct thread;
+
+#define CPUS_MAX 16
+
+unsigned arch_cpu_count(void);
+/* Starts CPU n, which calls core_cpu_main() on the stack that ends at `top`, interrupts off, with `current`
+ * as its first thread. 0 or a negative error. */
+int arch_cpu_start(unsigned n, void *top, struct thread *current);
+/* Makes an interrupt on another CPU, which ends its arch_idle() and does nothing else. */
+void arch_cpu_kick(unsigned n);
+/* One turn of a loop that waits for another CPU; n: how many turns there were. */
+void arch_spin(unsigned n);
+/* The thread that runs here: a word of each CPU, NULL at first. A thread that an interrupt moves to another
+ * CPU in the middle of arch_current() gets itself all the same. Setting it: interrupts are off. */
+struct thread *arch_current(void);
+void arch_set_current(struct thread *t);
+/* Interrupts that a CPU has taken, for messages. */
+uint64_t arch_interrupts(unsigned n);
 
 /* ---- time ---- */
 
 uint64_t arch_time_ns(void);
 /* Seconds since 1970. */
 uint64_t arch_wallclock(void);
-/* Calls core_timer() at or soon after this time, once; a later call replaces it. */
+/* Calls core_timer() on this CPU at or soon after this time, once; a later call replaces it. */
 void arch_timer_set(uint64_t when_ns);
 /* Interrupts are off. Waits for one (letting it happen even if it came just before), returns with interrupts
  * off. */
@@ -39,7 +61,7 @@ void arch_idle(void);
 
 /* ---- console ---- */
 
-/* Never blocks, may be called with interrupts off. */
+/* Never sleeps, may be called with interrupts off, and by several CPUs at once: each text stays whole. */
 void arch_console_write(const char *text, size_t n);
 
 /* ---- threads ---- */
@@ -73,15 +95,16 @@ enum { MAP_READ = 1, MAP_WRITE = 2, MAP_EXEC = 4 };
 
 /* A new, empty address space, or NULL without memory. */
 struct arch_aspace *arch_aspace_make(void);
-/* Frees the tables, not the pages mapped in them (core/vm.c knows those). It may be the current one. */
+/* Frees the tables, not the pages mapped in them (core/vm.c knows those). It may still be loaded, here and on
+ * other CPUs, whose kernel threads didn't care. Interrupts are on. */
 void arch_aspace_destroy(struct arch_aspace *as);
-/* Makes it the one that user mode sees; NULL: none. Interrupts are off. */
+/* Makes it the one that user mode sees on this CPU; NULL: none. Interrupts are off. */
 void arch_aspace_switch(struct arch_aspace *as);
 /* Maps the page at kernel address `page` at user address `va` (both aligned), replacing what was there. 0 or
  * -KE_NOMEM. */
 int arch_aspace_map(struct arch_aspace *as, uintptr_t va, void *page, unsigned prot);
-/* Clears [start, end). `gone` is called with each page that was mapped, once no translation of it is left.
- * Returns how many there were. */
+/* Clears [start, end). `gone` is called with each page that was mapped, once no translation of it is left on
+ * any CPU. Returns how many there were. */
 size_t arch_aspace_unmap(struct arch_aspace *as, uintptr_t start, uintptr_t end, void (*gone)(void *page));
 /* The page at `va` (its kernel address) and its protection, or NULL. */
 void *arch_aspace_lookup(struct arch_aspace *as, uintptr_t va, unsigned *prot);
@@ -104,6 +127,8 @@ const char *arch_name(void); /* what we run on, a few words */
 
 /* ---- up-calls: the port calls these with interrupts off ---- */
 
+/* The first thing on a CPU that arch_cpu_start started. */
+void core_cpu_main(void) __attribute__((noreturn));
 /* The time set by arch_timer_set has come. */
 void core_timer(void);
 /* On the way out of every interrupt: another thread may run here. */

@@ -12,20 +12,26 @@
 #define PORTION_ORDER \
     6 /* 256 KiB a read: the driver splits it into as many requests as it can have in flight */
 
-static struct list devices = LIST_INIT(devices);
+static struct {
+    struct lock lock;
+    struct list list; /* only grows */
+} devices = { { .rank = LOCK_WAIT }, LIST_INIT(devices.list) };
 
 void block_register(struct blockdev *d)
 {
     mutex_init(&d->lock);
-    bool on = arch_irq_save();
-    list_add_tail(&devices, &d->link);
-    arch_irq_restore(on);
+    bool on = lock(&devices.lock);
+    list_add_tail(&devices.list, &d->link);
+    unlock(&devices.lock, on);
 }
 
 struct blockdev *block_nth(unsigned n)
 {
-    list_for_each(i, &devices) if (n-- == 0) return container_of(i, struct blockdev, link);
-    return NULL;
+    struct blockdev *found = NULL;
+    bool on = lock(&devices.lock);
+    list_for_each(i, &devices.list) if (n-- == 0) found = container_of(i, struct blockdev, link);
+    unlock(&devices.lock, on);
+    return found;
 }
 
 struct blockdev *block_find(const char *name)

@@ -4,11 +4,13 @@
  * so the eight bytes' effects are independent and are xor-ed together. Source: POSIX.1-2017, cksum.
  */
 #include "pvkernel/core/cksum.h"
+#include <stdbool.h>
 
 #define POLY 0x04c11db7u
 
 static struct {
     uint32_t t[8][256];
+    bool ready;
 } tables;
 
 static void make_tables(void)
@@ -22,6 +24,14 @@ static void make_tables(void)
     for (int k = 1; k < 8; k++)
         for (uint32_t b = 0; b < 256; b++)
             tables.t[k][b] = tables.t[k - 1][b] << 8 ^ tables.t[0][tables.t[k - 1][b] >> 24];
+    __atomic_store_n(&tables.ready, true, __ATOMIC_RELEASE);
+}
+
+/* Made twice by two threads they do no harm: the values are the same. */
+static void want_tables(void)
+{
+    if (!__atomic_load_n(&tables.ready, __ATOMIC_ACQUIRE))
+        make_tables();
 }
 
 static uint32_t big_endian(const uint8_t *p)
@@ -38,8 +48,7 @@ void cksum_add(struct cksum *c, const void *bytes, size_t n)
 {
     const uint8_t *p = bytes;
     uint32_t crc = c->crc;
-    if (!tables.t[0][1]) /* twice by two threads does no harm: the values are the same */
-        make_tables();
+    want_tables();
     c->length += n;
     for (; n >= 8; n -= 8, p += 8) {
         uint32_t a = crc ^ big_endian(p), b = big_endian(p + 4);
@@ -54,8 +63,7 @@ void cksum_add(struct cksum *c, const void *bytes, size_t n)
 
 uint32_t cksum_end(struct cksum *c)
 {
-    if (!tables.t[0][1])
-        make_tables();
+    want_tables();
     for (uint64_t n = c->length; n; n >>= 8)
         c->crc = add_byte(c->crc, (uint8_t)n);
     return ~c->crc;

@@ -40,6 +40,9 @@ static int cmd_echo(int argc, char **argv)
 static void ps_row(struct thread *t, void *arg)
 {
     static const char *const states[] = { "ready", "running", "waits for", "dead" };
+    char where[24] = "";
+    if (t->state == THREAD_RUNNING && cpus_online > 1)
+        ksnprintf(where, sizeof(where), " on CPU %u", t->cpu->id);
     uint64_t ms = thread_cpu_ns(t) / 1000000;
     (void)arg;
     kprintf("%4d  ", t->id);
@@ -47,8 +50,8 @@ static void ps_row(struct thread *t, void *arg)
         kprintf("%4d %6zu kB", t->process->pid, t->process->vm.pages * 4);
     else
         kprintf("   -         -");
-    kprintf(" %6lu.%03lu s %8lu  %-16s %s%s%s\n", ms / 1000, ms % 1000, t->switches, t->name,
-            states[t->state], t->waits_for ? " " : "", t->waits_for ? t->waits_for : "");
+    kprintf(" %6lu.%03lu s %8lu  %-16s %s%s%s%s\n", ms / 1000, ms % 1000, t->switches, t->name,
+            states[t->state], t->waits_for ? " " : "", t->waits_for ? t->waits_for : "", where);
 }
 
 static int cmd_ps(int argc, char **argv)
@@ -56,6 +59,23 @@ static int cmd_ps(int argc, char **argv)
     (void)argc, (void)argv;
     kprintf("thread pid    memory       time switches  name             state\n");
     thread_for_each(ps_row, NULL);
+    return 0;
+}
+
+static void cpu_row(const struct cpu *c, void *arg)
+{
+    uint64_t idle = thread_cpu_ns(c->idle) / 1000000, ms = (arch_time_ns() - c->since) / 1000000;
+    uint64_t busy = ms > idle ? ms - idle : 0;
+    (void)arg;
+    kprintf("%3u %7lu.%03lu s %7lu.%03lu s %8lu %10lu %6lu  %s\n", c->id, busy / 1000, busy % 1000,
+            idle / 1000, idle % 1000, c->switches, arch_interrupts(c->id), c->kicks, c->current->name);
+}
+
+static int cmd_cpus(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    kprintf("CPU        busy         idle switches interrupts  kicks  runs\n");
+    cpu_for_each(cpu_row, NULL);
     return 0;
 }
 
@@ -239,12 +259,14 @@ const struct command core_commands[] = {
     { "help", "[COMMAND]", "this list", cmd_help, 0, 1 },
     { "echo", "WORDS", "prints them", cmd_echo, 0, SHELL_WORDS },
     { "ps", "", "threads and programs", cmd_ps, 0, 0 },
+    { "cpus", "", "what each CPU does, and did", cmd_cpus, 0, 0 },
     { "mem", "", "the kernel's memory", cmd_mem, 0, 0 },
     { "ls", "[START]", "files of the ramdisk, or those that begin so", cmd_ls, 0, 1 },
     { "cat", "FILE|DEVICE...", "prints files of the ramdisk, or devices", cmd_cat, 1, SHELL_WORDS },
     { "run", "PROGRAM [ARGS] [&]", "runs a program of the ramdisk in user mode", cmd_run, 1, SHELL_WORDS },
     { "wait", "", "waits for all that runs with &; its status", cmd_wait, 0, 0 },
     { "kill", "PID", "ends a program", cmd_kill, 1, 1 },
+    { "stress", "[SECONDS]", "all that it can do at once, and whether it is right", cmd_stress, 0, 1 },
     { "uptime", "", "time since boot, and of day", cmd_uptime, 0, 0 },
     { "sleep", "SECONDS", "waits", cmd_sleep, 1, 1 },
     { "true", "", "does nothing, status 0", cmd_true, 0, SHELL_WORDS },

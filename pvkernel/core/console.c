@@ -12,30 +12,31 @@
 
 #define CTRL(c) ((c) - '@')
 
-/* head, tail: ever growing; guarded by interrupts off. */
+/* head, tail: ever growing. */
 static struct {
+    struct lock lock;
     char keys[4096];
     unsigned head, tail;
     bool interrupted;
     struct waitq readers;
-} input = { .readers = { LIST_INIT(input.readers.waiters) } };
+} input = { .lock = { .rank = LOCK_WAIT }, .readers = { LIST_INIT(input.readers.waiters) } };
 
 void core_console_key(char c)
 {
     if (c == CTRL('C') && process_interrupt())
         return;
+    bool on = lock(&input.lock);
     if (c == CTRL('C'))
         input.interrupted = true;
     if (input.head - input.tail < sizeof(input.keys)) /* else it is lost */
         input.keys[input.head++ % sizeof(input.keys)] = c;
     wake_one(&input.readers);
+    unlock(&input.lock, on);
 }
 
 void console_write(const char *text, size_t n)
 {
-    bool on = arch_irq_save();
     arch_console_write(text, n);
-    arch_irq_restore(on);
 }
 
 void (*volatile console_prompt)(void);
@@ -56,23 +57,23 @@ static int getkey_until(uint64_t until)
 {
     struct process *p = process_current();
     int key = -1;
-    bool on = arch_irq_save();
+    bool on = lock(&input.lock);
     while (input.head == input.tail && !(p && p->killed))
-        if (!wait_until(&input.readers, "a key", until))
+        if (!wait_until(&input.readers, &input.lock, "a key", until))
             break;
     if (p && p->killed)
         key = -KE_INTR;
     else if (input.head != input.tail)
         key = (unsigned char)input.keys[input.tail++ % sizeof(input.keys)];
-    arch_irq_restore(on);
+    unlock(&input.lock, on);
     return key;
 }
 
 bool console_interrupted(void)
 {
-    bool on = arch_irq_save(), was = input.interrupted;
+    bool on = lock(&input.lock), was = input.interrupted;
     input.interrupted = false;
-    arch_irq_restore(on);
+    unlock(&input.lock, on);
     return was;
 }
 

@@ -16,12 +16,12 @@ struct job {
     void *arg;
 };
 
-/* Guarded by interrupts off. */
 static struct {
+    struct lock lock;
     unsigned running;
     int status;
     struct waitq ended;
-} jobs = { .ended = { LIST_INIT(jobs.ended.waiters) } };
+} jobs = { .lock = { .rank = LOCK_WAIT }, .ended = { LIST_INIT(jobs.ended.waiters) } };
 
 static void job_main(void *arg)
 {
@@ -30,12 +30,12 @@ static void job_main(void *arg)
     int status = job.run(job.arg);
     if (console_prompt) /* else somebody waits, or nobody looks */
         console_note("%s &: ended with status %d\n", thread_current()->name, status);
-    arch_irq_save();
+    bool on = lock(&jobs.lock);
     jobs.running--;
     if (!jobs.status)
         jobs.status = status;
     wake_all(&jobs.ended);
-    thread_exit();
+    unlock(&jobs.lock, on);
 }
 
 int job_start(const char *name, int (*run)(void *arg), void *arg)
@@ -44,11 +44,11 @@ int job_start(const char *name, int (*run)(void *arg), void *arg)
     if (!job)
         return -KE_NOMEM;
     *job = (struct job){ run, arg };
-    bool on = arch_irq_save();
+    bool on = lock(&jobs.lock);
     struct thread *t = thread_start(name, job_main, job);
     if (t)
         jobs.running++;
-    arch_irq_restore(on);
+    unlock(&jobs.lock, on);
     if (!t)
         kfree(job);
     return t ? 0 : -KE_NOMEM;
@@ -58,11 +58,15 @@ int jobs_wait(void)
 {
     int status;
     console_interrupted();
-    bool on = arch_irq_save();
-    while (jobs.running && !console_interrupted())
-        wait_until(&jobs.ended, "jobs", arch_time_ns() + LOOK_NS);
+    bool on = lock(&jobs.lock), stop = false;
+    while (jobs.running && !stop) {
+        wait_until(&jobs.ended, &jobs.lock, "jobs", arch_time_ns() + LOOK_NS);
+        unlock(&jobs.lock, on);
+        stop = console_interrupted();
+        on = lock(&jobs.lock);
+    }
     status = jobs.running ? STATUS_INTERRUPT : jobs.status;
     jobs.status = 0;
-    arch_irq_restore(on);
+    unlock(&jobs.lock, on);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "pvkernel/core/kalloc.h"
 #include "pvkernel/core/arch.h"
 #include "pvkernel/core/lib.h"
+#include "pvkernel/core/lock.h"
 #include "pvkernel/core/page.h"
 
 #define MIN_SHIFT 4
@@ -15,12 +16,12 @@
 #define SIZES     (MAX_SHIFT - MIN_SHIFT + 1)
 #define FULL      ((void *)1) /* a slab with no free object: page.slab must not be NULL, that means "no slab" */
 
-/* Guarded by interrupts off. */
 static struct {
+    struct lock lock;
     struct list partial[SIZES];
     size_t objects, pages;
     bool ready;
-} heap;
+} heap = { .lock = { .rank = LOCK_HEAP } };
 
 static unsigned size_class(size_t size)
 {
@@ -63,7 +64,7 @@ void *kalloc(size_t size)
         return alloc_large(size);
     unsigned class = size_class(size);
     void *object = NULL;
-    bool on = arch_irq_save();
+    bool on = lock(&heap.lock);
     if (!heap.ready) {
         for (unsigned i = 0; i < SIZES; i++)
             list_init(&heap.partial[i]);
@@ -80,7 +81,7 @@ void *kalloc(size_t size)
             list_del(&slab->link);
         heap.objects++;
     }
-    arch_irq_restore(on);
+    unlock(&heap.lock, on);
     return object;
 }
 
@@ -115,12 +116,12 @@ void kfree(void *object)
     if (!object)
         return;
     struct page *p = page_of(object);
-    bool on = arch_irq_save();
+    bool on = lock(&heap.lock);
     if (p->slab)
         free_small(p, object);
     else
         page_put(object);
-    arch_irq_restore(on);
+    unlock(&heap.lock, on);
 }
 
 void kalloc_figures(size_t *objects, size_t *pages)

@@ -7,18 +7,19 @@
 #include "pvkernel/core/page.h"
 #include "pvkernel/core/arch.h"
 #include "pvkernel/core/lib.h"
+#include "pvkernel/core/lock.h"
 
 #define JUNK 0xd5
 
 bool page_junk = true;
 
-/* All guarded by interrupts off. */
 static struct {
+    struct lock lock;
     char *base;
     struct page *table;
     size_t n, total, free;
     struct list lists[PAGE_MAX_ORDER + 1];
-} mem;
+} mem = { .lock = { .rank = LOCK_PAGES } };
 
 void page_init(void *base, size_t npages, struct page *table)
 {
@@ -73,14 +74,14 @@ static void put_free(size_t i, unsigned order)
 
 void page_add(size_t first, size_t n)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&mem.lock);
     for (size_t i = first; i < first + n; i++) {
         mem.table[i].count = 0;
         put_free(i, 0);
     }
     mem.total += n;
     mem.free += n;
-    arch_irq_restore(on);
+    unlock(&mem.lock, on);
 }
 
 /* The first words are enough to catch most who write after freeing, and cheap. */
@@ -96,12 +97,12 @@ void *pages_alloc(unsigned order)
 {
     if (order > PAGE_MAX_ORDER)
         return NULL;
-    bool on = arch_irq_save();
+    bool on = lock(&mem.lock);
     unsigned o = order;
     while (o <= PAGE_MAX_ORDER && list_empty(&mem.lists[o]))
         o++;
     if (o > PAGE_MAX_ORDER) {
-        arch_irq_restore(on);
+        unlock(&mem.lock, on);
         return NULL;
     }
     struct page *p = container_of(mem.lists[o].next, struct page, link);
@@ -116,15 +117,15 @@ void *pages_alloc(unsigned order)
         list_add(&mem.lists[o], &mem.table[upper].link);
     }
     p->order = (uint8_t)order;
-    for (size_t k = i; k < i + (1ul << order); k++) {
+    mem.free -= 1ul << order;
+    unlock(&mem.lock, on);
+    for (size_t k = i; k < i + (1ul << order); k++) { /* they are the caller's alone now */
         if (mem.table[k].junk && page_junk)
             check_junk(k);
         mem.table[k].junk = 0;
         mem.table[k].count = 1;
         mem.table[k].slab = NULL;
     }
-    mem.free -= 1ul << order;
-    arch_irq_restore(on);
     return page_address(p);
 }
 
@@ -143,30 +144,33 @@ void *page_zalloc(void)
 
 void page_get(void *page)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&mem.lock);
     if (page_of(page)->count == 0)
         panic("page_get: %p is free", page);
     page_of(page)->count++;
-    arch_irq_restore(on);
+    unlock(&mem.lock, on);
 }
 
 void page_put(void *page)
 {
-    bool on = arch_irq_save();
     struct page *p = page_of(page);
     size_t i = (size_t)(p - mem.table);
+    bool on = lock(&mem.lock);
     if (p->count == 0)
         panic("page_put: %p is free already", page);
-    if (--p->count == 0) {
-        unsigned order = p->order;
-        for (size_t k = i; k < i + (1ul << order); k++) {
-            mem.table[k].count = 0;
-            mem.table[k].junk = page_junk;
-        }
-        if (page_junk)
-            memset(page_address(p), JUNK, PAGE_SIZE << order);
-        mem.free += 1ul << order;
-        put_free(i, order);
+    bool last = --p->count == 0;
+    unlock(&mem.lock, on);
+    if (!last)
+        return;
+    unsigned order = p->order;
+    for (size_t k = i; k < i + (1ul << order); k++) {
+        mem.table[k].count = 0;
+        mem.table[k].junk = page_junk;
     }
-    arch_irq_restore(on);
+    if (page_junk)
+        memset(page_address(p), JUNK, PAGE_SIZE << order);
+    on = lock(&mem.lock);
+    mem.free += 1ul << order;
+    put_free(i, order);
+    unlock(&mem.lock, on);
 }

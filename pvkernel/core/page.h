@@ -17,7 +17,7 @@
 
 #define PAGE_MAX_ORDER 10 /* 4 MiB */
 
-/* All fields: changed with interrupts off. */
+/* All fields: guarded by the allocator's lock while the page is free, else the owner's, but for count. */
 struct page {
     struct list link; /* in the free list of its order, or for the owner's use (slabs) */
     uint32_t count;   /* users; 0: free */

@@ -160,9 +160,7 @@ static void print(const char *format, va_list ap)
     char line[512];
     int n = kvsnprintf(line, sizeof(line), format, ap);
     size_t len = (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1;
-    bool on = arch_irq_save();
     arch_console_write(line, len);
-    arch_irq_restore(on);
 }
 
 void kprintf(const char *format, ...)

@@ -10,12 +10,11 @@
 #include "pvkernel/core/kalloc.h"
 #include "pvkernel/core/lib.h"
 
-/* Guarded by interrupts off. */
 static struct {
+    struct lock lock;
     struct list all;
     int next_pid, foreground;
-    struct process *active; /* whose address space is loaded */
-} procs = { .all = LIST_INIT(procs.all), .next_pid = 1 };
+} procs = { .lock = { .rank = LOCK_PROCESS }, .all = LIST_INIT(procs.all), .next_pid = 1 };
 
 struct process *process_current(void)
 {
@@ -35,9 +34,6 @@ static struct process *find(int pid)
 
 void process_activate(struct process *p)
 {
-    if (procs.active == p)
-        return;
-    procs.active = p;
     arch_aspace_switch(p ? p->vm.as : NULL);
 }
 
@@ -95,7 +91,7 @@ int process_start(const char *name, const void *file, size_t size, int argc, cha
     error = elf_load(&p->vm, file, size, &p->entry, why);
     if (!error)
         error = build_stack(p, argc, argv);
-    bool on = arch_irq_save();
+    bool on = lock(&procs.lock); /* it may run, and end, before we know its thread */
     if (!error) {
         p->pid = procs.next_pid++;
         list_add_tail(&procs.all, &p->all_link);
@@ -105,9 +101,10 @@ int process_start(const char *name, const void *file, size_t size, int argc, cha
             error = -KE_NOMEM;
         }
     }
-    arch_irq_restore(on);
+    int pid = p->pid;
+    unlock(&procs.lock, on);
     if (!error)
-        return p->pid;
+        return pid;
     vm_destroy(&p->vm);
     kfree(p);
     return error;
@@ -121,41 +118,46 @@ static void process_free(struct process *p)
 
 int process_wait(int pid)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&procs.lock);
     struct process *p = find(pid);
     int status = -KE_SRCH;
     if (p && !p->detached) {
         while (p->thread)
-            wait_on(&p->ended, "a program's end");
+            wait_on(&p->ended, &procs.lock, "a program's end");
         status = p->status;
         process_free(p);
     }
-    arch_irq_restore(on);
+    unlock(&procs.lock, on);
     return status;
 }
 
 void process_detach(int pid)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&procs.lock);
     struct process *p = find(pid);
     if (p) {
         p->detached = true;
         if (!p->thread)
             process_free(p);
     }
-    arch_irq_restore(on);
+    unlock(&procs.lock, on);
+}
+
+void process_hush(int pid)
+{
+    bool on = lock(&procs.lock);
+    struct process *p = find(pid);
+    if (p)
+        p->quiet = true;
+    unlock(&procs.lock, on);
 }
 
 void process_exit(int status)
 {
     struct process *p = process_current();
-    arch_irq_save();
-    /* From here on the scheduler doesn't load the address space again. */
-    thread_current()->process = NULL;
-    process_activate(NULL);
-    arch_irq_restore(true);
+    thread_leave_process(); /* from here on the scheduler doesn't load the address space again */
     vm_destroy(&p->vm);
-    arch_irq_save();
+    bool on = lock(&procs.lock);
     p->status = status;
     p->thread = NULL;
     if (procs.foreground == p->pid)
@@ -163,19 +165,20 @@ void process_exit(int status)
     wake_all(&p->ended);
     if (p->detached)
         process_free(p);
+    unlock(&procs.lock, on); /* who waited may free it now */
     thread_exit();
 }
 
 int process_kill(int pid)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&procs.lock);
     struct process *p = find(pid);
     int error = p && p->thread ? 0 : -KE_SRCH;
     if (!error) {
         p->killed = true;
         thread_wake(p->thread);
     }
-    arch_irq_restore(on);
+    unlock(&procs.lock, on);
     return error;
 }
 
@@ -191,9 +194,9 @@ bool process_interrupt(void)
 
 void process_for_each(void (*f)(struct process *p, void *arg), void *arg)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&procs.lock);
     list_for_each(i, &procs.all) f(container_of(i, struct process, all_link), arg);
-    arch_irq_restore(on);
+    unlock(&procs.lock, on);
 }
 
 void core_user_exit_check(void)
@@ -201,7 +204,8 @@ void core_user_exit_check(void)
     struct process *p = process_current();
     if (p && p->killed) {
         arch_irq_restore(true);
-        console_note("%s[%d]: interrupted\n", p->name, p->pid);
+        if (!p->quiet)
+            console_note("%s[%d]: interrupted\n", p->name, p->pid);
         process_exit(STATUS_INTERRUPT);
     }
 }

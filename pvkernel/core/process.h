@@ -4,7 +4,7 @@
  * wait for.
  *
  * Life: running, then exited (address space freed, thread gone), then freed by process_wait, or at once if it
- * was detached. Fields change with interrupts off.
+ * was detached. Fields that others than its thread look at change under the lock of process.c.
  */
 #pragma once
 
@@ -23,7 +23,9 @@ struct process {
     struct vm vm;
     uintptr_t entry, stack;
     struct thread *thread; /* NULL: it has exited */
-    bool detached, killed;
+    bool detached;
+    bool quiet;           /* its death is nobody's news */
+    volatile bool killed; /* its thread looks at it whenever it likes */
     int status;
     uint64_t syscalls;
     struct waitq ended;
@@ -37,6 +39,8 @@ int process_start(const char *name, const void *file, size_t size, int argc, cha
 int process_wait(int pid);
 /* Nobody will wait for it. */
 void process_detach(int pid);
+/* Nothing is printed when it is killed. */
+void process_hush(int pid);
 /* Tells a process to die; it does when it next leaves the kernel. -KE_SRCH. */
 int process_kill(int pid);
 /* The process that keyboard interrupts (Ctrl-C) go to; 0: none. */

@@ -32,5 +32,7 @@ int shell_run(const char *line);
 int shell_run_shown(const char *prompt, const char *line);
 /* Prints "COMMAND: WORD: WHY", with the command's usage, and returns 2. */
 int shell_wrong(const char *command, const char *word, const char *why);
+/* stress.c's. */
+int cmd_stress(int argc, char **argv);
 /* Shows the rows of all commands, or of the one with this name; false: there is none. */
 bool shell_help(const char *name);

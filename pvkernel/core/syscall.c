@@ -60,7 +60,7 @@ static long sys_sleep(struct process *p, const unsigned long a[6])
     bool on = arch_irq_save();
     uint64_t now = arch_time_ns();
     if (!p->killed)
-        wait_until(NULL, "time", a[0] < NEVER - 1 - now ? now + a[0] : NEVER - 1);
+        wait_until(NULL, NULL, "time", a[0] < NEVER - 1 - now ? now + a[0] : NEVER - 1);
     arch_irq_restore(on);
     return p->killed ? -KE_INTR : 0;
 }

@@ -4,7 +4,7 @@
  * functions.
  */
 // sources: pvkernel/core/archive.c pvkernel/core/cksum.c pvkernel/core/script.c pvkernel/core/lib.c
-// sources: pvkernel/core/print.c pvkernel/core/page.c tests/host/fake_arch.c
+// sources: pvkernel/core/print.c pvkernel/core/page.c pvkernel/core/lock.c tests/host/fake_arch.c
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,18 +3,29 @@
  * The fake machine: see fake_arch.h.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "pvkernel/core/arch.h"
 #include "pvkernel/core/page.h"
 #include "tests/host/fake_arch.h"
 
-static volatile bool irq_on = true;
+/* A CPU is whatever host thread runs in its name; a switch of threads hands it on. */
+static struct {
+    volatile bool irq_off;
+    struct thread *current;
+    uint64_t timer; /* with several CPUs; of a single one: fake_timer */
+    sem_t kick;
+} cpus[CPUS_MAX];
+static __thread unsigned cpu;
+unsigned fake_cpus = 1;
 uint64_t fake_now, fake_timer;
 char fake_console[4096];
+static pthread_mutex_t console = PTHREAD_MUTEX_INITIALIZER;
 long fake_mappings, fake_map_budget = -1, fake_aspaces;
 
 void fake_memory(size_t n)
@@ -29,24 +40,61 @@ void fake_memory(size_t n)
 
 bool arch_irq_save(void)
 {
-    bool on = irq_on;
-    irq_on = false;
+    bool on = !cpus[cpu].irq_off;
+    cpus[cpu].irq_off = true;
     return on;
 }
 
 void arch_irq_restore(bool on)
 {
-    irq_on = on;
+    cpus[cpu].irq_off = !on;
 }
 
 bool arch_irq_enabled(void)
 {
-    return irq_on;
+    return !cpus[cpu].irq_off;
 }
 
+unsigned arch_cpu_count(void)
+{
+    return fake_cpus;
+}
+
+struct thread *arch_current(void)
+{
+    return cpus[cpu].current;
+}
+
+void arch_set_current(struct thread *t)
+{
+    cpus[cpu].current = t;
+}
+
+void arch_cpu_kick(unsigned n)
+{
+    sem_post(&cpus[n].kick);
+}
+
+void arch_spin(unsigned n)
+{
+    if (n % 16 == 15)
+        sched_yield();
+}
+
+uint64_t arch_interrupts(unsigned n)
+{
+    (void)n;
+    return 0;
+}
+
+/* With several CPUs time passes by itself, faster than ours, so that slices end more often. */
 uint64_t arch_time_ns(void)
 {
-    return fake_now;
+    struct timespec t;
+    if (fake_cpus == 1)
+        return fake_now;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return ((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec) * FAKE_SPEED;
 }
 
 uint64_t arch_wallclock(void)
@@ -56,7 +104,7 @@ uint64_t arch_wallclock(void)
 
 void arch_timer_set(uint64_t when)
 {
-    fake_timer = when;
+    *(fake_cpus == 1 ? &fake_timer : &cpus[cpu].timer) = when;
 }
 
 /* Weak, so that tests without threads need not link the scheduler. */
@@ -80,9 +128,36 @@ void fake_advance(uint64_t to)
     arch_irq_restore(on);
 }
 
+void fake_tick(void)
+{
+    bool on = arch_irq_save();
+    if (cpus[cpu].timer && cpus[cpu].timer <= arch_time_ns()) {
+        cpus[cpu].timer = 0;
+        core_timer();
+    }
+    core_interrupt_exit();
+    arch_irq_restore(on);
+}
+
+/* Until its timer, a kick, or a moment later: then the loop looks again. */
+static void idle_among_several(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 200000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    sem_timedwait(&cpus[cpu].kick, &until);
+    fake_tick();
+}
+
 /* With nothing to run, time passes until the timer. */
 void arch_idle(void)
 {
+    if (fake_cpus > 1) {
+        idle_among_several();
+        return;
+    }
     if (!fake_timer) {
         fprintf(stderr, "all threads wait for ever\n");
         abort();
@@ -90,24 +165,27 @@ void arch_idle(void)
     fake_now = fake_timer > fake_now ? fake_timer : fake_now;
     fake_timer = 0;
     core_timer();
-    irq_on = false;
+    cpus[cpu].irq_off = true;
 }
 
 void arch_console_write(const char *text, size_t n)
 {
+    pthread_mutex_lock(&console);
     size_t have = strlen(fake_console);
     if (n >= sizeof(fake_console) - have)
         have = 0;
     memcpy(fake_console + have, text, n);
     fake_console[have + n] = 0;
+    pthread_mutex_unlock(&console);
 }
 
-/* ---- threads: a host thread each, of which only one runs; a switch hands over by semaphores ---- */
+/* ---- threads: a host thread each, of which one a CPU runs; a switch hands over by semaphores ---- */
 
 struct context {
     sem_t go;
     void (*entry)(void *);
     void *arg;
+    unsigned cpu; /* where it goes on */
 };
 
 struct arch_thread {
@@ -116,14 +194,15 @@ struct arch_thread {
 
 const size_t arch_thread_size = sizeof(struct arch_thread);
 static struct context
-    contexts[1024]; /* not freed with the thread: a dead one still sleeps on its semaphore */
+    contexts[4096]; /* not freed with the thread: a dead one still sleeps on its semaphore */
 static unsigned nr_contexts;
 static sem_t test_over;
 
 static struct context *new_context(void (*entry)(void *), void *arg)
 {
-    struct context *c = &contexts[nr_contexts++];
-    if (nr_contexts == sizeof(contexts) / sizeof(*contexts))
+    unsigned n = __atomic_fetch_add(&nr_contexts, 1, __ATOMIC_RELAXED);
+    struct context *c = &contexts[n];
+    if (n == sizeof(contexts) / sizeof(*contexts))
         abort();
     sem_init(&c->go, 0, 0);
     c->entry = entry;
@@ -135,6 +214,7 @@ static void *host_thread(void *arg)
 {
     struct context *c = arg;
     sem_wait(&c->go);
+    cpu = c->cpu;
     c->entry(c->arg);
     return NULL;
 }
@@ -163,8 +243,35 @@ void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
     if (!from->context)
         from->context = new_context(NULL, NULL);
     struct context *mine = from->context;
+    to->context->cpu = cpu;
     sem_post(&to->context->go);
     sem_wait(&mine->go);
+    cpu = mine->cpu;
+}
+
+static void cpu_main(void *unused)
+{
+    (void)unused;
+    arch_irq_save();
+    core_cpu_main();
+}
+
+/* Weak, as core_timer. */
+void __attribute__((weak)) core_cpu_main(void)
+{
+    abort();
+}
+
+int arch_cpu_start(unsigned n, void *top, struct thread *current)
+{
+    struct context *c = new_context(cpu_main, NULL);
+    (void)top;
+    c->cpu = n;
+    cpus[n].current = current;
+    sem_init(&cpus[n].kick, 0, 0);
+    start_host_thread(c);
+    sem_post(&c->go);
+    return 0;
 }
 
 void fake_run(void (*idle)(void *))
@@ -216,13 +323,13 @@ struct arch_aspace {
 
 struct arch_aspace *arch_aspace_make(void)
 {
-    fake_aspaces++;
+    __atomic_fetch_add(&fake_aspaces, 1, __ATOMIC_RELAXED);
     return calloc(1, sizeof(struct arch_aspace));
 }
 
 void arch_aspace_destroy(struct arch_aspace *as)
 {
-    fake_aspaces--;
+    __atomic_fetch_sub(&fake_aspaces, 1, __ATOMIC_RELAXED);
     free(as);
 }
 
@@ -240,7 +347,7 @@ int arch_aspace_map(struct arch_aspace *as, uintptr_t va, void *page, unsigned p
     as->map[as->n].va = va;
     as->map[as->n].page = page;
     as->map[as->n++].prot = prot;
-    fake_mappings++;
+    __atomic_fetch_add(&fake_mappings, 1, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -254,7 +361,7 @@ size_t arch_aspace_unmap(struct arch_aspace *as, uintptr_t start, uintptr_t end,
         }
         gone(as->map[i].page);
         as->map[i] = as->map[--as->n];
-        fake_mappings--;
+        __atomic_fetch_sub(&fake_mappings, 1, __ATOMIC_RELAXED);
         total++;
     }
     return total;

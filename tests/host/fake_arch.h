@@ -18,6 +18,13 @@ extern uint64_t fake_now, fake_timer;
  * thread. */
 void fake_advance(uint64_t to);
 
+/* How many CPUs there are: 1, or more before thread_init. Several are as many host threads at the same time,
+ * the clock goes by itself, and an interrupt is what the running thread makes of fake_tick: that of its CPU's
+ * timer, if it is due, and what an interrupt's end may bring. */
+extern unsigned fake_cpus;
+#define FAKE_SPEED 20 /* nanoseconds there, for one of ours */
+void fake_tick(void);
+
 /* Runs idle(NULL), and with it all threads, until one of them calls fake_over, which doesn't return. */
 void fake_run(void (*idle)(void *unused));
 void fake_over(void) __attribute__((noreturn));

@@ -5,7 +5,7 @@
  * empty here.
  */
 // sources: pvkernel/core/thread.c pvkernel/core/sync.c pvkernel/core/page.c pvkernel/core/kalloc.c
-// sources: pvkernel/core/print.c pvkernel/core/lib.c tests/host/fake_arch.c
+// sources: pvkernel/core/print.c pvkernel/core/lib.c pvkernel/core/lock.c tests/host/fake_arch.c
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <string.h>

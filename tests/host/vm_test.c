@@ -4,7 +4,7 @@
  * obey the protection, and broken files are refused.
  */
 // sources: pvkernel/core/vm.c pvkernel/core/elf.c pvkernel/core/page.c pvkernel/core/print.c
-// sources: pvkernel/core/lib.c tests/host/fake_arch.c
+// sources: pvkernel/core/lib.c pvkernel/core/lock.c tests/host/fake_arch.c
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <stdlib.h>

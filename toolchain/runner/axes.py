@@ -22,6 +22,7 @@ KNOWN = {
     "MEM": "the machine's memory in MB (default 256; on Xen 512)",
     "ICOUNT": "0: tests on Parador in real time, its CPUs at once, instead of virtual time",
     "SMP": "the machine's CPUs (default 1)",
+    "VCPUS": "vcpus of each domain (default: as many as SMP, at most 8)",
     "DOMAINS": "how many domains, domain 0 included (default 2, at most 128)",
     "SCRIPT": "shell commands to run unattended, 'd1: sum xvda; d0: mem', or @FILE",
     "RECORD": "record the run into this folder, for make rewind",
@@ -88,6 +89,7 @@ class Axes:
         self.mem = self.megabytes("MEM")
         self.smp = self.number("SMP", 1, 1, 64)
         self.icount = self.choice("ICOUNT", "1", "0") == "1"
+        self.vcpus = self.number("VCPUS", min(self.smp, 8), 1, 16)
         self.domains = self.number("DOMAINS", 2, 1, MOST_DOMAINS)
         self.script = self.read_script()
         self.record = self.text("RECORD")

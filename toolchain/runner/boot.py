@@ -119,7 +119,7 @@ def parador_files(axes, folder):
     modules = []
     for n in range(axes.domains):
         role = f"role=driver domains={axes.domains}{script}" if n == 0 else "role=guest"
-        modules.append((kernel, f"name=d{n} mem={other_mb if n else driver_mb} -- {role} {axes.args}"))
+        modules.append((kernel, f"name=d{n} mem={other_mb if n else driver_mb} vcpus={axes.vcpus} -- {role} {axes.args}"))
         if n < 2:
             rest = folder.write(f"ramdisk{n}", other if n else first)
         modules.append((rest, "ramdisk"))

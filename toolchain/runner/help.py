@@ -4,7 +4,7 @@ from .axes import KNOWN
 
 TARGETS = [
     ("make", "builds build/parador (for qemu -kernel), build/parador.syms (for gdb) and build/pvkernel"),
-    ("make run", "boots our kernel in two domains and gives you their consoles; axes: ON GUEST DISK MEM SMP DOMAINS SCRIPT ..."),
+    ("make run", "boots our kernel in two domains and gives you their consoles; axes: ON GUEST DISK MEM SMP VCPUS DOMAINS SCRIPT ..."),
     ("make iso", "writes build/parador.iso, which GRUB boots (Multiboot 2) to the same domains; axes: DISK MEM DOMAINS SCRIPT ..."),
     ("make test", "host tests, then every guest test on Parador and on stock Xen, verdicts compared; axes: ON TEST CC"),
     ("make bench", "guest instructions per operation, on Parador and on stock Xen side by side; axes: ON TEST MEM PLOT"),

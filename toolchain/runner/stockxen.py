@@ -97,7 +97,7 @@ def run(axes):
         megabytes = axes.mem or MEM
         # Memory for the domains that xl makes there; without the word Xen gives domain 0 all that there is.
         options = f"dom0_mem=-{OTHERS}M" if megabytes >= OTHERS * 3 + len(disk) // boot.MIB * 2 and "dom0_mem" not in axes.append else ""
-        line = command(axes, megabytes, kernel, words, folder.write("ramdisk0", disk), options)
+        line = command(axes, megabytes, kernel, words, folder.write("ramdisk0", disk), f"{options} dom0_max_vcpus={axes.vcpus}")
         quiet = Quiet(Output())
         watcher = Watcher()
         shown = "loglvl=" in axes.append

@@ -10,12 +10,14 @@
  *     272..511  the kernel's tables    nothing
  *
  * Invariant: a page is read-only in the linear mapping before any table points at it as a table, and writable
- * again only after both roots are unpinned and not loaded. Missing tables of a new mapping are filled while
- * they are still plain pages, lowest first, so that a single mmu_update hangs the finished piece into the
- * tree and the hypervisor checks it as a whole. Read next: mmu.c; in the hypervisor mm/page_type.c.
+ * again only after both roots are unpinned and loaded on no vcpu. Missing tables of a new mapping are filled
+ * while they are still plain pages, lowest first, so that a single mmu_update hangs the finished piece into
+ * the tree and the hypervisor checks it as a whole. Read next: mmu.c; in the hypervisor mm/page_type.c.
  */
 #include "pvkernel/arch/pv/mmu.h"
 #include "libpv/hypercall.h"
+#include "libpv/start.h"
+#include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/core/arch.h"
 #include "pvkernel/core/errno.h"
 #include "pvkernel/core/kalloc.h"
@@ -28,9 +30,11 @@
 
 struct arch_aspace {
     uint64_t *kernel_l4, *user_l4;
+    uint64_t vcpus; /* that have it loaded, a bit each: those whose TLB may hold something of it */
+    bool leaving;   /* arch_aspace_destroy waits until they have not */
 };
 
-static struct arch_aspace *loaded; /* NULL: the boot tables. Interrupts off. */
+static struct arch_aspace *loaded[CPUS_MAX]; /* by vcpu; NULL: the boot tables. Interrupts off. */
 
 static void mmuext(struct mmuext_op *op, unsigned n)
 {
@@ -39,7 +43,7 @@ static void mmuext(struct mmuext_op *op, unsigned n)
     if (error)
         panic("mmuext_op %u on frame 0x%lx gave %ld", op[done < n ? done : 0].cmd,
               (unsigned long)op[done < n ? done : 0].arg1.mfn, error);
-    mmu_calls++;
+    mmu_count(0);
 }
 
 static void root_ops(struct arch_aspace *as, unsigned kernel_op, unsigned user_op)
@@ -73,10 +77,55 @@ struct arch_aspace *arch_aspace_make(void)
 
 void arch_aspace_switch(struct arch_aspace *as)
 {
-    if (loaded == as)
+    unsigned self = pv_vcpu_id();
+    struct arch_aspace *old = loaded[self];
+    if (old == as)
         return;
+    if (as)
+        __atomic_fetch_or(&as->vcpus, 1ull << self, __ATOMIC_RELAXED);
     root_ops(as, MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR);
-    loaded = as;
+    loaded[self] = as;
+    if (old) /* the last touch: it may be freed now */
+        __atomic_fetch_and(&old->vcpus, ~(1ull << self), __ATOMIC_RELEASE);
+}
+
+void pv_aspace_look(void)
+{
+    struct arch_aspace *as = loaded[pv_vcpu_id()];
+    if (as && __atomic_load_n(&as->leaving, __ATOMIC_ACQUIRE))
+        arch_aspace_switch(NULL);
+}
+
+/* Until no vcpu has it loaded: here it is switched away from, others are told. A vcpu loads another by itself
+ * at the next program that runs there. */
+static void leave(struct arch_aspace *as)
+{
+    uint64_t vcpus;
+    bool on = arch_irq_save();
+    __atomic_store_n(&as->leaving, true, __ATOMIC_RELEASE);
+    pv_aspace_look();
+    vcpus = __atomic_load_n(&as->vcpus, __ATOMIC_ACQUIRE);
+    arch_irq_restore(on);
+    for (unsigned i = 0; i < CPUS_MAX; i++)
+        if (vcpus >> i & 1)
+            arch_cpu_kick(i);
+    for (unsigned n = 0; __atomic_load_n(&as->vcpus, __ATOMIC_ACQUIRE); n++)
+        arch_spin(n);
+}
+
+/* After entries of `as` were changed: what vcpus have cached of them goes, for one page or (va 0) all. */
+static void flush(struct arch_aspace *as, uintptr_t va)
+{
+    const uint64_t vcpus = __atomic_load_n(&as->vcpus, __ATOMIC_SEQ_CST);
+    struct mmuext_op op = { .cmd = va ? MMUEXT_INVLPG_LOCAL : MMUEXT_TLB_FLUSH_LOCAL,
+                            .arg1.linear_addr = va };
+    if (!vcpus)
+        return;
+    if (pv_several) { /* also if it is this one alone: the thread may be on another by the time of the call */
+        op.cmd = va ? MMUEXT_INVLPG_MULTI : MMUEXT_TLB_FLUSH_MULTI;
+        set_xen_guest_handle(op.arg2.vcpumask, (const void *)&vcpus);
+    }
+    mmuext(&op, 1);
 }
 
 /* The tables below an entry are plain pages again: makes them writable and frees them. */
@@ -93,10 +142,7 @@ static void free_below(uint64_t entry, unsigned level)
 
 void arch_aspace_destroy(struct arch_aspace *as)
 {
-    bool on = arch_irq_save();
-    if (loaded == as)
-        arch_aspace_switch(NULL);
-    arch_irq_restore(on);
+    leave(as);
     root_ops(as, MMUEXT_UNPIN_TABLE, MMUEXT_UNPIN_TABLE);
     for (unsigned i = 0; i < USER_SLOTS; i++)
         free_below(as->user_l4[i], 3);
@@ -149,8 +195,8 @@ int arch_aspace_map(struct arch_aspace *as, uintptr_t va, void *page, unsigned p
     if (level == 4) /* the kernel's root sees it too */
         mmu_set(&batch, &as->kernel_l4[pv_pt_index(va, 4)], value);
     mmu_commit(&batch);
-    if (replaced && loaded == as)
-        mmuext(&(struct mmuext_op){ .cmd = MMUEXT_INVLPG_LOCAL, .arg1.linear_addr = va }, 1);
+    if (replaced)
+        flush(as, va);
     return 0;
 }
 
@@ -159,8 +205,8 @@ static void finish_unmap(struct arch_aspace *as, struct mmu_batch *b, void **pag
                          void (*gone)(void *))
 {
     mmu_commit(b);
-    if (n && loaded == as)
-        mmuext(&(struct mmuext_op){ .cmd = MMUEXT_TLB_FLUSH_LOCAL }, 1);
+    if (n)
+        flush(as, 0);
     for (unsigned i = 0; i < n; i++)
         gone(pages[i]);
 }

@@ -18,13 +18,14 @@
 #include "pvkernel/core/shell.h"
 #include "pvkernel/core/thread.h"
 
-/* The command that waits to be run: seq > done. Guarded by interrupts off. */
+/* The command that waits to be run: seq > done. */
 static struct {
+    struct lock lock;
     char command[LINE_MAX];
     uint64_t seq, done;
     bool ready;
     struct waitq wait;
-} mail = { .wait = { LIST_INIT(mail.wait.waiters) } };
+} mail = { .lock = { .rank = LOCK_WAIT }, .wait = { LIST_INIT(mail.wait.waiters) } };
 
 static void shutdown_changed(struct xenbus_watch *w, const char *changed)
 {
@@ -51,13 +52,13 @@ static void run_changed(struct xenbus_watch *w, const char *changed)
     number[n] = 0;
     if (!text[n] || !str_number(number, &seq))
         return;
-    bool on = arch_irq_save();
+    bool on = lock(&mail.lock);
     if (seq > mail.seq && mail.seq == mail.done) {
         str_copy(mail.command, text + n + 1, sizeof(mail.command));
         mail.seq = seq;
         wake_all(&mail.wait);
     }
-    arch_irq_restore(on);
+    unlock(&mail.lock, on);
 }
 
 static void commands(void *unused)
@@ -67,13 +68,15 @@ static void commands(void *unused)
     ksnprintf(prompt, sizeof(prompt), "d%u> ", pv_domain_number());
     pv_xs_write(0, "control/parador-done", "0 0");
     for (;;) {
-        bool on = arch_irq_save();
+        bool on = lock(&mail.lock);
         while (mail.seq == mail.done)
-            wait_on(&mail.wait, "commands");
-        arch_irq_restore(on);
+            wait_on(&mail.wait, &mail.lock, "commands");
+        unlock(&mail.lock, on);
         int status = shell_run_shown(prompt, mail.command);
-        mail.done = mail.seq;
-        pv_xs_printf(0, "control/parador-done", "%lu %d", mail.done, status);
+        on = lock(&mail.lock);
+        uint64_t done = mail.done = mail.seq;
+        unlock(&mail.lock, on);
+        pv_xs_printf(0, "control/parador-done", "%lu %d", done, status);
     }
 }
 

@@ -38,24 +38,29 @@ void drv_free(void *p)
     kfree(p);
 }
 
+/* What a driver waits for changes without this lock, but before the wake, which takes it. */
+static struct lock drivers_lock = { .rank = LOCK_WAIT };
 static struct waitq drivers_wait = { LIST_INIT(drivers_wait.waiters) };
 
 static void wait_ready(bool (*ready)(void *arg), void *arg)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&drivers_lock);
     while (!ready(arg))
-        wait_on(&drivers_wait, "a device");
-    arch_irq_restore(on);
+        wait_on(&drivers_wait, &drivers_lock, "a device");
+    unlock(&drivers_lock, on);
 }
 
 static void wake_waiters(void)
 {
+    bool on = lock(&drivers_lock);
     wake_all(&drivers_wait);
+    unlock(&drivers_lock, on);
 }
 
 static struct mutex store_lock;
 static struct waitq store_wait = { LIST_INIT(store_wait.waiters) };
-static uint64_t store_generation = 1; /* interrupts off; a thread's port_word is the one that it has seen */
+static struct lock store_came = { .rank = LOCK_WAIT }; /* guards: */
+static uint64_t store_generation = 1;                  /* a thread's port_word is the one that it has seen */
 
 static void lock_store(void)
 {
@@ -69,19 +74,19 @@ static void unlock_store(void)
 
 static void wait_store(void)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&store_came);
     if (thread_current()->port_word == store_generation)
-        wait_until(&store_wait, "xenstore", arch_time_ns() + 1000000000);
+        wait_until(&store_wait, &store_came, "xenstore", arch_time_ns() + 1000000000);
     thread_current()->port_word = store_generation;
-    arch_irq_restore(on);
+    unlock(&store_came, on);
 }
 
 static void wake_store(void)
 {
-    bool on = arch_irq_save();
+    bool on = lock(&store_came);
     store_generation++;
     wake_all(&store_wait);
-    arch_irq_restore(on);
+    unlock(&store_came, on);
 }
 
 void pv_drivers_setup(void)

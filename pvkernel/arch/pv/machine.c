@@ -73,12 +73,6 @@ void arch_idle(void)
     pv_events_off();
 }
 
-static void timer_event(unsigned port, void *data)
-{
-    (void)port, (void)data;
-    core_timer();
-}
-
 static void keys(void *data)
 {
     int c;
@@ -89,10 +83,7 @@ static void keys(void *data)
 
 void pv_machine_setup(void)
 {
-    HYPERVISOR_fpu_taskswitch(0);
-    int port = pv_event_bind_virq(VIRQ_TIMER, timer_event, NULL);
-    if (port < 0)
-        panic("no timer: bind_virq gave %d", port);
+    pv_cpu_setup();
     if (pv_console_on_input(keys, NULL))
         kprintf("no keyboard: the console gives no events\n");
     keys(NULL); /* typed before the port was there */

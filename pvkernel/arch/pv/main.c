@@ -72,8 +72,11 @@ static void greet(bool driver)
     }
     kprintf("pvkernel in domain %u of %s: ring 3, as %s\n", pv_domain_number(), arch_name(),
             driver ? "the driver domain" : "a guest");
-    kprintf("  memory: %zu MB, %zu pages free; ramdisk: %zu file%s, %zu kB\n", pv_start_info->nr_pages >> 8,
+    kprintf("  memory: %zu MB, %zu pages free; ramdisk: %zu file%s, %zu kB", pv_start_info->nr_pages >> 8,
             page_free_count(), files, plural(files), bytes >> 10);
+    if (cpus_online > 1)
+        kprintf("; %u vcpus", cpus_online);
+    kprintf("\n");
 }
 
 static void hint(bool driver)
@@ -111,6 +114,7 @@ void main(struct start_info *si)
     pv_machine_setup();
     pv_drivers_setup();
     ksnprintf(prompt, sizeof(prompt), "d%u> ", pv_domain_number());
+    cpus_start();
     if (!thread_start("shell", kernel_main, NULL))
         panic("no memory for the first thread");
     pv_events_on();

@@ -9,6 +9,12 @@
 
 uint64_t mmu_calls, mmu_entries;
 
+void mmu_count(unsigned entries)
+{
+    __atomic_fetch_add(&mmu_calls, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&mmu_entries, entries, __ATOMIC_RELAXED);
+}
+
 void mmu_commit(struct mmu_batch *b)
 {
     unsigned done = 0;
@@ -18,8 +24,7 @@ void mmu_commit(struct mmu_batch *b)
     if (error)
         panic("mmu_update: request %u of %u (entry at machine address 0x%lx := 0x%lx) gave %ld", done, b->n,
               b->request[done < b->n ? done : 0].ptr, b->request[done < b->n ? done : 0].val, error);
-    mmu_calls++;
-    mmu_entries += b->n;
+    mmu_count(b->n);
     b->n = 0;
 }
 
@@ -46,8 +51,7 @@ static void protect_some(void *const *pages, unsigned n, bool readonly)
     if (error)
         panic("making %u pages from %p on %s gave %ld", n, pages[0], readonly ? "read-only" : "writable",
               error);
-    mmu_calls++;
-    mmu_entries += n;
+    mmu_count(n);
 }
 
 void mmu_protect(void *const *pages, unsigned n, bool readonly)

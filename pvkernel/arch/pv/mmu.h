@@ -21,8 +21,10 @@ void mmu_set(struct mmu_batch *b, uint64_t *entry, uint64_t value);
 /* Carries out what was collected. */
 void mmu_commit(struct mmu_batch *b);
 
-/* Changes n pages of the linear mapping to read-only or back, by one multicall per 32 pages. */
+/* Changes n pages of the linear mapping to read-only or back, by one multicall per 32 pages. Another vcpu may
+ * find a page read-only in its TLB that is writable again: a fault of the kernel, to be repeated (trap.c). */
 void mmu_protect(void *const *pages, unsigned n, bool readonly);
 
 /* Figures for the `mmu` command: hypercalls made, and entries changed by them. */
 extern uint64_t mmu_calls, mmu_entries;
+void mmu_count(unsigned entries);

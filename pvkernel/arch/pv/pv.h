@@ -13,6 +13,10 @@ void pv_traps_setup(void);
 void pv_memory_setup(void);
 /* The timer, the keyboard. */
 void pv_machine_setup(void);
+/* This vcpu's timer and, of several, its IPI port. */
+void pv_cpu_setup(void);
+/* An IPI came: gives a loaded address space up whose end somebody waits for. Events are off. */
+void pv_aspace_look(void);
 /* Where we are: domain number, "d1> ". */
 unsigned pv_domain_number(void);
 /* True on Parador (its arch_0 calls answer). */

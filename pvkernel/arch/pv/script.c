@@ -75,7 +75,7 @@ static bool await(unsigned domid, uint64_t wanted, uint64_t until, int *status)
         if (!alive || arch_time_ns() >= until)
             return false;
         bool on = arch_irq_save();
-        wait_until(&answers, "an answer", arch_time_ns() + LOOK_NS);
+        wait_until(&answers, NULL, "an answer", arch_time_ns() + LOOK_NS);
         arch_irq_restore(on);
     }
 }
@@ -101,7 +101,7 @@ static int run_in(unsigned domid, const char *command)
         uint64_t until = arch_time_ns() + READY_SECONDS * 1000000000ull, got;
         while (!read_answer(domid, &got, &status) && lives(domid) && arch_time_ns() < until) {
             bool on = arch_irq_save();
-            wait_until(&answers, "an answer", arch_time_ns() + LOOK_NS);
+            wait_until(&answers, NULL, "an answer", arch_time_ns() + LOOK_NS);
             arch_irq_restore(on);
         }
         if (!read_answer(domid, &got, &status)) {

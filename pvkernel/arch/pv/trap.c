@@ -6,7 +6,9 @@
  */
 #include "pvkernel/arch/pv/pv.h"
 #include "libpv/hypercall.h"
+#include "libpv/memory.h"
 #include "libpv/traps.h"
+#include "libpv/vcpu.h"
 #include "pvkernel/core/arch.h"
 #include "pvkernel/core/lib.h"
 
@@ -41,6 +43,14 @@ static const char *name_of(const struct pv_regs *r)
     return r->vector < 32 && names[r->vector] ? names[r->vector] : "trap";
 }
 
+/* A write to a page of ours that this vcpu's TLB still had as read-only, from when it was a table. The fault
+ * has dropped that entry (SDM 3A 4.10.4.3). */
+static bool writable_again(const struct pv_regs *r, unsigned long address)
+{
+    const uint64_t *entry = r->error & PF_WRITE && r->error & PF_PRESENT ? pv_walk(address) : NULL;
+    return pv_several && entry && (*entry & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW);
+}
+
 static void page_fault(struct pv_regs *r)
 {
     unsigned long address = pv_fault_address();
@@ -48,6 +58,8 @@ static void page_fault(struct pv_regs *r)
         core_user_fault(address, r->error & PF_WRITE, r->error & PF_EXEC, r->error & PF_PRESENT, r->rip);
         return;
     }
+    if (writable_again(r, address))
+        return;
     pv_print_regs(r);
     panic("page fault in the kernel: %s 0x%lx, error code %lu, at rip 0x%lx",
           r->error & PF_WRITE  ? "write to"
