@@ -3,7 +3,8 @@
  * pvkernel's page allocator and its small objects: nothing is given out twice, all of it comes back, buddies
  * merge, and who uses freed memory is found.
  */
-// sources: pvkernel/core/page.c pvkernel/core/kalloc.c pvkernel/core/print.c pvkernel/core/lock.c tests/host/fake_arch.c
+// sources: pvkernel/core/page.c pvkernel/core/kalloc.c pvkernel/core/print.c
+// sources: pvkernel/core/lock.c tests/host/fake_arch.c
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdlib.h>

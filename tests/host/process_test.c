@@ -5,7 +5,8 @@
  */
 // sources: pvkernel/core/process.c pvkernel/core/syscall.c pvkernel/core/console.c pvkernel/core/vm.c
 // sources: pvkernel/core/elf.c pvkernel/core/thread.c pvkernel/core/sync.c pvkernel/core/page.c
-// sources: pvkernel/core/kalloc.c pvkernel/core/print.c pvkernel/core/lib.c pvkernel/core/lock.c tests/host/fake_arch.c
+// sources: pvkernel/core/kalloc.c pvkernel/core/print.c pvkernel/core/lib.c
+// sources: pvkernel/core/lock.c tests/host/fake_arch.c
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <string.h>

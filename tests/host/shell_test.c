@@ -8,7 +8,7 @@
 // sources: pvkernel/core/cksum.c pvkernel/core/archive.c pvkernel/core/process.c pvkernel/core/syscall.c
 // sources: pvkernel/core/console.c pvkernel/core/vm.c pvkernel/core/elf.c pvkernel/core/thread.c
 // sources: pvkernel/core/sync.c pvkernel/core/page.c pvkernel/core/kalloc.c pvkernel/core/print.c
-// sources: pvkernel/core/lib.c pvkernel/core/lock.c tests/host/fake_arch.c
+// sources: pvkernel/core/lib.c pvkernel/core/lock.c pvkernel/core/stress.c tests/host/fake_arch.c
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

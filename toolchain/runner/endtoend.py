@@ -90,6 +90,21 @@ def iso_cases(files):
     yield Case("iso_with_an_unknown_word", {"BOOT": "iso", "APPEND": "colour=$(x);{y}"}, 2, [r"parador: unknown word 'colour=\$\(x\);\{y\}'"])
 
 
+def vcpu_cases():
+    """Our kernel's threads and programs on several vcpus, with fewer CPUs than that and with as many; each did run something."""
+    def case(name, where, vcpus, **settings):
+        jobs = "; ".join(f"{where}run primes 2000000 &" for _ in range(2 * vcpus))
+        script = f"{jobs}; {where}sum {'disk' if 'ON' in settings else 'xvda'}; {where}ps; {where}wait; {where}stress 3; {where}cpus"
+        busy = [rf"^(\[d1\])? +{n} +\S+ s +\S+ s +[1-9]\d* " for n in range(vcpus)]
+        return Case(name, {"SCRIPT": script, **settings}, 0, [r"\d+ \d+ (disk|xvda)$", r"running on CPU \d$", rf"stress: [1-9].*on {vcpus} CPUs: all as they should be", *busy],
+                    system=settings.get("ON", "parador"))
+
+    yield case("vcpus_4_on_one_cpu", "d1: ", 4, VCPUS="4")
+    yield case("vcpus_4_on_two_cpus", "d1: ", 4, SMP="2", VCPUS="4")
+    yield case("vcpus_2_in_both_domains", "d1: ", 2, SMP="2")
+    yield case("vcpus_4_on_xen", "", 4, ON="xen", SMP="2", VCPUS="4")
+
+
 def script_cases(files):
     yield Case("script_from_a_file", {"SCRIPT": "@" + files.write("a script", b"d0: mem\nd1: run hello\n")}, lines=[r"pages of 4 kB"])
     yield Case("script_for_one_domain", {"DOMAINS": "1", "SCRIPT": "mem"}, lines=[r"pages of 4 kB"])
@@ -130,7 +145,7 @@ def bad_boots(axes, files):
     yield refused("boot_of_an_elf_without_notes", r"parador: .*note", GUEST=f"{axes.build}/user/{user}")
     yield refused("boot_of_a_truncated_elf", r"parador: .*(truncated|beyond|ends)", GUEST=files.write("cut", kernel[:6000]))
     yield refused("boot_of_a_cut_header", r"parador: .*ELF", GUEST=files.write("cut40", kernel[:40]))
-    yield Case("boot_with_100_domains_on_128_mb", {"DOMAINS": "100", "MEM": "128"}, 2, [r"^parador: d[1-9]\d* is not started, and none after it: not enough memory: \d+ MB asked for, \d+ MB free$"],
+    yield Case("boot_with_100_domains_on_160_mb", {"DOMAINS": "100", "MEM": "160"}, 2, [r"^parador: d[1-9]\d* is not started, and none after it: not enough memory: \d+ MB asked for, \d+ MB free$"],
                keys=(b"more: cat motd", b"\x14q"))
     yield refused("boot_with_an_unknown_word", r"parador: .*colour", APPEND="colour=blue")
 
@@ -158,6 +173,7 @@ def runner_cases(files):
     yield refused("kernels_too_large", r"MEM=96 is too little for domain 0 beside \d+ MB of kernels and ramdisks: MEM=\d+ at least", MEM="96", DOMAINS="120")
     for value in ("none", "0", "99"):
         yield refused(f"cpus_{value}", rf"SMP={value} is no number from 1 to 64; SMP= is", SMP=value)
+    yield refused("vcpus_17", r"VCPUS=17 is no number from 1 to 16; VCPUS= is vcpus of each domain", VCPUS="17")
     yield refused("bad_loader", r"BOOT=floppy: kernel or iso expected", BOOT="floppy")
     yield refused("iso_of_xen", r"BOOT=iso is for ON=parador", BOOT="iso", ON="xen")
     yield refused("bad_accelerator", r"ACCEL=warp: tcg or kvm expected", ACCEL="warp")
@@ -180,7 +196,7 @@ def typed_cases():
 def cases(axes, systems):
     files = Files(axes)
     found = list(disk_cases(axes, files)) if "parador" in systems else []
-    for case in (*iso_cases(files), *script_cases(files), *typed_cases(), *xltests.cases(Case, files), *bad_boots(axes, files), *runner_cases(files)):
+    for case in (*iso_cases(files), *vcpu_cases(), *script_cases(files), *typed_cases(), *xltests.cases(Case, files), *bad_boots(axes, files), *runner_cases(files)):
         if case.system == "host" and "parador" in systems or case.system in systems:
             found.append(case)
     return [c for c in found if not axes.tests or any(t in c.name for t in axes.tests)]

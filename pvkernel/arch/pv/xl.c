@@ -170,11 +170,8 @@ static int introduce(const struct request *r)
 static int create(int argc, char **argv)
 {
     static struct request r;
-    static bool busy; /* one at a time; interrupts off */
-    bool on = arch_irq_save(), was = busy;
-    busy = true;
-    arch_irq_restore(on);
-    if (was)
+    static bool busy; /* one at a time */
+    if (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
         return fail("another domain is being made");
     r = (struct request){ .build.domid = 0 };
     int status = 1, error;
@@ -200,7 +197,7 @@ static int create(int argc, char **argv)
     kprintf("%s: domain %u, %lu MB, %lu vcpu%s\n", r.name, r.build.domid, r.mb, r.vcpus, plural(r.vcpus));
     status = 0;
 out:
-    busy = false;
+    __atomic_store_n(&busy, false, __ATOMIC_RELEASE);
     return status;
 }
 
