@@ -5,8 +5,8 @@
  * Both are lists of memory ranges, modules and command lines in memory that is not reserved for them. Copied:
  * ranges, module addresses, Parador's command line. Not copied: the modules and their command lines; these
  * stay where they are, inside [reserved_start, reserved_end). The loader is trusted, but nothing is read from
- * beyond the direct map of the first 4 GiB, counts are bounded by our own tables, and a list of tags ends at
- * the first that is broken.
+ * beyond the direct map of the first 4 GiB, counts are bounded by our own tables, and a list of tags or
+ * ranges ends at the first that is broken. tests/fuzz/multiboot_fuzz.c holds it to that.
  *
  * Sources: Multiboot Specification 0.6.96, section 3.3; Multiboot2 Specification 2.0, section 3.4.
  */
@@ -102,9 +102,13 @@ static void add_module(struct boot_info *bi, uint64_t start, uint64_t end, const
         reserve_line(bi, cmdline);
 }
 
+/* The line at maddr; "" if there is none, or its end is not in sight. */
 static const char *line_at(uint32_t maddr)
 {
-    return maddr ? maddr_to_virt(maddr) : "";
+    uint64_t most = MIN(LIMIT - maddr, LONGEST_LINE);
+    const char *line = maddr_to_virt(maddr);
+
+    return maddr && strnlen(line, most) < most ? line : "";
 }
 
 static void parse_mb1(uint64_t maddr, struct boot_info *bi)
@@ -114,18 +118,27 @@ static void parse_mb1(uint64_t maddr, struct boot_info *bi)
     if (info->flags & MB1_CMDLINE)
         snprintf(bi->cmdline, sizeof(bi->cmdline), "%s", line_at(info->cmdline));
     if (info->flags & MB1_MMAP) {
-        uint64_t at = info->mmap_addr, end = at + info->mmap_length;
+        uint64_t at = info->mmap_addr, end = MIN(at + info->mmap_length, LIMIT);
+        uint32_t size;
 
-        for (; at + 4 + sizeof(struct mb_range) <= end; at += 4 + *(const uint32_t *)maddr_to_virt(at))
+        for (; at + 4 + sizeof(struct mb_range) <= end; at += 4ULL + size) {
+            memcpy(&size, maddr_to_virt(at), sizeof(size));
+            if (size < sizeof(struct mb_range))
+                break;
             add_ram(bi, maddr_to_virt(at + 4));
+        }
     } else if (info->flags & MB1_MEM) {
         add_range(bi, 0, (uint64_t)info->mem_lower << 10);
         add_range(bi, 1 << 20, (uint64_t)info->mem_upper << 10);
     }
-    for (uint32_t i = 0; info->flags & MB1_MODS && i < info->mods_count; i++) {
-        const struct mb1_module *m = maddr_to_virt(info->mods_addr + i * sizeof(*m));
+    for (uint64_t i = 0; info->flags & MB1_MODS && i < MIN(info->mods_count, BOOT_MAX_MODULES + 1u); i++) {
+        uint64_t at = info->mods_addr + i * sizeof(struct mb1_module);
+        struct mb1_module m;
 
-        add_module(bi, m->start, m->end, line_at(m->cmdline));
+        if (at > LIMIT - sizeof(m))
+            break;
+        memcpy(&m, maddr_to_virt(at), sizeof(m)); /* aligned to nothing */
+        add_module(bi, m.start, m.end, line_at(m.cmdline));
     }
 }
 
@@ -180,9 +193,9 @@ int multiboot_parse(uint32_t magic, uint64_t maddr, struct boot_info *bi)
 {
     memset(bi, 0, sizeof(*bi));
     bi->version = magic == MB2_MAGIC ? 2 : 1;
-    if (magic == MB1_MAGIC && maddr < LIMIT) {
+    if (magic == MB1_MAGIC && maddr <= LIMIT - sizeof(struct mb1_info)) {
         parse_mb1(maddr, bi);
-    } else if (magic == MB2_MAGIC && maddr < LIMIT) {
+    } else if (magic == MB2_MAGIC && maddr <= LIMIT - sizeof(struct mb2_tag)) {
         parse_mb2(maddr, bi);
     } else {
         say("parador: not started by a Multiboot loader (magic %#x)\n", magic);
