@@ -191,6 +191,9 @@ const struct pv_xs_transport *pv_xs_ring_attach(struct xenstore_domain_interface
 
     ring = page;
     port = store;
+    have = 0;
+    met = false;
+    broken = 0;
     seen = ring->req_cons + ring->rsp_prod;
     if (hooks)
         pv_xs_ring_hooks(hooks);
