@@ -30,6 +30,7 @@ KNOWN = {
     "GDB": "for gdb and rewind: commands to run instead of a dialogue, separated by ;",
     "ACCEL": "tcg (default) or kvm",
     "TEST": "only tests whose name contains this (several: separated by commas)",
+    "MINUTES": "for fuzz-host: how long all targets together take (default 9)",
     "DEBUG": "1: the debug build of Parador, with assertions and the invariant checker; for test 0: the release build",
     "APPEND": "further words for Parador's (or Xen's) command line",
     "ARGS": "further words for the guests' command lines",
@@ -91,6 +92,7 @@ class Axes:
         self.icount = self.choice("ICOUNT", "1", "0") == "1"
         self.vcpus = self.number("VCPUS", min(self.smp, 8), 1, 16)
         self.domains = self.number("DOMAINS", 2, 1, MOST_DOMAINS)
+        self.minutes = self.number("MINUTES", 9, 1, 100000)
         self.script = self.read_script()
         self.record = self.text("RECORD")
         self.plot = self.text("PLOT")

@@ -50,6 +50,8 @@ PACKAGES = [
     ("gcc", "plugin", "the plugin that counts", program("cc", "gcc", "clang")),
     ("libc6-dev", "plugin", "the plugin that counts", path("/usr/include/stdio.h")),
     ("gnuplot-nox", "plot", "PLOT=", program("gnuplot")),
+    ("clang", "fuzz", "fuzzing on the host", program("clang")),
+    ("libclang-rt-dev", "fuzz", "fuzzing on the host", path("/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a")),
     ("clang-format", "check", "make check", program("clang-format")),
     ("clang-tidy", "check", "make check", program("clang-tidy")),
     ("spin", "check", "the model of the ring's protocol", program("spin")),
@@ -63,6 +65,7 @@ def needs(axes, on):
     words = {
         "run": {"build", "qemu"}, "iso": {"build", "iso"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
         "test": {"build", "qemu", "host", "gdb", "record"}, "bench": {"build", "qemu", "plugin"}, "check": {"build", "check"},
+        "fuzz-host": {"build", "fuzz"},
     }[axes.command]
     if "build" in words:
         words.add("clang" if axes.clang else "gcc")

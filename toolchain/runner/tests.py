@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""make test: host tests, then each guest test on each system in each of its roles, the verdicts compared, and at last the
+"""make test: host tests (and tests/fuzz/, runner/fuzzhost.py), then each guest test on each system in each of its roles, the verdicts compared, and at last the
 tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of kernels that misbehave in it (runner/crashtests.py), of gdb
 (runner/debugtests.py) and of make bench (runner/benchtests.py).
 
@@ -23,7 +23,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from . import benchtests, boot, build, crashtests, debugtests, documents, domu, endtoend, hosttests, packages, stockxen
+from . import benchtests, boot, build, crashtests, debugtests, documents, domu, endtoend, fuzzhost, hosttests, packages, stockxen
 from .axes import Trouble, counted
 from .machine import ICOUNT, Guard, Machine, arguments, module
 from .verdict import Result, Tally, judge
@@ -101,7 +101,7 @@ def host_tests(filters):
     return [n for n in names if not filters or any(f in n for f in filters)]
 
 
-def without_broken(axes, tests, hosts, report):
+def without_broken(axes, tests, hosts, fuzzers, report):
     """Counts what does not build as failed; the tests that are left."""
     for name in [n for n in tests if not build.builds(axes, f"{axes.build}/tests/guest/{n}")]:
         report.add(Result(name, "guest", "", "fail", "does not build"))
@@ -109,7 +109,10 @@ def without_broken(axes, tests, hosts, report):
     for name in [n for n in hosts if not build.builds(axes, f"{axes.build}/host/{n}")]:
         report.add(Result(name, "host", "", "fail", "does not build"))
         hosts.remove(name)
-    return tests, hosts
+    for name in [n for n in fuzzers if not build.builds(axes, f"{axes.build}/fuzz/{n}")]:
+        report.add(Result(f"{name}_fuzz", "host", "", "fail", "does not build"))
+        fuzzers.remove(name)
+    return tests, hosts, fuzzers
 
 
 def run_host_tests(axes, names, report):
@@ -299,8 +302,8 @@ def prepare_iso():
         print(f"test: no boot from an ISO image here: {trouble}", file=sys.stderr)
 
 
-def run_guests(axes, systems, tests, report):
-    """All guest tests, as many boots at once as there are processors."""
+def run_guests(axes, systems, tests, fuzzers, report):
+    """All guest tests, and the fuzz targets, as many at once as there are processors."""
     pairs = [(name, role) for name, roles in tests.items() for role in roles]
     beside = [(name, role) for name, role in pairs if role in ("domU", "pair")]
     with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
@@ -312,6 +315,7 @@ def run_guests(axes, systems, tests, report):
             work += [pool.submit(test_on_xen, axes, name, report) for name, role in pairs if role == "dom0"]
         if "parador" in systems:
             work += [pool.submit(test_on_parador, axes, name, role, report) for name, role in pairs]
+        work += [pool.submit(lambda name=name: report.add(*fuzzhost.run(axes, name))) for name in fuzzers]
         work += [pool.submit(lambda case=case: report.add(*endtoend.run(axes, case))) for case in endtoend.cases(axes, systems)]
         if systems != ["xen"]:
             work += [pool.submit(lambda test=test: report.add(*hosttests.run(test))) for test in hosttests.wanted(axes)]
@@ -337,12 +341,13 @@ def main(axes):
     build.make(axes, *([] if axes.tests else ["all"]), *kernel)
     report = Report(axes)
     hosts = host_tests(axes.tests) if systems != ["xen"] else []
-    if not build.try_to_make(axes, *(["guest-tests"] if tests else []), *(["host-tests"] if hosts else []), *(["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"] if benchtests.wanted(axes) else [])):
-        tests, hosts = without_broken(axes, tests, hosts, report)
+    fuzzers = fuzzhost.wanted(axes) if systems != ["xen"] else []
+    if not build.try_to_make(axes, *(["guest-tests"] if tests else []), *(["host-tests"] if hosts else []), *[f"{axes.build}/fuzz/{name}" for name in fuzzers], *(["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"] if benchtests.wanted(axes) else [])):
+        tests, hosts, fuzzers = without_broken(axes, tests, hosts, fuzzers, report)
     run_host_tests(axes, hosts, report)
-    run_guests(axes, systems, tests, report)
+    run_guests(axes, systems, tests, fuzzers, report)
     if "parador" in systems and axes.debug:
         check_rules(report, everything=not axes.tests)
     if not report.tally.results:
-        raise Trouble(f"TEST={axes.text('TEST')}: no test's name contains it; names are those of tests/guest, tests/host and toolchain/runner")
+        raise Trouble(f"TEST={axes.text('TEST')}: no test's name contains it; names are those of tests/guest, tests/host, tests/fuzz and toolchain/runner")
     return report.tally.finish(systems, allowed_differences())
