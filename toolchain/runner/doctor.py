@@ -78,7 +78,7 @@ def look_at_packages(findings, axes):
         say = findings.bad if name in essential else findings.note
         say(f"{name} is missing ({purpose})", "make setup installs it" if shutil.which("apt-get") else "no apt-get here, so it is yours to install")
     if not found:
-        findings.ok("all packages for build, run, test, fuzz-host, bench, gdb, check and stock Xen are there")
+        findings.ok("all packages for build, run, test, fuzz-host, bench, gdb, check, prove and stock Xen are there")
 
 
 def look_at_machine(findings, axes):

@@ -52,6 +52,8 @@ PACKAGES = [
     ("gnuplot-nox", "plot", "PLOT=", program("gnuplot")),
     ("clang", "fuzz", "fuzzing on the host", program("clang")),
     ("libclang-rt-dev", "fuzz", "fuzzing on the host", path("/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a")),
+    ("frama-c-base", "prove", "the proof of ring/", program("frama-c")),
+    ("gcc", "prove", "the proof of ring/", program("gcc")),
     ("clang-format", "check", "make check", program("clang-format")),
     ("clang-tidy", "check", "make check", program("clang-tidy")),
     ("spin", "check", "the model of the ring's protocol", program("spin")),
@@ -65,7 +67,7 @@ def needs(axes, on):
     words = {
         "run": {"build", "qemu"}, "iso": {"build", "iso"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
         "test": {"build", "qemu", "host", "gdb", "record"}, "bench": {"build", "qemu", "plugin"}, "check": {"build", "check"},
-        "fuzz-host": {"build", "fuzz"},
+        "fuzz-host": {"build", "fuzz"}, "prove": {"prove"},
     }[axes.command]
     if "build" in words:
         words.add("clang" if axes.clang else "gcc")
