@@ -149,6 +149,18 @@ def check_rules(axes):
             yield f"rule {name}: nothing refuses by it"
 
 
+def check_safety(axes):
+    """Every test that docs/safety.md names is there, and every rule and promise of its tables names one."""
+    for row in re.findall(r"^\| (?!advisories|promise)(.*) \|$", documents.text("docs/safety.md").partition("\n## Mutants")[0], re.MULTILINE):
+        names = re.findall(r"`([^`]+)`", row.rsplit(" | ", 1)[-1])
+        if not names:
+            yield f"docs/safety.md: no test stands behind: {row}"
+        for name in names:
+            path = f"tests/{name}.pml" if name.startswith("model/") else documents.test_path(name)
+            if not os.path.exists(path):
+                yield f"docs/safety.md: {path} is not there"
+
+
 def check_model(axes):
     """The Spin models hold, and their broken variants do not."""
     if not os.path.exists("tests/model/check"):
@@ -247,7 +259,7 @@ def check_sources(axes):
 
 
 CHECKS = {"format": check_format, "sources": check_sources, "size": check_size, "reading": check_reading, "documents": check_documents,
-          "rules": check_rules, "headers": check_headers, "multiboot": check_multiboot, "model": check_model, "proof": check_proof,
+          "rules": check_rules, "safety": check_safety, "headers": check_headers, "multiboot": check_multiboot, "model": check_model, "proof": check_proof,
           "lint": check_lint, "analyze": check_analyze}
 ONLY_BY_NAME = ("analyze",)
 

@@ -31,7 +31,7 @@ static void *alias(void *p)
         memset(page, 0, PAGE_SIZE);                                                      \
         memcpy(page, &was_, sizeof(was_));                                               \
         check((call) == -EFAULT, "%s", #call);                                           \
-        check(!memcmp(page, &was_, sizeof(was_)), "%s: the page was written to", #call); \
+        check(!memcmp(page, (const void *)&was_, sizeof(was_)), "%s: the page was written to", #call); \
     } while (0)
 
 static void arguments(void)

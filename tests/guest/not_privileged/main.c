@@ -120,8 +120,22 @@ static void parador(void)
     expect_eq(HYPERVISOR_parador(PARADOR_why, &why), -EPERM);
 }
 
+/* The right to use ports is virtual, the ports are domain 0's: the keyboard controller, which could also
+ * reset the machine, isn't there. */
+static void ports(void)
+{
+    struct physdev_set_iopl iopl = { .iopl = 3 };
+    static uint8_t got;
+
+    expect_eq(HYPERVISOR_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
+    expect_no_fault(__asm__ volatile("in $0x64, %%al" : "=a"(got)));
+    expect_eq(got, 0xff);
+    expect_no_fault(__asm__ volatile("out %0, $0x64" : : "a"((uint8_t)0xfe)));
+}
+
 void test_main(void)
 {
+    ports();
     events();
     grants();
     memory();
