@@ -48,6 +48,14 @@ bool test_one_of(long rc, const short *list)
     return false;
 }
 
+/* To the other vcpus of this processor, and in QEMU's virtual time, which goes on with the next processor at
+ * a pause, to those of the others. */
+void test_let_others(void)
+{
+    HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+    __asm__ volatile("pause");
+}
+
 static void __attribute__((noreturn)) vcpu_main(unsigned int id)
 {
     for (;;) {
@@ -103,6 +111,6 @@ void test_on_vcpus(unsigned int n, void (*fn)(unsigned int id))
     for (unsigned int id = 1; id < n; id++)
         while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) < n - 1 ||
                HYPERVISOR_vcpu_op(VCPUOP_is_up, id, NULL) > 0)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+            test_let_others();
     set_page_fault(pv_entry_stubs + 32 * PF);
 }

@@ -17,5 +17,8 @@ void test_on_vcpus(unsigned int n, void (*fn)(unsigned int id));
 /* Any vcpu, in fn: writes a word. False: a page fault. */
 bool test_poke(volatile uint64_t *at, uint64_t val);
 
+/* Any vcpu, now and then: the others have their turn. */
+void test_let_others(void);
+
 /* Whether an errno (or status) is one of those in a list that ends with 1. */
 bool test_one_of(long rc, const short *list);

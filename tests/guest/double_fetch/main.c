@@ -16,7 +16,7 @@ ROLE(dom0, domU);
 // vcpus: 2
 
 #define WORDS  10
-#define ROUNDS 2000
+#define ROUNDS 1000
 #define ALL    (1U << WORDS) - 1
 #define HV     0xffff830000000000UL /* the hypervisor's memory */
 
@@ -40,8 +40,7 @@ static void change(void)
         for (unsigned int w = 0; w < WORDS; w++)
             if (now.words >> w & 1)
                 ((volatile uint64_t *)arg)[w] = from[w];
-        if (i % 32 == 0)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+        test_let_others();
     }
 }
 
@@ -57,13 +56,14 @@ static void both(unsigned int id)
         if (!test_one_of(rc, now.errnos) && !wrong++)
             pv_printf("%s: %ld\n", now.name, rc);
         if (i % 16 == 0)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+            test_let_others();
     }
     __atomic_store_n(&over, true, __ATOMIC_RELEASE);
 }
 
 static void race(void)
 {
+    pv_printf("%s\n", now.name);
     over = false;
     wrong = 0;
     memcpy(arg, now.good, sizeof(now.good));
@@ -252,8 +252,7 @@ static void alias_writer(unsigned int id)
         test_poke(&window[40], 0);
         HYPERVISOR_update_va_mapping((unsigned long)window, 0, UVMF_NONE); /* and no flush */
         test_poke(&window[40], RING0_CODE);
-        if (i % 8 == 0)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+        test_let_others();
     }
     for (unsigned int i = 0; !id && i < ROUNDS; i++) {
         if (!HYPERVISOR_set_gdt(&list, 512)) {
@@ -263,7 +262,7 @@ static void alias_writer(unsigned int id)
             HYPERVISOR_set_gdt(&list, 0);
         }
         if (i % 16 == 0)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+            test_let_others();
     }
     if (!id)
         __atomic_store_n(&over, true, __ATOMIC_RELEASE);

@@ -84,7 +84,7 @@ static void race(unsigned int id)
     for (unsigned int n = 0; n < STEPS; n++) {
         step(id);
         if (n % 8 == 0)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+            test_let_others();
     }
 }
 

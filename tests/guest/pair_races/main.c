@@ -159,7 +159,7 @@ static void race(unsigned int id)
     for (unsigned int n = 0; n < STEPS * 3; n++) {
         step(id);
         if (n % 8 == 0)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+            test_let_others();
         if (pair.is_a && !id && n == STEPS) {
             check(!strange, "%u strange results", strange);
             test_finish_amid();

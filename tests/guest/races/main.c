@@ -26,6 +26,15 @@ static int refs[FRAMES];             /* grants of them to this domain itself */
 static domid_t self;
 static unsigned int strange, refused, worked;
 
+static unsigned long all[8192]; /* what ever was one of them: it may be a table still */
+static unsigned int nr_all;
+
+static void add_frame(unsigned int i, unsigned long n)
+{
+    all[__atomic_fetch_add(&nr_all, 1, __ATOMIC_RELAXED) % (sizeof(all) / sizeof(all[0]))] = n;
+    __atomic_store_n(&frames[i], n, __ATOMIC_RELAXED);
+}
+
 static struct {
     uint64_t *window, *granted; /* pages of address space, of this vcpu alone */
     grant_handle_t handle;      /* what is mapped at `granted`; NONE: nothing */
@@ -123,7 +132,7 @@ static void renew(uint64_t r)
     set_xen_guest_handle(res.extent_start, &n);
     outcome("decrease_reservation", HYPERVISOR_memory_op(XENMEM_decrease_reservation, &res));
     if (HYPERVISOR_memory_op(XENMEM_increase_reservation, &res) == 1)
-        __atomic_store_n(&frames[r % FRAMES], n, __ATOMIC_RELAXED);
+        add_frame((unsigned int)(r % FRAMES), n);
 }
 
 static void exchange(uint64_t r)
@@ -138,7 +147,7 @@ static void exchange(uint64_t r)
     rc = HYPERVISOR_memory_op(XENMEM_exchange, &x);
     outcome("exchange", rc);
     if (!rc)
-        __atomic_store_n(&frames[r % FRAMES], out, __ATOMIC_RELAXED);
+        add_frame((unsigned int)(r % FRAMES), out);
 }
 
 /* --- all --- */
@@ -225,7 +234,7 @@ static void race(unsigned int id)
     for (unsigned int n = 0; n < STEPS; n++) {
         step(id);
         if (n % 8 == 0)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+            test_let_others();
     }
     grant_unmap(id);
     outcome("unmap", map_at(vcpus[id].window, 0, UVMF_INVLPG));
@@ -239,7 +248,7 @@ static void prepare(void)
     for (unsigned int i = 0; i < FRAMES; i++) {
         uint64_t *page = test_page();
 
-        frames[i] = pv_virt_to_mfn(page).v;
+        add_frame(i, pv_virt_to_mfn(page).v);
         refs[i] = pv_grant_access(self, mfn(frames[i]), false);
         require(refs[i] > 0 && !pv_map((unsigned long)page, 0), "frame %u", i);
     }
@@ -264,8 +273,8 @@ static void prepare(void)
  */
 static void after(void)
 {
-    for (unsigned int i = 0; i < FRAMES; i++)
-        ext(MMUEXT_UNPIN_TABLE, frames[i], 0);
+    for (unsigned int i = 0; i < nr_all; i++)
+        ext(MMUEXT_UNPIN_TABLE, all[i], 0);
     test_mmuext_mfn(MMUEXT_TLB_FLUSH_LOCAL, 0);
     for (unsigned int i = 0; i < FRAMES; i++) {
         long ours = map_at(vcpus[0].window, pv_pte(mfn(frames[i]), PTE_KERNEL_RO), UVMF_INVLPG);
