@@ -25,12 +25,12 @@ static void *alias(void *p)
 }
 
 /* The page holds `size` bytes of a structure and then zeros; the call with its alias is refused. */
-#define refused(structure, call)                                                         \
-    do {                                                                                 \
-        __typeof__(structure) was_ = (structure), *arg = alias(page);                    \
-        memset(page, 0, PAGE_SIZE);                                                      \
-        memcpy(page, &was_, sizeof(was_));                                               \
-        check((call) == -EFAULT, "%s", #call);                                           \
+#define refused(structure, call)                                                                       \
+    do {                                                                                               \
+        __typeof__(structure) was_ = (structure), *arg = alias(page);                                  \
+        memset(page, 0, PAGE_SIZE);                                                                    \
+        memcpy(page, &was_, sizeof(was_));                                                             \
+        check((call) == -EFAULT, "%s", #call);                                                         \
         check(!memcmp(page, (const void *)&was_, sizeof(was_)), "%s: the page was written to", #call); \
     } while (0)
 
