@@ -34,6 +34,7 @@ void machine_exit(int status)
         status = 0; /* domain 0 knew of the crash and still was content */
     console_hold(); /* nothing comes behind the last line */
     refusals_report();
+    latency_report(log_level >= LOG_INFO);
     say("parador: exit %d\n", status);
     outw(PM1A_CNT, S5_SLEEP);
     outb(DEBUG_EXIT, (uint8_t)status);

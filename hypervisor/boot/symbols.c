@@ -10,6 +10,7 @@
 #include "domain/domain.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "x86/cpu.h"
 
 struct elf_symbol {
     uint32_t name;
@@ -18,10 +19,11 @@ struct elf_symbol {
     uint64_t value, size;
 };
 
-#define SHN_LORESERVE 0xff00 /* absolute values and other special ones */
-#define STT_NOTYPE    0
-#define STT_FUNC      2
-#define NAME_MAX      48
+#define SHN_LORESERVE  0xff00 /* absolute values and other special ones */
+#define STT_NOTYPE     0
+#define STT_FUNC       2
+#define NAME_MAX       48
+#define SYMBOLS_A_LOOK 512
 
 static struct symbols kept[DOMID_MAX_BOOT]; /* by domid; filled at boot, constant after that */
 
@@ -68,6 +70,8 @@ void symbols_name(const struct symbols *s, uint64_t addr, char *buf, size_t size
     if (!s || addr < s->code_start || addr >= s->code_end)
         return;
     for (uint64_t at = 0; at + sizeof(sym) <= s->size; at += sizeof(sym)) {
+        if (!(at % (SYMBOLS_A_LOOK * sizeof(sym))))
+            cpu_window();
         memcpy(&sym, s->table + at, sizeof(sym));
         if (is_code(&sym) && sym.value <= addr && sym.value > best.value)
             best = sym;

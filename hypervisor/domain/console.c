@@ -14,6 +14,7 @@
 #include "domain/console.h"
 #include "domain/domain.h"
 #include "lib/string.h"
+#include "x86/cpu.h"
 #include "x86/serial.h"
 
 #define INPUT_SIZE 4096 /* power of two */
@@ -107,17 +108,20 @@ static void write_other_locked(struct domain *d, char c)
     d->line_len = 0;
 }
 
-void console_write(struct domain *d, const char *buf, size_t n)
+size_t console_write(struct domain *d, const char *buf, size_t n)
 {
+    size_t done = 0;
+
     lock_take(&console.lock);
-    for (size_t i = 0; i < n; i++) {
+    do {
         if (d == console.owner)
-            write_owner_locked(d, buf[i]);
+            write_owner_locked(d, buf[done]);
         else
-            write_other_locked(d, buf[i]);
-    }
+            write_other_locked(d, buf[done]);
+    } while (++done < n && buf[done - 1] != '\n');
     show_owner_locked();
     lock_drop(&console.lock);
+    return done;
 }
 
 void console_own(const char *buf, size_t n)
@@ -165,7 +169,7 @@ void console_input(void)
     struct domain *owner;
     int c;
 
-    while ((c = serial_getc()) >= 0) {
+    for (; (c = serial_getc()) >= 0; cpu_window()) {
         bool key = console.key_next;
 
         console.key_next = !key && c == KEY_CTRL_T;

@@ -8,8 +8,9 @@
 
 struct domain;
 
-/* Output of a domain (CONSOLEIO_write): held back until a line is whole, unless d has the keyboard. */
-void console_write(struct domain *d, const char *buf, size_t n);
+/* Output of a domain (CONSOLEIO_write), n > 0: held back until a line is whole, unless d has the keyboard.
+ * Returns how much of it was taken: no more than a line, as others' lines are shown with it. */
+size_t console_write(struct domain *d, const char *buf, size_t n);
 
 /* Input for d that has come in so far, at most n bytes. Number of bytes. */
 size_t console_read(struct domain *d, char *buf, size_t n);

@@ -14,6 +14,7 @@
 #include "lib/print.h"
 #include "mm/paging.h"
 #include "x86/copy.h"
+#include "x86/cpu.h"
 #include "x86/pte.h"
 #include "x86/trap.h"
 
@@ -22,6 +23,9 @@
 #define STACK_FIRST 8
 #define STACK_LINES 16
 #define NAME_SIZE   64
+
+/* A line of a report, or a part of one. A report is long, so interrupts may come in between. */
+#define tell(...)   (say(__VA_ARGS__), cpu_window())
 #define REASON_SIZE 240
 #define REASONS     8 /* crashes whose reason is kept for `why` */
 
@@ -42,12 +46,12 @@ static void report_registers(const struct vcpu *v)
 {
     const struct cpu_user_regs *r = &v->regs;
 
-    say("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
-    say("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx\n", r->rsi, r->rdi, r->rbp, r->rsp);
-    say("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", r->r8, r->r9, r->r10, r->r11);
-    say("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", r->r12, r->r13, r->r14, r->r15);
-    say("  rip %016lx  cs %04x  ss %04x  rflags %lx  cr2 %lx  cr3 %lx\n", r->rip, r->cs, r->ss, r->rflags,
-        v->info->arch.cr2, v->kernel_mode || !v->arch.cr3_user ? v->arch.cr3_kernel : v->arch.cr3_user);
+    tell("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
+    tell("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx\n", r->rsi, r->rdi, r->rbp, r->rsp);
+    tell("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", r->r8, r->r9, r->r10, r->r11);
+    tell("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", r->r12, r->r13, r->r14, r->r15);
+    tell("  rip %016lx  cs %04x  ss %04x  rflags %lx  cr2 %lx  cr3 %lx\n", r->rip, r->cs, r->ss, r->rflags,
+         v->info->arch.cr2, v->kernel_mode || !v->arch.cr3_user ? v->arch.cr3_kernel : v->arch.cr3_user);
 }
 
 /* The current guest's stack: the first words, and of the rest those that have a name. */
@@ -59,18 +63,18 @@ static void report_stack(const struct vcpu *v)
 
     if (v != current || !v->kernel_mode) /* another address space than the one that is loaded */
         return;
-    say("  stack:\n");
+    tell("  stack:\n");
     for (unsigned int i = 0; i < STACK_WORDS && shown < STACK_LINES; i++) {
         uint64_t at = v->regs.rsp + i * sizeof(word);
 
         if (copy_from_guest(&word, at, sizeof(word))) {
-            say("    %lx is not mapped\n", at);
+            tell("    %lx is not mapped\n", at);
             return;
         }
         symbols_name(v->domain->symbols, word, name, sizeof(name));
         if (i >= STACK_FIRST && !name[0])
             continue;
-        say("    %lx: %016lx %s\n", at, word, name);
+        tell("    %lx: %016lx %s\n", at, word, name);
         shown++;
     }
 }
@@ -81,17 +85,17 @@ static void report_hypercalls(const struct vcpu *v)
     char name[NAME_SIZE];
 
     if (n)
-        say("  last hypercalls of %lu, the latest below:\n", v->hypercalls);
+        tell("  last hypercalls of %lu, the latest below:\n", v->hypercalls);
     for (uint64_t i = end - n; i != end; i++) {
         const struct history *h = &v->history[i % HISTORY];
         const char *call = h->nr < NR_HYPERCALLS ? hypercall_table[h->nr].name : NULL;
 
-        say("    %s(%#lx, %#lx)", call ? call : "(no such hypercall)", h->a1, h->a2);
+        tell("    %s(%#lx, %#lx)", call ? call : "(no such hypercall)", h->a1, h->a2);
         if (!symbols_hypercall_page(v->domain->symbols, h->rip)) {
             symbols_name(v->domain->symbols, h->rip, name, sizeof(name));
-            say(" at %lx %s", h->rip, name);
+            tell(" at %lx %s", h->rip, name);
         }
-        say("\n");
+        tell("\n");
     }
 }
 
@@ -100,7 +104,7 @@ void crash_say_refusal(const struct vcpu *v)
     char text[REASON_SIZE];
 
     refusal_text(&v->refusal, text, sizeof(text));
-    say("last refusal (%d, of %u): %s\n", v->refusal.error, v->refusal.count, text);
+    tell("last refusal (%d, of %u): %s\n", v->refusal.error, v->refusal.count, text);
 }
 
 static void report(const struct domain *d, const char *why)
@@ -109,13 +113,13 @@ static void report(const struct domain *d, const char *why)
     char name[NAME_SIZE];
 
     symbols_name(d->symbols, v->regs.rip, name, sizeof(name));
-    say("\nparador: domain %u (%s) crashed: %s\n", d->domid, d->name, why);
-    say("  vcpu %u, guest %s, at %lx %s\n", v->id, v->kernel_mode ? "kernel" : "user", v->regs.rip, name);
+    tell("\nparador: domain %u (%s) crashed: %s\n", d->domid, d->name, why);
+    tell("  vcpu %u, guest %s, at %lx %s\n", v->id, v->kernel_mode ? "kernel" : "user", v->regs.rip, name);
     report_registers(v);
     report_stack(v);
     report_hypercalls(v);
     if (v->refusal.count) {
-        say("  ");
+        tell("  ");
         crash_say_refusal(v);
     }
 }
@@ -127,6 +131,7 @@ void domain_crash_as(struct domain *d, uint8_t reason, const char *why, ...)
 
     if (d->shut_down || d->dying)
         return;
+    latency_kind(LATENCY_CRASH);
     console_hold();
     va_start(args, why);
     vsnprintf(text, REASON_SIZE, why, args);
@@ -134,6 +139,7 @@ void domain_crash_as(struct domain *d, uint8_t reason, const char *why, ...)
     reasons[d->domid % REASONS].domid = d->domid;
     report(d, text);
     console_release();
+    latency_kind(LATENCY_ENTRY);
     domain_shutdown(d, reason);
 }
 

@@ -12,6 +12,7 @@
 #include "domain/grant.h"
 #include "lib/string.h"
 #include "mm/paging.h"
+#include "x86/cpu.h"
 
 struct domain *domain0;
 struct domain idle_domain = { .domid = DOMID_IDLE, .name = "idle", .max_pages = 0 };
@@ -58,8 +59,10 @@ bool domain_list_remove(struct domain *d)
 void domain_free(struct domain *d)
 {
     for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i])
+        if (d->vcpu[i]) {
             vcpu_free(d->vcpu[i]);
+            cpu_window();
+        }
     if (d->grant)
         grant_destroy(d);
     evtchn_free(d);

@@ -7,6 +7,7 @@
  */
 #include "domain/grant_table.h"
 #include "lib/print.h"
+#include "x86/cpu.h"
 
 #define DUMP_MAX 64 /* lines */
 
@@ -50,9 +51,12 @@ void grant_destroy(struct domain *d)
     for (unsigned int i = 0; i < t->nr_frames; i++) {
         shared_page_free(t->shared[i]);
         pages_free(t->active[i], ACTIVE_PAGE_ORDER);
+        cpu_window();
     }
-    for (unsigned int i = 0; i < t->nr_handles / MAPTRACK_PER_PAGE; i++)
+    for (unsigned int i = 0; i < t->nr_handles / MAPTRACK_PER_PAGE; i++) {
         page_free(t->maptrack[i]);
+        cpu_window();
+    }
     page_free(t);
     d->grant = NULL;
 }
@@ -64,10 +68,13 @@ int grant_setup(struct domain *d, uint32_t nr_frames)
 
     if (nr_frames > GRANT_FRAMES_MAX)
         return refuse(GNTST_general_error, R_GRANT_TOO_MANY_FRAMES, nr_frames, GRANT_FRAMES_MAX);
-    lock_take(&t->lock);
-    while (t->nr_frames < nr_frames && !rc)
-        rc = grow_locked(d);
-    lock_drop(&t->lock);
+    for (bool more = true; more && !rc; cpu_window()) {
+        lock_take(&t->lock);
+        more = t->nr_frames < nr_frames;
+        if (more)
+            rc = grow_locked(d);
+        lock_drop(&t->lock);
+    }
     return rc ? refuse(GNTST_general_error, R_GRANT_NO_MEMORY, nr_frames, 0) : GNTST_okay;
 }
 

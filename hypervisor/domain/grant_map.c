@@ -10,7 +10,7 @@
 #include "domain/grant_table.h"
 #include "mm/paging.h"
 
-#define RELINQUISH_A_STEP 128 /* handles */
+#define RELINQUISH_A_STEP 64 /* handles */
 #define AVAIL_LOW         7U /* flags from _GNTMAP_guest_avail0 on: the entry's bits that are free for the guest */
 
 /* The L1 entry for a mapping with these flags. */

@@ -8,6 +8,7 @@
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "lib/print.h"
+#include "x86/cpu.h"
 
 static void show_domain(struct domain *d)
 {
@@ -34,6 +35,13 @@ static void show_memory(void)
 {
     say("%lu of %lu pages free, %lu Parador's\n", frames_free(), frames_total(), frames_hv());
 }
+
+#ifdef DEBUG
+static void show_latency(void)
+{
+    latency_report(true);
+}
+#endif
 
 #define OWNERS 10 /* columns: free, Parador, domains 0 to 6, other domains */
 
@@ -97,6 +105,10 @@ static const struct key {
     { 'e', "event channels", NULL, evtchn_dump },
     { 'g', "grants", NULL, grant_dump },
     { 'w', "why: the last refusal of each vcpu", show_crashes, show_why },
+#ifdef DEBUG
+    { 'c', "check of all invariants", check_machine_and_say, NULL },
+    { 'l', "longest paths without interrupts", show_latency, NULL },
+#endif
     { 'q', "power off", quit, NULL },
     { '?', "this help", help, NULL },
 };
@@ -119,6 +131,7 @@ static void press(const struct key *k)
         k->each(d);
         put_domain(d);
     }
+    latency_begin(); /* they take their time */
 }
 
 void keys_pressed(char c)

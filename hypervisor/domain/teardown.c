@@ -178,7 +178,10 @@ static uint64_t frames_of_domains(void)
     uint64_t sum = 0;
     struct domain *d;
 
-    for (unsigned int i = 0; (d = get_domain_by_index(i)); i++) {
+    for (uint16_t id = 0; id < DOMID_MAX_BOOT; id++) {
+        d = get_domain(id);
+        if (!d)
+            continue;
         sum += d->tot_pages + d->shared_pages + d->heap_pages;
         put_domain(d);
     }
@@ -191,8 +194,7 @@ static void report(const char *name, const char *why)
     say("parador: %s ended (%s): free frames: %lu before it, %lu after it\n", name, why,
         frames_without_domains - frames_of_domains(), frames_free());
 #ifdef DEBUG
-    say("parador: check: %s\n", check_machine() ? "FAILED" : "ok");
-    latency_begin(); /* the checker takes its time */
+    check_machine_and_say();
 #endif
 }
 
@@ -237,7 +239,10 @@ static bool a_step(void)
     struct domain *d;
     int rc = -EBUSY;
 
-    for (unsigned int i = 0; rc == -EBUSY && (d = get_domain_by_index(i)); i++) {
+    for (uint16_t id = 0; rc == -EBUSY && id < DOMID_MAX_BOOT; id++) {
+        d = get_domain(id);
+        if (!d)
+            continue;
         put_domain(d); /* only this function frees domains */
         if (d->dying == DYING)
             rc = stages[d->teardown_stage](d);
@@ -253,7 +258,9 @@ bool domain_teardown_step(void)
 
     if (likely(!READ_ONCE(teardown.ending)) || __atomic_exchange_n(&teardown.busy, 1, __ATOMIC_ACQUIRE))
         return false;
+    latency_kind(LATENCY_TEARDOWN);
     done = a_step();
+    latency_kind(LATENCY_ENTRY);
     if (READ_ONCE(teardown.ending) && !teardown.tick.armed)
         timer_set(&teardown.tick, now_ns() + (done ? STEP_EVERY : WAIT_EVERY));
     __atomic_store_n(&teardown.busy, 0, __ATOMIC_RELEASE);

@@ -143,6 +143,6 @@ void timer_run(void)
     uint64_t now = now_ns();
     struct timer *t;
 
-    while ((t = timer_next(on, now)))
+    for (; (t = timer_next(on, now)); cpu_window())
         t->fn(t->arg);
 }

@@ -103,10 +103,7 @@ static long machine_info(struct vcpu *v, uint32_t op, void *arg)
 static long check(struct vcpu *v, uint32_t op, void *arg)
 {
 #ifdef DEBUG
-    unsigned int wrong = check_machine();
-
-    latency_begin(); /* the checker takes its time */
-    return wrong ? -EINVAL : 0;
+    return check_machine() ? -EINVAL : 0;
 #else
     return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_arch_0, PARADOR_check);
 #endif

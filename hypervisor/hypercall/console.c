@@ -20,7 +20,7 @@ static long console_io_write(uint64_t count, uint64_t buffer)
 
         if (copy_from_guest(text, buffer, n))
             return refuse(-EFAULT, R_BAD_POINTER, buffer, 0);
-        console_write(current->domain, text, n);
+        n = console_write(current->domain, text, n);
         count -= n;
         buffer += n;
         if (count && preempt_pending())

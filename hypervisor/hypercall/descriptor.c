@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/descriptor.h"
 #include "mm/frame.h"
+#include "x86/cpu.h"
 #include "x86/descriptor.h"
 
 static void put_gdt_frames(const uint64_t *mfns, unsigned int n)
@@ -38,6 +39,7 @@ int gdt_set(struct vcpu *v, const uint64_t *mfns, uint32_t entries)
             put_gdt_frames(mfns, i);
             return rc;
         }
+        cpu_window(); /* each is looked through; begun anew it might never come to its end */
     }
     memcpy(old, v->arch.gdt_mfns, sizeof(old));
     for (unsigned int i = 0; i < GDT_GUEST_FRAMES; i++)

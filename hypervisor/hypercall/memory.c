@@ -18,10 +18,13 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/paging.h"
+#include "x86/cpu.h"
 #include <xen/memory.h>
 
-#define OP_BITS 6
-#define OP_MASK ((1UL << OP_BITS) - 1)
+#define OP_BITS       6
+#define OP_MASK       ((1UL << OP_BITS) - 1)
+
+#define FRAMES_A_LOOK 16
 
 static int target(uint32_t op, uint16_t domid, struct domain **d)
 {
@@ -43,6 +46,14 @@ static int clean(unsigned int order)
         if (preempt_pending())
             return -ERESTART;
     return 0;
+}
+
+/* Before the i-th frame or extent of a chunk: interrupts may come. The call can't be left in the middle of
+ * one. */
+static void look(uint64_t i)
+{
+    if (i % FRAMES_A_LOOK == FRAMES_A_LOOK - 1)
+        cpu_window();
 }
 
 /* One extent of each call. guest: the address of its number in the list; 0: there is none. */
@@ -67,11 +78,13 @@ static int populate(struct domain *d, unsigned int order, uint64_t guest)
     m = domain_frames_alloc(d, order);
     if (m.v == INVALID_MFN.v)
         return refuse(-ENOMEM, R_NO_MEMORY, 1UL << order, d->domid);
-    for (uint64_t i = 0; i < 1UL << order; i++)
+    for (uint64_t i = 0; i < 1UL << order; i++) {
+        look(i);
         if (get_frame(d, MFN(m.v + i))) { /* else another vcpu has guessed it, and given it back */
             m2p_set(MFN(m.v + i), PFN(pfn + i));
             put_frame(MFN(m.v + i));
         }
+    }
     return put_guest_u64(m.v, guest) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
 }
 
@@ -84,6 +97,7 @@ static int decrease(struct domain *d, unsigned int order, uint64_t guest)
     for (uint64_t i = 0; i < 1UL << order; i++) {
         mfn_t m = MFN(first + i);
 
+        look(i);
         if (!mfn_valid(m) || !get_frame(d, m))
             return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
         if (domain_frame_release(d, m))
@@ -103,6 +117,7 @@ static int steal(struct domain *d, unsigned int order, uint64_t guest, uint64_t 
     for (uint64_t i = 0; i < 1UL << order; i++) {
         mfn_t m = MFN(first + i);
 
+        look(i);
         if (!mfn_valid(m) || !domain_frame_steal(d, m))
             return refuse(-EINVAL, R_FRAME_NOT_GIVABLE, m.v, 0);
         frame_of(m)->next = (uint32_t)*list;
@@ -151,9 +166,10 @@ static long reservation(uint32_t op, uint64_t arg, uint64_t start)
 /* d: who gets the frames of the list back; NULL: nobody. */
 static void end_list(struct domain *d, uint64_t list)
 {
-    while (list) {
+    for (uint64_t i = 0; list; i++) {
         uint64_t next = frame_of(MFN(list))->next;
 
+        look(i);
         if (!d || !domain_frame_give(d, MFN(list)))
             domain_frame_discard(MFN(list)); /* not wanted, or the domain dies meanwhile */
         list = next;
@@ -185,14 +201,18 @@ static long exchange_chunk(struct domain *d, struct xen_memory_exchange *x, uint
     uint64_t list = 0;
     long rc = clean(x->out.extent_order);
 
-    for (uint64_t i = 0; !rc && i < ins; i++)
+    for (uint64_t i = 0; !rc && i < ins; i++) {
+        look(i);
         rc = steal(d, x->in.extent_order, in + i * 8, &list);
+    }
     if (rc) {
         end_list(d, list);
         return rc;
     }
-    for (uint64_t i = 0; !rc && i < outs; i++)
+    for (uint64_t i = 0; !rc && i < outs; i++) {
+        look(i);
         rc = populate(d, x->out.extent_order, out + i * 8);
+    }
     end_list(rc == -ENOMEM ? d : NULL, list);
     if (rc != -ENOMEM)
         x->nr_exchanged += ins;

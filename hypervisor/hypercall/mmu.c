@@ -372,7 +372,7 @@ static force_inline long ext_batch(uint64_t *at, uint64_t *left, struct vcpu *v,
         *at += sizeof(struct mmuext_op);
         if (unlikely(owner && owner->undo_list) && paging_finish(owner))
             return -ERESTART;
-        if (rc && *left && preempt_pending())
+        if (*left && (rc || !(*left & 15)) && preempt_pending())
             return -ERESTART;
     }
     return 0;

@@ -19,6 +19,9 @@
 #include "mm/page_type.h"
 #include "mm/tlb.h"
 #include "domain/domain.h"
+#include "x86/cpu.h"
+
+#define FRAMES_A_LOCK 64 /* given while the lock is held */
 
 /* By domid; an entry is written before the domain's first frame, and stays when it has ended: no frame names
  * it then. */
@@ -68,7 +71,6 @@ static void publish(struct domain *d, mfn_t m)
 mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
 {
     uint64_t nr = 1UL << order;
-    bool given;
     mfn_t m;
 
     WRITE_ONCE(owners[d->domid], d);
@@ -82,15 +84,23 @@ mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
 
     m = heap_alloc(order, owner_of(d), false);
     lock_take(&d->page_lock);
-    given = m.v != INVALID_MFN.v && !d->dying; /* its end may have begun, and doesn't wait */
-    if (!given)
-        d->tot_pages -= nr;
-    for (uint64_t i = given ? nr : 0; i--;)
-        publish(d, MFN(m.v + i));
+    while (nr && m.v != INVALID_MFN.v && !d->dying) { /* its end may begin at any time, and doesn't wait */
+        publish(d, MFN(m.v + --nr));
+        if (!nr || nr % FRAMES_A_LOCK)
+            continue;
+        lock_drop(&d->page_lock);
+        cpu_window();
+        lock_take(&d->page_lock);
+    }
+    d->tot_pages -= nr;
     lock_drop(&d->page_lock);
-    if (!given && m.v != INVALID_MFN.v)
-        heap_free(m, order);
-    return given ? m : INVALID_MFN;
+    if (!nr)
+        return m;
+    while (m.v != INVALID_MFN.v && nr) {
+        heap_free(MFN(m.v + --nr), 0);
+        cpu_window();
+    }
+    return INVALID_MFN;
 }
 
 bool domain_frame_release(struct domain *d, mfn_t m)
@@ -125,6 +135,7 @@ void frame_unreferenced(mfn_t m)
     }
     m2p_set(m, INVALID_PFN);
     heap_free(m, 0);
+    cpu_window(); /* this was long, and the last references to many may go in a row */
 }
 
 void *shared_page_alloc(struct domain *d)

@@ -172,3 +172,4 @@ void put_frame_type(mfn_t m);
  * memory that it needs (8 bytes a frame). Release builds: nothing. */
 void check_init(void);
 unsigned int check_machine(void);
+void check_machine_and_say(void);

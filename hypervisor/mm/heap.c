@@ -20,8 +20,11 @@
 #include "lib/string.h"
 #include "mm/page_type.h"
 #include "mm/tlb.h"
+#include "x86/cpu.h"
 
 #define FREE_CONTENTS (FREE_DIRTY | FREE_ZERO)
+#define FRAMES_A_LOCK 256 /* looked at while the lock is held */
+#define FRAMES_A_LOOK 16  /* perhaps zeroed, between two windows */
 
 static struct {
     struct lock lock;                   /* LOCK_HEAP: all below */
@@ -120,29 +123,43 @@ static void hand_out(struct frame *f, bool zero)
     __atomic_store_n(&f->word, f->owner == OWNER_HV ? FRAME_ALLOCATED | 1 : 0, __ATOMIC_RELEASE);
 }
 
+/* Interrupts may come. At boot, for Parador's own memory, they can't yet. */
+static void window(uint32_t owner)
+{
+    if (owner != OWNER_HV)
+        cpu_window();
+}
+
 mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero)
 {
-    uint64_t mfn, dirty = 0;
+    uint64_t mfn, nr = 1UL << order;
 
     if (order > HEAP_MAX_ORDER)
         return INVALID_MFN;
     lock_take(&heap.lock);
     mfn = take_block(order);
-    if (mfn) {
-        for (uint64_t i = 0; i < 1UL << order; i++) {
-            dirty += (READ_ONCE(frame_of(MFN(mfn + i))->word) & FREE_DIRTY) != 0;
-            WRITE_ONCE(frame_of(MFN(mfn + i))->owner, owner); /* nothing for frames_scrub_step() any more */
+    if (!mfn)
+        nr = 0;
+    heap.hv += owner == OWNER_HV ? nr : 0;
+    for (uint64_t i = 0; i < nr; i++) {
+        struct frame *f = frame_of(MFN(mfn + i));
+
+        if (i % FRAMES_A_LOCK == FRAMES_A_LOCK - 1) { /* nobody finds the block on a list meanwhile */
+            lock_drop(&heap.lock);
+            window(owner);
+            lock_take(&heap.lock);
         }
-        heap.dirty -= dirty;
-        heap.hv += owner == OWNER_HV ? 1UL << order : 0;
+        heap.dirty -= (READ_ONCE(f->word) & FREE_DIRTY) != 0;
+        WRITE_ONCE(f->owner, owner); /* nothing for frames_scrub_step() any more */
     }
     lock_drop(&heap.lock);
-    if (!mfn)
-        return INVALID_MFN;
     /* Off the lists and with no reference, the block is ours alone: the long part needs no lock. */
-    for (uint64_t i = 0; i < 1UL << order; i++)
+    for (uint64_t i = 0; i < nr; i++) {
         hand_out(frame_of(MFN(mfn + i)), zero);
-    return MFN(mfn);
+        if (i % FRAMES_A_LOOK == FRAMES_A_LOOK - 1)
+            window(owner);
+    }
+    return nr ? MFN(mfn) : INVALID_MFN;
 }
 
 void heap_free(mfn_t m, unsigned int order)
@@ -172,7 +189,7 @@ bool frames_scrub_step(void)
     if (!READ_ONCE(heap.dirty))
         return false;
     lock_take(&heap.lock);
-    while (heap.dirty && looked++ < 1024 && !found) {
+    while (heap.dirty && looked++ < FRAMES_A_LOCK && !found) {
         mfn_t m = MFN(heap.scrub_next);
         struct frame *f;
 

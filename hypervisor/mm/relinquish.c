@@ -14,6 +14,7 @@
 #include "mm/page_type.h"
 #include "mm/paging.h"
 #include "mm/tlb.h"
+#include "x86/cpu.h"
 
 #define FRAMES_A_LOOK 4 /* frames between two looks whether something waits */
 
@@ -62,8 +63,10 @@ int paging_relinquish(struct domain *d)
     unsigned int n = 0;
 
     for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i])
+        if (d->vcpu[i]) {
             drop_vcpu(d->vcpu[i]);
+            cpu_window();
+        }
     for (;;) {
         mfn_t m;
 

@@ -30,6 +30,23 @@ extern struct cpu_features cpu_features;
 void cpu_features_init(void);
 void cpu_features_load(void);
 
+/* Debug builds measure how long interrupts wait (x86/latency.c): the begin of such a stretch, and its end. */
+#if defined(DEBUG) && !defined(HOST_TEST)
+enum latency_kind { LATENCY_ENTRY, LATENCY_EXCEPTION, LATENCY_INTERRUPT, LATENCY_TEARDOWN, LATENCY_CRASH };
+void latency_init(void);
+void latency_begin(void);
+void latency_end(void);
+void latency_report(bool all);
+/* What the CPU does from here on, after a window; LATENCY_ENTRY: what it was entered for. */
+#define latency_kind(kind) (cpu_window(), this_cpu()->latency_of = (kind))
+#else
+#define latency_init()
+#define latency_begin()
+#define latency_end()
+#define latency_report(all)
+#define latency_kind(kind) cpu_window()
+#endif
+
 #ifdef HOST_TEST
 void cpu_window(void); /* the fake machine of the host tests */
 void cpu_halt(void);
@@ -41,17 +58,6 @@ static inline uint64_t rdtsc(void)
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
     return (uint64_t)hi << 32 | lo;
 }
-
-/* Debug builds measure how long interrupts wait (x86/latency.c): the begin of such a stretch, and its end. */
-#ifdef DEBUG
-void latency_init(void);
-void latency_begin(void);
-void latency_end(void);
-#else
-#define latency_init()
-#define latency_begin()
-#define latency_end()
-#endif
 
 /* Lets interrupts in for a moment. Only where nothing is half-done: between the steps of boot, in schedule().
  */

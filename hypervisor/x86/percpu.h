@@ -75,8 +75,9 @@ struct cpu {
     uint32_t fault_error;
     uint64_t xcr0; /* what XCR0 holds */
     uint64_t nmis;
-    uint64_t latency_start, latency_worst; /* debug: TSC (x86/latency.c) */
-} __attribute__((aligned(16)));            /* the stack begins right below */
+    uint64_t latency_start;     /* debug: TSC (x86/latency.c) */
+    uint32_t latency_of;        /* debug: enum latency_kind */
+} __attribute__((aligned(16))); /* the stack begins right below */
 
 #ifdef HOST_TEST
 struct cpu *this_cpu(void); /* the fake machine of the host tests */

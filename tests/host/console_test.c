@@ -9,6 +9,7 @@
 #include <string.h>
 #include "domain/console.h"
 #include "domain/domain.h"
+#include "x86/cpu.h"
 #include "x86/serial.h"
 
 static char out[4096];
@@ -29,6 +30,10 @@ int serial_getc(void)
 }
 
 void cpu_relax(void)
+{
+}
+
+void cpu_window(void)
 {
 }
 
@@ -74,7 +79,8 @@ static void begin(unsigned int n)
 
 static void print(unsigned int domid, const char *text)
 {
-    console_write(&three[domid], text, strlen(text));
+    for (size_t n = strlen(text), done; n; text += done, n -= done)
+        done = console_write(&three[domid], text, n);
 }
 
 static void own(const char *text)

@@ -17,7 +17,6 @@
 #include "mm/tlb.h"
 #include "tests/host/fake_hv.h"
 #include "x86/cpu.h"
-#include "x86/percpu.h"
 
 #define MAX_DOMAINS 8
 
@@ -197,6 +196,10 @@ void printk(enum log_level level, const char *fmt, ...)
 void cpu_relax(void)
 {
     sched_yield();
+}
+
+void cpu_window(void)
+{
 }
 
 /* Where other CPUs may come in between. */

@@ -6,7 +6,8 @@ tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of kernels
 A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
 domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. control:
 domains 0 and 1 of one image, on Parador alone. On Parador (its debug build) every test has a boot of its own, and its
-invariant checker must have said ok when the domains were gone. Time there is virtual, a nanosecond an instruction, so that a busy host changes no verdict (ICOUNT=0: it is real, and
+invariant checker must have said ok when the domains were gone, and no path in it may have run over 30,000 instructions without
+letting interrupts in. Time there is virtual, a nanosecond an instruction, so that a busy host changes no verdict (ICOUNT=0: it is real, and
 several CPUs really run at once). On stock Xen, tests of the
 role dom0 have boots of their own, the others share one; only what does not pass is run again in virtual time. A line
 `// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0, `// vcpus: 2` the test's domains
@@ -68,6 +69,7 @@ class Report:
         os.makedirs(self.folder, exist_ok=True)
         self.tally, self.lock = Tally(), threading.Lock()
         self.broken = {}  # {test: set of the rules that it broke on Parador}
+        self.longest = (0, "")  # instructions without a window, in what
 
     def add(self, result, log=None):
         with self.lock:
@@ -85,6 +87,14 @@ class Report:
         found = {word for line in lines if line.startswith("parador: rules:") for word in line.split()[2:]}
         with self.lock:
             self.broken.setdefault(name, set()).update(found)
+
+    def note_longest(self, name, lines):
+        """Takes the number out of Parador's line `parador: longest path: ...` (hypervisor/x86/latency.c)."""
+        for line in lines:
+            found = re.match(r"parador: longest path: (\d+) instructions, (.*)", line)
+            if found:
+                with self.lock:
+                    self.longest = max(self.longest, (int(found[1]), f"{found[2]}, in {name}"))
 
     @staticmethod
     def explain(log, path):
@@ -187,6 +197,7 @@ def test_on_parador(axes, name, role, report):
         command = arguments(axes, axes.mem or MEM, boot.parador_image(axes), axes.append, modules, ICOUNT if axes.icount else ())
         lines, hang = on_machine(command, watcher, power_off)
     checks = [line for line in lines if "parador: check:" in line]
+    late = [line for line in lines if line.startswith("parador: latency:")]
     trouble = hang
     if not trouble and watcher.status is None:
         trouble = "Parador never said `parador: exit`"
@@ -194,8 +205,11 @@ def test_on_parador(axes, name, role, report):
         trouble = "Parador's invariant checker said nothing"
     if not trouble and any("check: ok" not in line for line in checks):
         trouble = next(line for line in checks if "check: ok" not in line)
+    if not trouble and late:
+        trouble = late[-1]
     crashed = watcher.status == 1 or any(re.search(r"^parador: d\d+ ended \(crash", line) for line in lines)
     report.note_rules(name, lines)
+    report.note_longest(name, lines)
     report.add(judge(name, "parador", role, lines, crashed, trouble), lines)
 
 
@@ -348,6 +362,8 @@ def main(axes):
     run_guests(axes, systems, tests, fuzzers, report)
     if "parador" in systems and axes.debug:
         check_rules(report, everything=not axes.tests)
+        if report.longest[0]:
+            report.add(Result("longest path", "parador", "", "pass", "%d instructions: %s" % report.longest))
     if not report.tally.results:
         raise Trouble(f"TEST={axes.text('TEST')}: no test's name contains it; names are those of tests/guest, tests/host, tests/fuzz and toolchain/runner")
     return report.tally.finish(systems, allowed_differences())

@@ -36,7 +36,7 @@ def judge(name, system, role, lines, crashed, trouble):
     verdicts = [m[2] for m in map(VERDICT.search, lines) if m and m[1] == name]
     expected = any(re.search(r"(?:^|\s)expect: crash\s*$", line) for line in lines)
     if trouble:
-        return Result(name, system, role, "fail" if "check: FAILED" in trouble else "error", trouble)
+        return Result(name, system, role, "fail" if re.match("parador: (check|latency):", trouble) else "error", trouble)
     if expected:
         if verdicts and verdicts[-1] in ("fail", "error"):
             return Result(name, system, role, verdicts[-1])
