@@ -210,11 +210,6 @@ int evtchn_bind_interdomain(struct domain *d, uint16_t remote_domid, uint32_t re
     return rc;
 }
 
-bool evtchn_virq_is_global(uint32_t virq)
-{
-    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
-}
-
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
 {
     struct evtchn as = { .state = ECS_VIRQ, .vcpu = (uint16_t)vcpu, .virq = (uint16_t)virq };

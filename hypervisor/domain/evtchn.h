@@ -9,6 +9,7 @@
 
 #include "lib/lock.h"
 #include <xen/event_channel.h>
+#include <xen/xen.h>
 
 struct domain;
 struct vcpu;
@@ -71,7 +72,10 @@ int evtchn_pending(struct domain *d, uint32_t port);
 void evtchn_send_virq(struct domain *d, uint32_t vcpu, uint32_t virq);
 
 /* VIRQs that belong to the domain rather than to one of its vcpus (xen.h: G.). */
-bool evtchn_virq_is_global(uint32_t virq);
+static inline bool evtchn_virq_is_global(uint32_t virq)
+{
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
 
 /* Prints the domain's ports, a line each (debug key). */
 void evtchn_dump(struct domain *d);

@@ -12,7 +12,8 @@
  * and clears by one exchange to take a grant back.
  *
  * The invariant: while an entry has pins, its frame belongs to the granter and GTF_reading (GTF_writing, if a
- * pin writes) stands in the shared entry; each pin comes with a reference of its own to the frame.
+ * pin writes) stands in the shared entry; each pin comes with a reference of its own to the frame. It holds
+ * but for a guest that clears the page-table entry of a mapping itself: the reference goes, the pin stays.
  *
  * Pinning is inline: each request of a driver comes through here twice, and its kind is a constant where it
  * is used.
@@ -39,8 +40,8 @@
 struct grant_active {
     uint32_t pins;
     uint16_t domid; /* who uses it, while pins is not 0 */
-    uint16_t pad;
-    uint64_t mfn; /* what it was when the first use began */
+    uint16_t seen;  /* the checker's; else 0 */
+    uint64_t mfn;   /* what it was when the first use began */
 };
 
 /* A mapping of another domain's frame. */

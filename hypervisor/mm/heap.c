@@ -277,11 +277,16 @@ void heap_reset(void)
 uint64_t heap_check(void)
 {
     uint64_t listed = 0, found = 0, dirty = 0;
+    bool right = true;
 
+    if (lock_is_taken(&heap.lock)) {
+        say("parador: check: the lock of the free frames is taken\n");
+        right = false;
+    }
     for (unsigned int order = 0; order <= HEAP_MAX_ORDER; order++) {
         for (uint64_t m = heap.first[order]; m; m = frame_of(MFN(m))->next) {
-            if (!is_free_block(m, order) || m & ((1UL << order) - 1)) {
-                warn("check: frame %lx on the free list of order %u is no such block\n", m, order);
+            if (!is_free_block(m, order) || m & ((1UL << order) - 1) || listed > heap.total) {
+                say("parador: check: frame %lx on the free list of order %u is no such block\n", m, order);
                 return ~0ULL;
             }
             listed += 1UL << order;
@@ -297,13 +302,15 @@ uint64_t heap_check(void)
             continue;
         found++;
         dirty += (f->word & FREE_DIRTY) != 0;
+        right &= !(f->word & FRAME_REF_MASK);
         if (f->word & FRAME_REF_MASK)
-            warn("check: frame %lx has references and no owner (word %lx)\n", m, f->word);
+            say("parador: check: frame %lx has references and no owner (word %lx)\n", m, f->word);
     }
     if (listed != found || listed != heap.free || dirty != heap.dirty) {
-        warn("check: %lu frames on the free lists, %lu without owner, %lu counted; %lu dirty, %lu counted\n",
-             listed, found, heap.free, dirty, heap.dirty);
-        return ~0ULL;
+        say("parador: check: %lu frames on the free lists, %lu without owner, %lu counted; %lu dirty, %lu "
+            "counted\n",
+            listed, found, heap.free, dirty, heap.dirty);
+        right = false;
     }
-    return listed;
+    return right ? listed : ~0ULL;
 }

@@ -31,8 +31,7 @@
 #include "mm/paging.h"
 #include "mm/tlb.h"
 
-#define CURSOR_UNDO 0x80000000u /* they are being dropped, from the end */
-#define LOOK        (128 * 8)   /* bytes of an L1 between two looks whether something waits */
+#define LOOK (128 * 8) /* bytes of an L1 between two looks whether something waits */
 
 /* ---- General references ---- */
 

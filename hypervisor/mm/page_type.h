@@ -23,6 +23,7 @@
 
 #define ENTRIES      512u
 #define CURSOR       0x3ffu      /* aux of a partial table: entries [0, cursor) hold their references */
+#define CURSOR_UNDO  0x80000000u /* set in it: they are being dropped, from the end */
 #define SHARED       0xffffffffu /* prev of a page of shared_page_alloc(), which is on no list */
 #define FT_MASK      7u
 #define TYPE_BITS    ((uint64_t)FT_MASK << FRAME_TYPE_SHIFT)

@@ -31,7 +31,7 @@ static uint64_t worst[NR_HYPERCALLS + ARRAY_SIZE(others)]; /* word-sized, and on
 
 void latency_init(void)
 {
-    counting = nr_cpus == 1; /* all CPUs' instructions are in it */
+    counting = nr_cpus == 1;             /* all CPUs' instructions are in it */
     for (unsigned int i = 0; i < 8; i++) /* by chance it looks so once */
         counting &= screen_unit()[0] == 'i';
     latency_begin();

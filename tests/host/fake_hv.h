@@ -16,7 +16,7 @@
 #define FAKE_MAX_MFN 0x4000u
 #define FAKE_DEVICE  0x3ff8u /* a frame number of device registers inside a chunk of the table */
 #define FAKE_HOLE    0x1800u /* one between the chunks */
-#define FAKE_RAM     (0xff0u + 0xff0u - 32) /* free frames of a new machine; 32 are the checker's */
+#define FAKE_RAM     (0xff0u + 0xff0u - 64) /* free frames of a new machine; 64 are the checker's */
 
 void fake_machine(void);
 
@@ -59,3 +59,4 @@ extern unsigned int fake_flushes;    /* full flushes that tlb_filter_flush() fou
 extern uint32_t fake_cpu_flushed;    /* the TLB clock at the fake CPU's last flush */
 void fake_flush(void);               /* the CPU flushes */
 extern enum rule fake_rule;          /* the last refusal's */
+extern char fake_said[8192];         /* what was printed; tests empty it */

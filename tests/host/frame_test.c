@@ -4,7 +4,7 @@
  */
 // sources: tests/host/fake_hv.c hypervisor/mm/heap.c hypervisor/mm/domain_frames.c
 // sources: hypervisor/mm/page_type.c hypervisor/mm/pv_direct.c hypervisor/mm/relinquish.c
-// sources: hypervisor/mm/check.c hypervisor/mm/descriptor.c
+// sources: hypervisor/mm/check.c hypervisor/domain/check.c hypervisor/mm/descriptor.c
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

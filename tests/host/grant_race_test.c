@@ -8,7 +8,7 @@
 // sources: hypervisor/domain/grant_copy.c hypervisor/domain/grant_transfer.c tests/host/fake_hv.c
 // sources: hypervisor/mm/heap.c hypervisor/mm/domain_frames.c hypervisor/mm/page_type.c
 // sources: hypervisor/mm/pv_direct.c hypervisor/mm/grant_map.c hypervisor/mm/relinquish.c
-// sources: hypervisor/mm/check.c hypervisor/mm/descriptor.c
+// sources: hypervisor/mm/check.c hypervisor/domain/check.c hypervisor/mm/descriptor.c
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include "domain/grant_table.h"

@@ -6,7 +6,7 @@
  */
 // sources: tests/host/fake_hv.c hypervisor/mm/heap.c hypervisor/mm/domain_frames.c
 // sources: hypervisor/mm/page_type.c hypervisor/mm/pv_direct.c hypervisor/mm/relinquish.c
-// sources: hypervisor/mm/check.c hypervisor/mm/descriptor.c
+// sources: hypervisor/mm/check.c hypervisor/domain/check.c hypervisor/mm/descriptor.c
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <sched.h>
