@@ -104,7 +104,11 @@ static void waker(void *arg)
     while (!__atomic_load_n(&wakers[self ^ 1], __ATOMIC_ACQUIRE))
         thread_yield();
     for (unsigned i = 0; i < TURNS; i++) {
-        bool odd = self & 1, on = arch_irq_save();
+        bool odd = self & 1, on;
+        uint64_t until = arch_time_ns() + (i % 8 == odd ? 2 * MS : 0);
+        while (arch_time_ns() < until) /* so that the neighbour is there first, or on its way */
+            ;
+        on = arch_irq_save();
         if (odd || i)
             wait_until(NULL, NULL, "its neighbour", NEVER);
         arch_irq_restore(on);

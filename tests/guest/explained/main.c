@@ -15,7 +15,8 @@ ROLE(control);
 #define SUB_OPS 48
 
 /* What must not succeed, or never comes back: shutdown, yield and block; vcpu_op down, a watchdog and the
- * areas that would be written later. */
+ * areas that would be written later. And vcpu_op is_up, whose -ENOENT is an answer: kernels count their vcpus
+ * by it. */
 static bool harmful(unsigned int nr, unsigned int op)
 {
     switch (nr) {
@@ -30,8 +31,9 @@ static bool harmful(unsigned int nr, unsigned int op)
     case __HYPERVISOR_sched_op:
         return op <= SCHEDOP_shutdown_code || op == SCHEDOP_watchdog;
     case __HYPERVISOR_vcpu_op:
-        return op == VCPUOP_down || op == VCPUOP_register_vcpu_info || op == VCPUOP_send_nmi ||
-               op == VCPUOP_register_runstate_memory_area || op == VCPUOP_register_vcpu_time_memory_area;
+        return op == VCPUOP_down || op == VCPUOP_is_up || op == VCPUOP_register_vcpu_info ||
+               op == VCPUOP_send_nmi || op == VCPUOP_register_runstate_memory_area ||
+               op == VCPUOP_register_vcpu_time_memory_area;
     case __HYPERVISOR_arch_0:
         return op == PARADOR_destroy || op == PARADOR_exit_status || op == PARADOR_check;
     case __HYPERVISOR_event_channel_op:
