@@ -16,6 +16,8 @@ ROLE(dom0, domU);
 #define N 2048
 
 static volatile unsigned int ticks;
+static uint64_t *being_pinned;      /* what the interrupted call pins; NULL: nothing */
+static volatile unsigned int early; /* upcalls that found it not pinned yet */
 
 static void tick(unsigned int port, void *data)
 {
@@ -23,6 +25,12 @@ static void tick(unsigned int port, void *data)
     (void)data;
     ticks++;
     pv_timer_set(pv_time_ns() + 50000);
+    if (!being_pinned)
+        return;
+    if (test_unpin(being_pinned) == -EINVAL)
+        early++;
+    else /* it was done a moment ago */
+        require(!test_pin(2, being_pinned), "pin it again");
 }
 
 /* Runs a statement with the timer firing. */
@@ -96,6 +104,34 @@ static void pins(void)
         wrong += done != 512;
     }
     expect_eq(wrong, 0);
+}
+
+/* One long pin: the timer's upcall comes before it is done, and then it goes on to its end. */
+static void long_pin(void)
+{
+    uint64_t *l2 = test_page(), *page = test_page();
+    unsigned int wrong = 0;
+    long err;
+
+    for (unsigned int i = 0; i < 64; i++) {
+        uint64_t *l1 = test_page();
+
+        for (unsigned int n = 0; n < 512; n++)
+            l1[n] = test_pte(page, PTE_KERNEL);
+        test_readonly(l1, true);
+        l2[i * 8] = test_pte(l1, PTE_TABLE);
+    }
+    test_readonly(l2, true);
+    being_pinned = l2;
+    INTERRUPTED(err = test_pin(2, l2));
+    being_pinned = NULL;
+    expect_eq(err, 0);
+    check(early > 0, "an upcall before the pin was done");
+    for (unsigned int i = 0; i < 64; i++) /* its tables are tables: no page of them may be written */
+        wrong += test_update(MMU_NORMAL_PT_UPDATE, &l1s[0][0], l2[i * 8] & ~PTE_US) == 0;
+    expect_eq(wrong, 0);
+    expect_eq(test_unpin(l2), 0);
+    expect_eq(test_unpin(l2), -EINVAL);
 }
 
 static void multicalls(void)
@@ -188,6 +224,9 @@ void test_main(void)
     HYPERVISOR_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
     updates();
     pins();
+    require(!test_pin(1, l1s[0]), "an L1");
+    long_pin();
+    require(!test_unpin(l1s[0]), "an L1");
     multicalls();
     reservations();
     grants();
