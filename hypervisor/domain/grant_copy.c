@@ -37,7 +37,7 @@ grant_inline int hold(struct domain *d, const struct gnttab_copy_ptr *p, bool by
         return grant_get_frame(d, s->mfn, pin);
     }
     s->ref = p->u.ref;
-    return grant_pin(s->r, d->domid, s->ref, pin, &s->mfn);
+    return grant_pin(s->r, d->domid, s->ref, pin, GRANT_TO_COPY, &s->mfn);
 }
 
 grant_inline void release(const struct side *s, uint32_t pin)

@@ -34,7 +34,7 @@ static uint32_t device_pin(uint32_t flags)
 static __attribute__((cold, noinline)) int map_device(struct vcpu *v, struct domain *r,
                                                       const struct gnttab_map_grant_ref *op, mfn_t *mfn)
 {
-    return grant_pin(r, v->domain->domid, op->ref, device_pin(op->flags), mfn);
+    return grant_pin(r, v->domain->domid, op->ref, device_pin(op->flags), GRANT_TO_MAP, mfn);
 }
 
 static __attribute__((cold, noinline)) void unmap_device(struct domain *r, uint32_t ref, uint32_t flags,
@@ -47,7 +47,7 @@ static __attribute__((cold, noinline)) void unmap_device(struct domain *r, uint3
 grant_inline int map_host(struct vcpu *v, struct domain *r, const struct gnttab_map_grant_ref *op,
                           uint32_t pin, mfn_t *mfn)
 {
-    int rc = grant_pin(r, v->domain->domid, op->ref, pin, mfn);
+    int rc = grant_pin(r, v->domain->domid, op->ref, pin, GRANT_TO_MAP, mfn);
 
     if (unlikely(rc))
         return rc;
@@ -144,6 +144,8 @@ int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
         rc = refuse(GNTST_no_space, R_GRANT_NO_HANDLES, MAPTRACK_PAGES * MAPTRACK_PER_PAGE, 0);
     } else if (unlikely(rc = map_kinds(v, r, op, &mfn))) {
         settle(t, handle, 0, 0);
+        if (rc == GNTST_bad_domain) /* grant_pin(), of a copy's */
+            rc = refuse_as(GNTST_general_error);
     } else {
         map = grant_handle(t, handle);
         map->ref = op->ref;
@@ -222,7 +224,7 @@ int grant_unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint6
     if (unlikely(!(map.flags & MAP_KINDS)))
         return refuse(GNTST_bad_handle, R_GRANT_BAD_HANDLE, handle, 0);
     r = domains.by_id[map.domid]; /* it stays, and its table does, while our pin is there */
-    if (unlikely(dev_bus_addr && dev_bus_addr != map.mfn << PAGE_SHIFT))
+    if (unlikely((kinds & GNTMAP_device_map) && dev_bus_addr != map.mfn << PAGE_SHIFT))
         rc = refuse(GNTST_bad_dev_addr, R_GRANT_BAD_DEVICE_ADDRESS, dev_bus_addr, map.mfn);
     if (likely(!rc && (kinds & GNTMAP_host_map))) {
         rc = unmap_host(v, r, host_addr, new_addr, &map);

@@ -96,13 +96,18 @@ grant_inline uint32_t *grant_header_word(struct grant_entry_v1 *entry)
     return (uint32_t *)(void *)entry;
 }
 
-/* Marks the entry as in use by `user`. */
-grant_inline int grant_mark(struct grant_entry_v1 *entry, uint16_t user, bool writing)
+/* What is looked at of an entry's flags: one for a part of a page (version 2 has them) may be copied, and not
+ * be mapped. */
+#define GRANT_TO_COPY ((uint32_t)GTF_type_mask)
+#define GRANT_TO_MAP  ((uint32_t)(GTF_type_mask | GTF_sub_page))
+
+/* Marks the entry as in use by `user`; kind: GRANT_TO_*. */
+grant_inline int grant_mark(struct grant_entry_v1 *entry, uint16_t user, bool writing, uint32_t kind)
 {
     uint32_t *word = grant_header_word(entry), old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 
     for (int i = 0; i < GRANT_ENTRY_TRIES; i++) {
-        if (unlikely((old & GTF_type_mask) != GTF_permit_access) || unlikely(old >> 16 != user))
+        if (unlikely((old & kind) != GTF_permit_access) || unlikely(old >> 16 != user))
             return refuse(GNTST_general_error, R_GRANT_NOT_FOR_YOU, old & 0xffff, old >> 16);
         if (unlikely(writing && (old & GTF_readonly)))
             return refuse(GNTST_general_error, R_GRANT_READ_ONLY, old & 0xffff, 0);
@@ -148,7 +153,8 @@ grant_inline void grant_put_frame(mfn_t mfn, uint32_t pin)
     put_leaf(grant_leaf(mfn, pin));
 }
 
-grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref, uint32_t pin, mfn_t *mfn)
+grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref, uint32_t pin, uint32_t kind,
+                                  mfn_t *mfn)
 {
     struct grant_table *t = r->grant;
     const bool writing = pin & PINS_WRITING;
@@ -167,7 +173,7 @@ grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref,
     if (unlikely(pins) && (act->domid != user || (pins & pin << PIN_FULL_SHIFT)))
         return refuse(GNTST_general_error, R_GRANT_BUSY, ref, act->domid);
     if (likely(!pins) || (writing && !(pins & PINS_WRITING))) {
-        rc = grant_mark(entry, user, writing);
+        rc = grant_mark(entry, user, writing, kind);
         if (unlikely(rc))
             return rc;
     }
@@ -175,7 +181,8 @@ grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref,
     rc = grant_get_frame(r, *mfn, pin);
     if (unlikely(rc)) {
         grant_unmark(entry, pins);
-        return rc;
+        return pins && rc == GNTST_bad_page ? refuse_as(GNTST_bad_domain)
+                                            : rc; /* the guest unmapped it, and gave it back */
     }
     if (likely(!pins)) {
         act->domid = user;
@@ -191,12 +198,12 @@ grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref,
  * a reference to the frame (a writable one for a writing pin). GNTST_okay and *mfn, or a negative GNTST_*.
  */
 grant_inline int __must_check grant_pin(struct domain *r, uint16_t user, uint32_t ref, uint32_t pin,
-                                        mfn_t *mfn)
+                                        uint32_t kind, mfn_t *mfn)
 {
     int rc;
 
     lock_take(&r->grant->lock);
-    rc = grant_pin_locked(r, user, ref, pin, mfn);
+    rc = grant_pin_locked(r, user, ref, pin, kind, mfn);
     lock_drop(&r->grant->lock);
     return rc;
 }

@@ -88,6 +88,7 @@ static long op_unregister(struct vcpu *v, uint32_t op, void *arg)
     case CALLBACKTYPE_event:
     case CALLBACKTYPE_failsafe:
     case CALLBACKTYPE_syscall:
+    case CALLBACKTYPE_syscall32:
     case CALLBACKTYPE_sysenter:
         return refuse(-EINVAL, R_CALLBACK_STAYS, type, 0);
     case CALLBACKTYPE_nmi:

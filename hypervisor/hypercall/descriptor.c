@@ -60,7 +60,7 @@ long do_set_gdt(uint64_t frames, uint64_t entries, uint64_t a3, uint64_t a4, uin
     entries = (uint32_t)entries;
     if (entries > FIRST_RESERVED_GDT_ENTRY)
         return refuse(-EINVAL, R_GDT_TOO_LONG, entries, 0);
-    if (copy_from_guest(mfns, frames, gdt_frames(entries) * sizeof(mfns[0])))
+    if (entries && copy_from_guest(mfns, frames, gdt_frames(entries) * sizeof(mfns[0])))
         return refuse(-EFAULT, R_BAD_POINTER, frames, 0);
     rc = gdt_set(current, mfns, (uint32_t)entries);
     return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_set_gdt, 0, NULL) : rc;

@@ -6,11 +6,7 @@
  */
 #include "hypercall/hypercall.h"
 
-/* Numbers beyond are no interrupt lines. */
-#define NR_PIRQS      256
-#define NR_PIRQS_DOMU 56
-
-#define CALL_NR       __HYPERVISOR_event_channel_op
+#define CALL_NR __HYPERVISOR_event_channel_op
 
 static long op_alloc_unbound(struct vcpu *v, uint32_t cmd, void *arg)
 {
@@ -56,7 +52,7 @@ static long op_bind_pirq(struct vcpu *v, uint32_t cmd, void *arg)
 {
     struct evtchn_bind_pirq *op = arg;
 
-    if (op->pirq >= (v->domain->privileged ? NR_PIRQS : NR_PIRQS_DOMU))
+    if (op->pirq >= nr_pirqs(v->domain))
         return refuse(-EINVAL, R_PIRQ_RANGE, op->pirq, 0);
     return refuse(-EPERM, R_PIRQ_NOT_YOURS, op->pirq, 0);
 }
@@ -108,10 +104,9 @@ static long op_reset(struct vcpu *v, uint32_t cmd, void *arg)
 
 static long op_set_priority(struct vcpu *v, uint32_t cmd, void *arg)
 {
-    struct evtchn_set_priority *op = arg;
-    int rc = evtchn_pending(v->domain, op->port);
+    struct evtchn_status port = { .port = ((struct evtchn_set_priority *)arg)->port };
 
-    return rc < 0 ? rc : refuse(-ENOSYS, R_NOT_TWO_LEVEL, op->port, 0);
+    return evtchn_status(v->domain, &port) ?: refuse(-ENOSYS, R_NOT_TWO_LEVEL, port.port, 0);
 }
 
 static const struct sub_op ops[] = {
@@ -141,11 +136,11 @@ long do_event_channel_op(uint64_t cmd, uint64_t guest, uint64_t a3, uint64_t a4,
 /* The form of old guests: the command stands before its argument in memory. */
 long do_event_channel_op_compat(uint64_t guest, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    uint32_t cmd;
+    struct evtchn_op op;
 
-    if (copy_from_guest(&cmd, guest, sizeof(cmd)))
+    if (copy_from_guest(&op, guest, sizeof(op)))
         return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
-    if (cmd > EVTCHNOP_unmask)
-        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_event_channel_op_compat, cmd);
-    return do_event_channel_op(cmd, guest + offsetof(struct evtchn_op, u), 0, 0, 0);
+    if (op.cmd > EVTCHNOP_unmask)
+        return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_event_channel_op_compat, op.cmd);
+    return do_event_channel_op(op.cmd, guest + offsetof(struct evtchn_op, u), 0, 0, 0);
 }

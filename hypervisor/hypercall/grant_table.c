@@ -53,8 +53,11 @@ static long op_setup_table(struct vcpu *v, uint32_t cmd, void *arg)
 {
     struct gnttab_setup_table *op = arg;
     uint64_t list = (uint64_t)op->frame_list.p;
-    struct domain *d = table_owner(v, op->dom, cmd, &op->status);
+    struct domain *d;
 
+    if (!guest_range_ok(list, 1))
+        return refuse(-EFAULT, R_BAD_POINTER, list, 0);
+    d = table_owner(v, op->dom, cmd, &op->status);
     if (!d)
         return 0;
     op->status = (int16_t)grant_setup(d, op->nr_frames);
@@ -173,6 +176,8 @@ static force_inline long run_batch(uint32_t cmd, uint64_t guest, uint32_t count,
     union op op;
     int rc;
 
+    if (unlikely(!count)) /* even so */
+        return guest_range_ok(guest, 1) ? 0 : bad_pointer(guest);
     for (uint32_t i = 0; i < count; i++, guest += size) {
         if (i && unlikely(preempt_pending()))
             return go_on_later(cmd, guest, count - i);

@@ -93,6 +93,12 @@ int get_target_domain(unsigned int nr, uint32_t op, uint16_t domid, struct domai
  * (anew: also for a vcpu that has one, and it may be up from then on). 0, -ERESTART or a negative errno. */
 long vcpu_initialise(struct vcpu *v, uint64_t guest, bool anew);
 
+/* How many interrupt lines a domain can name, as on a Xen whose machine has few. */
+static inline uint32_t nr_pirqs(const struct domain *d)
+{
+    return d->privileged ? 256 : 56;
+}
+
 /* Fills a guest's hypercall page: 64 slots of 32 bytes (docs: abi 11). */
 void hypercall_page_fill(void *page);
 

@@ -26,7 +26,7 @@ static long set_iobitmap(struct vcpu *v, uint32_t op, void *arg)
     const struct physdev_set_iobitmap *map = arg;
     uint64_t addr = (uint64_t)map->bitmap.p;
 
-    if (map->nr_ports > MAX_PORTS || !guest_range_ok(addr, DIV_ROUND_UP(map->nr_ports, 8)))
+    if (map->nr_ports > MAX_PORTS || !guest_range_ok(addr, 1))
         return refuse(-EINVAL, R_IOBITMAP, addr, map->nr_ports);
     v->arch.iobmp = addr;
     v->arch.iobmp_limit = map->nr_ports;
@@ -36,7 +36,11 @@ static long set_iobitmap(struct vcpu *v, uint32_t op, void *arg)
 /* Nothing is pending and nothing needs an end-of-interrupt message. */
 static long irq_status_query(struct vcpu *v, uint32_t op, void *arg)
 {
-    ((struct physdev_irq_status_query *)arg)->flags = 0;
+    struct physdev_irq_status_query *query = arg;
+
+    if (query->irq >= nr_pirqs(v->domain))
+        return refuse(-EINVAL, R_PIRQ_RANGE, query->irq, 0);
+    query->flags = 0;
     return 0;
 }
 

@@ -180,16 +180,16 @@ static int check_exchange(const struct xen_memory_exchange *x)
 {
     uint64_t in = (uint64_t)x->in.extent_start.p, out = (uint64_t)x->out.extent_start.p;
 
-    if (x->nr_exchanged > x->in.nr_extents || x->in.domid != x->out.domid)
-        return refuse(-EINVAL, R_EXCHANGE, x->nr_exchanged, x->in.nr_extents);
     if (MAX(x->in.extent_order, x->out.extent_order) > max_order())
         return refuse(-EPERM, R_EXTENTS, x->in.nr_extents, MAX(x->in.extent_order, x->out.extent_order));
+    if (x->nr_exchanged > x->in.nr_extents || x->in.domid != x->out.domid)
+        return refuse(-EINVAL, R_EXCHANGE, x->nr_exchanged, x->in.nr_extents);
     if (x->in.nr_extents > ~0UL >> OP_BITS || x->out.nr_extents > ~0UL >> OP_BITS ||
         x->in.nr_extents << x->in.extent_order != x->out.nr_extents << x->out.extent_order)
         return refuse(-EINVAL, R_EXCHANGE, x->in.nr_extents, x->out.nr_extents);
     if (x->nr_exchanged == x->in.nr_extents)
-        return 0; /* no list is looked at */
-    if (!guest_range_ok(in, x->in.nr_extents * 8) || !guest_range_ok(out, x->out.nr_extents * 8))
+        return 0;                                                                /* no list is looked at */
+    if (!guest_range_ok(in + x->nr_exchanged * 8, 1) || !guest_range_ok(out, 1)) /* more by each one's copy */
         return refuse(-EFAULT, R_BAD_POINTER, in, out);
     return 0;
 }

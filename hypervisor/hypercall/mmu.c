@@ -380,16 +380,32 @@ static force_inline long ext_batch(uint64_t *at, uint64_t *left, struct vcpu *v,
 
 /* ---- Both ---- */
 
+/* Xen says that a domain is not the caller's to act for when it comes to the first request: not before one
+ * that can't be read or is none. */
+static long not_yours(const struct batch *b)
+{
+    uint64_t ptr;
+
+    if (!b->left)
+        return 0;
+    if (get_guest_u64(&ptr, b->at))
+        return refuse(-EFAULT, R_BAD_POINTER, b->at, 0);
+    return ptr & 4 ? refuse(-ENOSYS, R_UPDATE_COMMAND, ptr & 7, 0) : -EPERM;
+}
+
 /* What is not the caller's own affair alone: d asks, pt's tables change, to map what is owner's. */
 static __attribute__((noinline)) long foreign(struct batch *b)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain, *pt = d, *owner = d;
     bool ext = b->nr == __HYPERVISOR_mmuext_op;
-    long rc = ext ? 0 : table_owner(d, b->foreigndom, &pt);
+    long rc = ext ? 0 : table_owner(d, b->foreigndom, &pt), other = 0;
 
-    if (!rc && (uint16_t)b->foreigndom != DOMID_SELF)
-        rc = get_foreign(d, (uint16_t)b->foreigndom, &owner);
+    if (rc != -ESRCH && (uint16_t)b->foreigndom != DOMID_SELF)
+        other = get_foreign(d, (uint16_t)b->foreigndom, &owner);
+    rc = other ?: rc;
+    if (rc == -EPERM && !ext)
+        rc = not_yours(b);
     if (!rc && ext && !owner && !d->privileged)
         rc = refuse(-EPERM, R_NOT_OWN_CALL, b->foreigndom, 0);
     if (!rc && pt->undo_list)

@@ -76,8 +76,7 @@ static long op_area(struct vcpu *v, uint32_t op, void *arg)
     bool time = op == VCPUOP_register_vcpu_time_memory_area;
     uint64_t area = *(uint64_t *)arg;
 
-    if (area &&
-        !guest_range_ok(area, time ? sizeof(struct vcpu_time_info) : sizeof(struct vcpu_runstate_info)))
+    if (area && !guest_range_ok(area, 1)) /* its end is looked at when it is written */
         return refuse(-EFAULT, R_BAD_POINTER, area, 0);
     *(time ? &v->time_area : &v->sched.runstate_area) = area;
     vcpu_update_areas(v);

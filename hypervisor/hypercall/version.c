@@ -52,21 +52,28 @@ static const struct {
 static __attribute__((noinline)) long other_op(uint32_t op, uint64_t guest)
 {
     char buf[LARGEST];
+    uint32_t len;
 
     switch (op) {
     case XENVER_pagesize:
         return guest ? refuse(-EINVAL, R_NOT_NULL, guest, 0) : (long)PAGE_SIZE;
     case XENVER_build_id: /* Xen has one for domain 0, and refuses others */
-        return current->domain->privileged ? refuse(-ENODATA, R_NO_BUILD_ID, 0, 0)
-                                           : refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_xen_version, op);
+        if (!current->domain->privileged)
+            return refuse(-EPERM, R_NOT_PRIVILEGED, __HYPERVISOR_xen_version, op);
+        if (guest && copy_from_guest(&len, guest, sizeof(len)))
+            return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+        return refuse(guest && !len ? -EINVAL : -ENODATA, R_NO_BUILD_ID, 0, 0);
     case XENVER_platform_parameters:
         return put_guest_u64(HV_VIRT_START, guest) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
     default:
         if (op >= ARRAY_SIZE(texts) || !texts[op].size)
             return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_xen_version, op);
-        memset(buf, 0, texts[op].size);
+        len = texts[op].size;
+        if (op == XENVER_commandline && !current->domain->privileged)
+            len = sizeof("<denied>"); /* Xen's answer to others, and no longer */
+        memset(buf, 0, len);
         memcpy(buf, texts[op].text, strlen(texts[op].text));
-        return copy_to_guest(guest, buf, texts[op].size) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
+        return copy_to_guest(guest, buf, len) ? refuse(-EFAULT, R_BAD_POINTER, guest, 0) : 0;
     }
 }
 
@@ -95,12 +102,12 @@ long do_vm_assist(uint64_t command, uint64_t which, uint64_t a3, uint64_t a4, ui
     struct domain *d = current->domain;
     uint32_t cmd = (uint32_t)command, type = (uint32_t)which;
 
+    if (type != VMASST_TYPE_m2p_strict && (type >= 32 || !(ASSISTS >> type & 1)))
+        return refuse(-EINVAL, R_NO_SUCH_ASSIST, type, 0);
     if (cmd != VMASST_CMD_enable && cmd != VMASST_CMD_disable)
         return refuse(-ENOSYS, R_NO_SUCH_OP, __HYPERVISOR_vm_assist, cmd);
     if (type == VMASST_TYPE_m2p_strict)
         return 0;
-    if (type >= 32 || !(ASSISTS >> type & 1))
-        return refuse(-EINVAL, R_NO_SUCH_ASSIST, type, 0);
     if (cmd == VMASST_CMD_enable)
         __atomic_fetch_or(&d->vm_assist, 1u << type, __ATOMIC_RELAXED);
     else

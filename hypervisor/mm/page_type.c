@@ -102,6 +102,8 @@ int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry)
     }
     if (!owner)
         return refuse(-EBUSY, R_NOT_DEVICE_FRAME, m.v, 0);
+    if (entry & PTE_CACHE && frame_of(m)->prev == SHARED && frame_of(m)->owner == owner_of(owner))
+        return refuse(-EACCES, R_ENTRY_FLAGS, entry, entry & PTE_CACHE); /* Parador maps it as all memory */
     if (!(entry & PTE_RW))
         return get_frame(owner, m) ? 0 : refuse(-EBUSY, R_FRAME_FOREIGN, m.v, owner->domid);
     rc = get_frame_type(owner, m, FT_WRITABLE);

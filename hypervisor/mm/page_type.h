@@ -93,7 +93,7 @@ static force_inline int get_leaf(struct domain *d, struct domain *owner, uint32_
     uint64_t m = entry_mfn(entry).v, w, new;
     struct frame *f;
 
-    if (unlikely(leaf_forbidden(d, entry)) || unlikely(m >= max_mfn))
+    if (unlikely(entry & PTE_CACHE) || unlikely(m >= max_mfn))
         return get_leaf_slow(d, owner, entry);
     f = frame_of(MFN(m));
     if (unlikely(f->owner != id))

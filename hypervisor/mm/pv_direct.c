@@ -57,7 +57,7 @@ static force_inline int update_leaf(struct domain *d, struct domain *owner, uint
         stored = store_entry(p, old, entry, how);
         if (!stored)
             drop = 0;
-    } else if ((old & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS)) {
+    } else if ((old & PTE_P) && !((old ^ entry) & ~(PTE_HARMLESS | PTE_G))) {
         stored = install_leaf(p, old, entry, how);
         drop = 0; /* its references are the new entry's */
     } else {

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the random_* guests share: a generator that gives the same numbers everywhere, a hash of all results,
- * and the words of the command line. So two hypervisors can be compared (tests/guest/compare): by the hash,
- * or line by line for the steps from=N to=M.
+ * a count of them by call and errno, and the words of the command line. So two hypervisors can be compared
+ * (`make fuzz`): a run is cut into epochs, each begins the generator anew and ends with a line with its hash.
+ * Where the hashes of an epoch differ, the word epoch=N makes a guest print all steps of that one.
  *
- *     seed=1 steps=20000 from=0 to=0
+ *     seed=1 steps=20000 epoch=
  */
 #pragma once
 
 #include "tests/guest/test.h"
 
-/* The step that is made now, and how many are asked for. */
-extern unsigned long random_step, random_steps;
+#define RANDOM_EPOCH 1024 /* steps */
+
+/* The step that is made now, how many are asked for, and the epoch. */
+extern unsigned long random_step, random_steps, random_epoch;
 
 /* 0 to n - 1. */
 unsigned int random(unsigned int n);
@@ -22,6 +25,13 @@ uint64_t random_bits(void);
 /* Takes a result into the hash. */
 void random_mix(uint64_t v);
 
+/* Counts a result: of hypercall nr, negative: an errno or, below -RANDOM_STATUS, a status of the call's own.
+ */
+#define RANDOM_STATUS 1000
+void random_count(unsigned int nr, long r);
+/* Of the calls counted, those that succeeded, in percent. */
+unsigned long random_share(void);
+
 /* Whether the results of this step are to be printed; of any step. */
 bool random_shown(void);
 bool random_shows(void);
@@ -29,7 +39,8 @@ bool random_shows(void);
 /* A number of the command line. */
 unsigned long random_word(const char *name, unsigned long def);
 
-/* Reads the words; the generator begins. */
+/* Reads the words. */
 void random_begin(void);
-/* Makes all steps, each one of the n calls; after each asks `go_on`, if there is one. Prints the hash. */
-void random_run(void (*const calls[])(void), unsigned int n, bool (*go_on)(void));
+/* Makes all steps by `step`; `begin`, if there is one, comes before each epoch (only that of the word only=N,
+ * if it was given), `after`, if there is one, after each step; when it says false, that was the last. */
+void random_run(void (*step)(void), void (*begin)(void), bool (*after)(void));

@@ -247,7 +247,7 @@ Test(grant, one_user_at_a_time_and_128_uses)
 
 #ifdef __x86_64__
 #define STEPS_A_CHANGE 6 /* so that from 6 to 90 instructions later the flags are others */
-#define NO_MATTER      (GTF_PWT | GTF_PCD | GTF_PAT | GTF_sub_page) /* Parador does not look at these */
+#define NO_MATTER      (GTF_PWT | GTF_PCD | GTF_PAT) /* Parador does not look at these */
 
 static uint16_t *unsteady; /* the flags that the granter changes */
 

@@ -25,6 +25,8 @@ KNOWN = {
     "VCPUS": "vcpus of each domain (default: as many as SMP, at most 8)",
     "DOMAINS": "how many domains, domain 0 included (default 2, at most 128)",
     "SCRIPT": "shell commands to run unattended, 'd1: sum xvda; d0: mem', or @FILE",
+    "SEEDS": "for fuzz: the seeds, such as 1,2,5-8 (default 1-8), or one epoch of a seed, such as 3/57",
+    "STEPS": "for fuzz: steps of each seed (default 200000)",
     "RECORD": "record the run into this folder, for make rewind",
     "PLOT": "for bench: draw hypercall against trap into this SVG file",
     "GDB": "for gdb and rewind: commands to run instead of a dialogue, separated by ;",
@@ -78,7 +80,7 @@ class Axes:
         self.command = command
         self.environment = environment
         reject_unknown(environment.get("MAKEFLAGS", ""))
-        several = command in ("test", "bench", "setup", "doctor", "help", "check")
+        several = command in ("test", "fuzz", "bench", "setup", "doctor", "help", "check")
         self.on = self.systems(several)
         self.boot = self.choice("BOOT", "kernel", "iso")
         self.build = self.text("B", "build")

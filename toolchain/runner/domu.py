@@ -161,9 +161,9 @@ def write_plan(jobs):
 class Reader:
     """Gives each console line to its job; `tell(job)` is called when a job is done."""
 
-    def __init__(self, jobs, tell, verbose):
+    def __init__(self, jobs, tell, verbose, hear):
         self.jobs = {job.name: job for job in jobs}
-        self.current, self.tell, self.verbose, self.status = None, tell, verbose, None
+        self.current, self.tell, self.verbose, self.hear, self.status = None, tell, verbose, hear, None
 
     def __call__(self, line):
         line = line.rstrip()
@@ -191,22 +191,24 @@ class Reader:
             self.current.stops[stop[1]] = (int(stop[2]), int(stop[3]))
         elif label in labels:
             self.current.lines.append((label, text))
+            self.hear(text)
         elif line.startswith("(XEN)") or line.split(":")[0] in labels:
             self.current.lines.append(("", line))
 
 
-def run(axes, jobs, tell=lambda job: None, verbose=False, extra=()):
-    """Runs the jobs in one boot of stock Xen, QEMU getting the words `extra` too; fills them in. True when domain 0 came to its end."""
+def run(axes, jobs, tell=lambda job: None, verbose=False, extra=(), hear=lambda text: None, options=""):
+    """Runs the jobs in one boot of stock Xen, QEMU getting the words `extra` too; fills them in. `hear` gets the guests' lines as
+    they come, Xen the words `options`. True when domain 0 came to its end."""
     folder = prepare(axes)
     plan, files = write_plan(jobs)
     contents = {"g/": b"", "plan": plan.encode(), **{name: read(path) for name, path in files.items()}}
     largest = max(sum(g.mb for g in job.guests) for job in jobs)
-    reader = Reader(jobs, tell, verbose)
+    reader = Reader(jobs, tell, verbose, hear)
     with Folder(axes) as work:
         packed = read(f"{folder}/dom0.gz")
         initrd = work.write("initrd", packed + bytes(-len(packed) % 4) + archive(contents))  # Linux wants it aligned
         command = arguments(axes, DOM0_MB + largest + 192, stockxen.image(axes),
-                            f"com1=115200 console=com1 loglvl=error guest_loglvl=all noreboot dom0_mem={DOM0_MB}M,max:{DOM0_MB}M",
+                            f"com1=115200 console=com1 loglvl=error guest_loglvl=all noreboot dom0_mem={DOM0_MB}M,max:{DOM0_MB}M {options}",
                             [module(work.link("vmlinux", f"{folder}/vmlinux"), "console=hvc0 quiet ipv6.disable=1 audit=0 apparmor=0 rodata=off cryptomgr.notests"), module(initrd)], extra)
         Machine(command, watch=reader, guard=Guard(cpu=300, idle=180)).run()
     if reader.current:

@@ -7,6 +7,7 @@ TARGETS = [
     ("make run", "boots our kernel in two domains and gives you their consoles; axes: ON GUEST DISK MEM SMP VCPUS DOMAINS SCRIPT ..."),
     ("make iso", "writes build/parador.iso, which GRUB boots (Multiboot 2) to the same domains; axes: DISK MEM DOMAINS SCRIPT ..."),
     ("make test", "host tests, then every guest test on Parador and on stock Xen, verdicts compared; axes: ON TEST CC"),
+    ("make fuzz", "random hypercalls from seeds, the results compared with stock Xen's (ON=parador,xen); axes: ON SEEDS STEPS TEST"),
     ("make fuzz-host", "libFuzzer on parsers, rings and the decoder, on this machine; axes: MINUTES TEST"),
     ("make bench", "guest instructions per operation, on Parador and on stock Xen side by side; axes: ON TEST MEM PLOT"),
     ("make gdb", "gdb on the machine of a `make run` in another terminal, or on a fresh one, stopped at its reset"),

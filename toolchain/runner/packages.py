@@ -66,7 +66,7 @@ def needs(axes, on):
     """The words of PACKAGES that this call needs on the systems `on`."""
     words = {
         "run": {"build", "qemu"}, "iso": {"build", "iso"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
-        "test": {"build", "qemu", "host", "gdb", "record"}, "bench": {"build", "qemu", "plugin"}, "check": {"build", "check"},
+        "test": {"build", "qemu", "host", "gdb", "record"}, "fuzz": {"build", "qemu"}, "bench": {"build", "qemu", "plugin"}, "check": {"build", "check"},
         "fuzz-host": {"build", "fuzz"}, "prove": {"prove"},
     }[axes.command]
     if "build" in words:
@@ -79,7 +79,7 @@ def needs(axes, on):
         words.add("plot")
     if "xen" in on:
         words.add("xen")
-        if axes.command in ("test", "bench"):
+        if axes.command in ("test", "fuzz", "bench"):
             words |= {"domU", "host"}
     return words
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """make test: host tests (and tests/fuzz/, runner/fuzzhost.py), then each guest test on each system in each of its roles, the verdicts compared, and at last the
 tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of kernels that misbehave in it (runner/crashtests.py), of gdb
-(runner/debugtests.py) and of make bench (runner/benchtests.py).
+(runner/debugtests.py), of make bench (runner/benchtests.py) and of make fuzz (runner/fuzztests.py).
 
 A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
 domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. control:
@@ -24,7 +24,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from . import benchtests, boot, build, crashtests, debugtests, documents, domu, endtoend, fuzzhost, hosttests, packages, stockxen
+from . import benchtests, boot, build, crashtests, debugtests, documents, domu, endtoend, fuzzhost, fuzztests, hosttests, packages, stockxen
 from .axes import Trouble, counted
 from .machine import ICOUNT, Guard, Machine, arguments, module
 from .verdict import Result, Tally, judge
@@ -337,6 +337,7 @@ def run_guests(axes, systems, tests, fuzzers, report):
             work += [pool.submit(lambda name=name: report.add(*crashtests.run(axes, name))) for name in crashtests.wanted(axes)]
             work += [pool.submit(lambda test=test, of=of: report.add(*of.run(axes, test)))
                      for of in (debugtests, benchtests) for test in of.wanted(axes)]
+            work += [pool.submit(lambda test=test: report.add(*fuzztests.run(axes, test, systems))) for test in fuzztests.wanted(axes)]
         try:
             for future in work:
                 future.result()
@@ -356,7 +357,8 @@ def main(axes):
     report = Report(axes)
     hosts = host_tests(axes.tests) if systems != ["xen"] else []
     fuzzers = fuzzhost.wanted(axes) if systems != ["xen"] else []
-    if not build.try_to_make(axes, *(["guest-tests"] if tests else []), *(["host-tests"] if hosts else []), *[f"{axes.build}/fuzz/{name}" for name in fuzzers], *(["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"] if benchtests.wanted(axes) else [])):
+    if not build.try_to_make(axes, *(["guest-tests"] if tests else []), *(["host-tests"] if hosts else []), *[f"{axes.build}/fuzz/{name}" for name in fuzzers], *(["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"] if benchtests.wanted(axes) else []),
+                               *([f"{axes.build}/tests/guest/{name}" for name in ("random_calls", "idle0")] if fuzztests.wanted(axes) else [])):
         tests, hosts, fuzzers = without_broken(axes, tests, hosts, fuzzers, report)
     run_host_tests(axes, hosts, report)
     run_guests(axes, systems, tests, fuzzers, report)
