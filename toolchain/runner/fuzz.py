@@ -151,7 +151,7 @@ class Progress:
 def call_names(axes):
     """{number: name} of the ABI's hypercalls."""
     with open(f"{axes.build}/include/xen/xen.h", encoding="utf-8") as f:
-        return {int(m[2]): m[1] for m in re.finditer(r"^#define __HYPERVISOR_(\w+)\s+(\d+)$", f.read(), re.MULTILINE)}
+        return {int(m[2]): m[1] for m in re.finditer(r"^#define __HYPERVISOR_(\w+)\s+(\d+)\b", f.read(), re.MULTILINE)}
 
 
 def histogram(axes, runs):
