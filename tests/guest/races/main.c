@@ -174,7 +174,7 @@ static void step(unsigned int id)
     struct mmu_update u = { .ptr = list << PAGE_SHIFT | (s >> 12 & 0x1ff) << 3 | (coin ? 2 : 0),
                             .val = some_entry(next(id)) };
 
-    switch (r % 18) {
+    switch (r % 20) {
     case 0:
     case 1:
         outcome("pin", ext(MMUEXT_PIN_L1_TABLE + (s >> 20) % 4, frame(s), 0));
@@ -222,6 +222,10 @@ static void step(unsigned int id)
     case 16:
         outcome("update_descriptor",
                 HYPERVISOR_update_descriptor(list << PAGE_SHIFT | 8, coin ? 0x00cff3000000ffffUL : 0));
+        break;
+    case 17:
+    case 18: /* by a translation that may be cached still */
+        test_poke(&vcpus[id].window[s % 512], some_entry(next(id)));
         break;
     default:
         outcome("clear or copy", ext(coin ? MMUEXT_CLEAR_PAGE : MMUEXT_COPY_PAGE, frame(s), frame(s >> 4)));
