@@ -67,6 +67,7 @@ static void on_moved(unsigned int port, void *data)
 static bool comes(unsigned int *counter)
 {
     for (unsigned int i = 0; !__atomic_load_n(counter, __ATOMIC_ACQUIRE) && i < HALTED; i++) {
+        pv_events_off(); /* or the nap may be over before the block, on a slow machine */
         pv_timer_set(pv_time_ns() + MS);
         pv_block();
     }
