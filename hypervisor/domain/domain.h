@@ -211,7 +211,7 @@ void domain_destroy(struct domain *d);
 /* Nothing is left of it but what others map. */
 bool domain_relinquished(const struct domain *d);
 /* Does a step of any pending destruction (at most about 20,000 instructions); false: nothing to do. Called by
- * schedule() only. */
+ * schedule(), and by who waits for a destruction and holds no domain. */
 bool domain_teardown_step(void);
 
 /* Ends the machine when the last domain is gone: prints the exit line (boot/exit.c). */

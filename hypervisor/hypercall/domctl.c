@@ -70,10 +70,7 @@ static long destroy(struct domain *d, struct xen_domctl *op)
 {
     domain_destroy(d);
     current->destroys = domain_relinquished(d) ? 0 : d->domid;
-    if (!current->destroys)
-        return 0;
-    reschedule(NULL); /* a step of it is done on the way out */
-    return -ERESTART;
+    return current->destroys ? -ERESTART : 0;
 }
 
 /* There is no such domain, which is what the caller waits for if the last step has just been done. */
@@ -185,10 +182,8 @@ static long set_context(struct domain *d, struct xen_domctl *op)
         return refuse(-EINVAL, R_NO_SUCH_VCPU, c->vcpu, 0);
     if (!d->pause_count)
         return refuse(-EINVAL, R_DOMAIN_PAUSES, 0, d->domid);
-    if (READ_ONCE(v->sched.on_cpu)) {
-        reschedule(NULL);
+    if (vcpu_is_loaded(v))
         return -ERESTART;
-    }
     return vcpu_initialise(v, (uint64_t)c->ctxt.p, true);
 }
 
@@ -277,8 +272,11 @@ long do_domctl(uint64_t guest, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a
         return hypercall_restart(CALL_NR, 0, NULL);
     rc = rows[op.cmd].any ? rows[op.cmd].fn(NULL, &op) : for_domain(&op);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
-    if (rc == -ERESTART)
+    if (rc == -ERESTART) {
+        if (!domain_teardown_step()) /* no domain is held here; another CPU's turn, then */
+            reschedule(NULL);
         return hypercall_restart(CALL_NR, 0, NULL);
+    }
     if (!rc && rows[op.cmd].out && copy_to_guest(guest, &op, sizeof(op)))
         rc = refuse(-EFAULT, R_BAD_POINTER, guest, 0);
     return rc;
