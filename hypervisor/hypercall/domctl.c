@@ -273,8 +273,7 @@ long do_domctl(uint64_t guest, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a
     rc = rows[op.cmd].any ? rows[op.cmd].fn(NULL, &op) : for_domain(&op);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
     if (rc == -ERESTART) {
-        if (!domain_teardown_step()) /* no domain is held here; another CPU's turn, then */
-            reschedule(NULL);
+        domain_teardown_step(); /* no domain is held here; nothing done: it is another CPU's turn */
         return hypercall_restart(CALL_NR, 0, NULL);
     }
     if (!rc && rows[op.cmd].out && copy_to_guest(guest, &op, sizeof(op)))
