@@ -191,7 +191,14 @@ static void copy_end(struct call *c, struct gnttab_copy *g, bool source)
     say(c, "%s", by_ref ? "" : f.name);
 }
 
-/* Into a page that grants name only where none of them names this guest's own memory. */
+/* What this guest lives on, or changes by itself. */
+static bool outside(uint64_t mfn)
+{
+    return mfn == pv_start_info->shared_info >> PAGE_SHIFT || mfn == pv_virt_to_mfn(pv_start_info).v ||
+           mfn == 0xa0;
+}
+
+/* By grants only where none of them names such a frame. */
 static void gen_copy(struct call *c)
 {
     struct gnttab_copy *g = (void *)c->data;
@@ -199,11 +206,14 @@ static void gen_copy(struct call *c)
     copy_end(c, g, true);
     say(c, " -> ");
     copy_end(c, g, false);
-    if (g->flags & GNTCOPY_dest_gref)
-        for (unsigned int ref = 0; ref < REFS; ref++)
-            if (entry(ref)->frame == pv_start_info->shared_info >> PAGE_SHIFT ||
-                entry(ref)->frame == pv_virt_to_mfn(pv_start_info).v || entry(ref)->frame == 0xa0)
-                g->dest.u.ref = 7;
+    for (unsigned int ref = 0; ref < ALL; ref++) {
+        if (!outside(entry(ref)->frame))
+            continue;
+        if (g->flags & GNTCOPY_dest_gref)
+            g->dest.u.ref = 7;
+        if (g->flags & GNTCOPY_source_gref)
+            g->source.u.ref = 7;
+    }
     g->len = odd(8) ? 4097 : 8;
     op(c, GNTTABOP_copy, sizeof(*g));
     c->after = after_copy;
