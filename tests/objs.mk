@@ -29,7 +29,7 @@ $(B)/host/obj/%.o: %.c $(B)/flags
 # Tests named *_race_test, and what they are linked with: the thread sanitizer instead of the others, and a frame of
 # their own instead of Criterion.
 RACE_TESTS := $(filter %_race_test,$(HOST_TESTS))
-RACEFLAGS  := -Itests/host/race $(filter-out -fsanitize=% -fno-sanitize%,$(HOSTFLAGS)) -fsanitize=thread \
+RACEFLAGS  := -Itests/host/race $(filter-out -fsanitize=% -fno-sanitize%,$(HOSTFLAGS)) -fsanitize=thread -DTHREAD_SANITIZER \
               $(if $(findstring clang,$(HOSTCC)),-mllvm -tsan-distinguish-volatile,--param tsan-distinguish-volatile=1)
 raceobjs    = $(patsubst %,$(B)/host/race/%.o,$(basename $(1)))
 

@@ -127,6 +127,8 @@ void frame_unreferenced(mfn_t m)
 
     if (!d)
         BUG("frame %lx of owner %x has no reference left", m.v, f->owner);
+    while (READ_ONCE(f->word) & FRAME_LOCKED) /* another CPU that dropped the last use isn't done with it */
+        cpu_relax();
     if (READ_ONCE(f->prev) == SHARED) {
         f->prev = 0;
         __atomic_sub_fetch(&d->shared_pages, 1, __ATOMIC_RELAXED);

@@ -8,11 +8,14 @@
  *   63..61 type       what the frame may be used as, enum frame_type
  *   60     validated  (tables) its entries were checked and hold their references
  *   59     partial    (tables) validation or its undoing stopped half-way; `aux` is the cursor
- *   58     pinned     one type reference is held by MMUEXT_PIN
- *   57     locked     entries of this table are being changed
- *   56     allocated  one reference is the owner's own, dropped when it gives the frame back
- *   55..28 type count how many uses as `type` (zero: the type may change, after the TLB flush that `aux` asks
- * for) 27..0  references general references: each mapping, each type reference, `allocated`
+ *   57     locked     entries of this table are being changed, or `aux` gets its time
+ *   55     pinned     one type reference is held by MMUEXT_PIN
+ *   54     allocated  one reference is the owner's own, dropped when it gives the frame back
+ *   53..27 type count how many uses as `type` (zero: the type may change, after the flush that `aux` asks
+ * for) 26..0  references general references: each mapping, each type reference, `allocated`
+ *
+ * The top byte changes only with the exchange that takes the lock, and by who holds it; so one plain store of
+ * that byte drops the lock again (frame_unlock()).
  *
  * Invariants: type count > 0 implies references > 0; references > 0 implies an owner; a frame with no
  * reference is on the free list. A frame is `writable` somewhere or a table somewhere, never both.
@@ -37,19 +40,19 @@ enum frame_type {
 #define FRAME_TYPE_SHIFT  61
 #define FRAME_VALIDATED   (1ULL << 60)
 #define FRAME_PARTIAL     (1ULL << 59)
-#define FRAME_PINNED      (1ULL << 58)
+#define FRAME_PINNED      (1ULL << 55)
 #define FRAME_LOCKED      (1ULL << 57)
-#define FRAME_ALLOCATED   (1ULL << 56)
-#define FRAME_COUNT_SHIFT 28
+#define FRAME_ALLOCATED   (1ULL << 54)
+#define FRAME_COUNT_SHIFT 27
 #define FRAME_COUNT_ONE   (1ULL << FRAME_COUNT_SHIFT)
-#define FRAME_COUNT_MASK  (((1ULL << 28) - 1) << FRAME_COUNT_SHIFT)
-#define FRAME_REF_MASK    ((1ULL << 28) - 1)
+#define FRAME_COUNT_MASK  (((1ULL << 27) - 1) << FRAME_COUNT_SHIFT)
+#define FRAME_REF_MASK    ((1ULL << 27) - 1)
 
 /* A frame with no reference is free memory and its word says other things (but never `pinned`, which is asked
  * for without a reference): */
 #define FREE_HEAD  (1ULL << 56) /* first of a free block; its order stands where the type count would */
 #define FREE_DIRTY (1ULL << 57) /* a domain's or Parador's data: zeroed before anyone gets it */
-#define FREE_ZERO  (1ULL << 55) /* known to be zero (neither: never used since boot) */
+#define FREE_ZERO  (1ULL << 58) /* known to be zero (neither: never used since boot) */
 
 /* Owners: 0 nobody (free), domid + 1, or one of these. */
 #define OWNER_NONE 0u

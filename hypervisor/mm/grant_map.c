@@ -47,7 +47,7 @@ int paging_map_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pte)
     if (unlikely(!p))
         return gone(addr);
     old = __atomic_exchange_n(p, leaf_adjust(entry), __ATOMIC_SEQ_CST);
-    table_unlock(table);
+    table_unlock(table, FT_L1);
     if (likely(!(old & PTE_P)))
         return GNTST_okay;
     put_leaf(old);
@@ -62,11 +62,11 @@ int paging_unmap_grant(struct vcpu *v, uint64_t addr, uint64_t entry, bool by_pt
     if (unlikely(!p))
         return gone(addr);
     if (unlikely(!same_mapping(*p, entry))) {
-        table_unlock(table);
+        table_unlock(table, FT_L1);
         return gone(addr);
     }
     WRITE_ONCE(*p, 0);
-    table_unlock(table);
+    table_unlock(table, FT_L1);
     return GNTST_okay;
 }
 
@@ -81,19 +81,19 @@ int paging_replace_grant(struct vcpu *v, uint64_t addr, uint64_t entry, uint64_t
     /* One table at a time (they are of one level, there is no order to take both): the entry is nowhere in
      * between, its references are ours. */
     moved = __atomic_exchange_n(q, 0, __ATOMIC_SEQ_CST);
-    table_unlock(new_table);
+    table_unlock(new_table, FT_L1);
     p = lock_entry(v, addr, false, &table);
     same = p && same_mapping(*p, entry);
     if (same)
         WRITE_ONCE(*p, moved);
     if (p)
-        table_unlock(table);
+        table_unlock(table, FT_L1);
     if (same)
         return GNTST_okay;
     /* Back where it was; if that is no table any more, the guest has unmapped it itself. */
     q = lock_entry(v, new_addr, false, &new_table);
     if (q)
-        moved = __atomic_exchange_n(q, moved, __ATOMIC_SEQ_CST), table_unlock(new_table);
+        moved = __atomic_exchange_n(q, moved, __ATOMIC_SEQ_CST), table_unlock(new_table, FT_L1);
     if (moved & PTE_P)
         put_leaf(moved);
     return gone(addr);

@@ -180,15 +180,17 @@ static force_inline int put_entries(enum frame_type level, uint64_t *t, unsigned
     uint64_t *end = t + *cursor, *p = t + ((*cursor - 1) & ~7u);
 
     for (; end > t; end = p, p -= 8) {
-        for (uint64_t *q = any_present(p) ? end : p; q > p;) {
-            if (!(*--q & PTE_P) || !guest_slot(level, q))
-                continue;
-            if (level == FT_L1)
-                put_leaf(*q);
-            else
-                put_table_fast(entry_mfn(*q));
-            if (level != FT_L1 && stop_at(t, q, cursor))
-                return -ERESTART;
+        if (any_present(p)) {
+            for (uint64_t *q = end; q-- > p;) {
+                if (!(*q & PTE_P) || !guest_slot(level, q))
+                    continue;
+                if (level == FT_L1)
+                    put_leaf(*q);
+                else
+                    put_table_fast(entry_mfn(*q));
+                if (level != FT_L1 && stop_at(t, q, cursor))
+                    return -ERESTART;
+            }
         }
         if (level == FT_L1 && unlikely(!((uint64_t)p % LOOK)) && stop_at(t, p, cursor))
             return -ERESTART;
@@ -366,8 +368,8 @@ static int get_type_slow(struct domain *d, mfn_t m, enum frame_type type, uint64
             return refuse(-EINVAL, R_FRAME_FOREIGN, m.v, d->domid);
         if (((w + 1) & FRAME_REF_MASK) == 0)
             return refuse(-EINVAL, R_TOO_MANY_REFS, m.v, 0);
-        if (w & FRAME_LOCKED && (type_of(w) == FT_NONE || type_of(w) == type) && !(w & FRAME_VALIDATED))
-            cpu_relax(); /* another CPU makes it what it will be */
+        if (w & FRAME_LOCKED && (!(w & FRAME_COUNT_MASK) || (type_of(w) == type && !(w & FRAME_VALIDATED))))
+            cpu_relax(); /* another CPU makes it what it will be, or stamps it */
         else if (!(w & FRAME_COUNT_MASK))
             rc = first_use(d, m, w, type, pin);
         else if (type_of(w) != type)
@@ -418,7 +420,10 @@ void put_frame_type(mfn_t m)
                 put_table(m, w);
                 return;
             }
-            WRITE_ONCE(f->aux, tlb_stamp());
+            if (!frame_cas(f, &w, (w | FRAME_LOCKED) - FRAME_COUNT_ONE - 1))
+                continue;
+            stamp_and_unlock(f, type_of(w));
+            break;
         }
         if (likely(frame_cas(f, &w, w - FRAME_COUNT_ONE - 1)))
             break;

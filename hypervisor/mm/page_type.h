@@ -116,6 +116,32 @@ static force_inline int get_leaf(struct domain *d, struct domain *owner, uint32_
     return 0;
 }
 
+/* Drops the lock of a frame of that type; state: FRAME_VALIDATED or 0. The byte is its holder's alone.
+ * (Thread sanitizers don't know a byte for a part of the word.) */
+static inline void frame_unlock(struct frame *f, enum frame_type type, uint64_t state)
+{
+#ifdef THREAD_SANITIZER
+    __atomic_fetch_and(&f->word, ~FRAME_LOCKED, __ATOMIC_RELEASE);
+#else
+    __atomic_store_n((uint8_t *)&f->word + 7,
+                     (uint8_t)((uint64_t)type << (FRAME_TYPE_SHIFT - 56) | state >> 56), __ATOMIC_RELEASE);
+#endif
+}
+
+/* A locked table: the lock was taken while it was validated, and so it has stayed. */
+static force_inline void table_unlock(struct frame *f, enum frame_type level)
+{
+    frame_unlock(f, level, FRAME_VALIDATED);
+}
+
+/* The last use of a frame, no table, has ended, and with that exchange it was locked: what TLBs hold of it is
+ * older than now. Who frees it or makes something else of it waits for the lock. */
+static force_inline void stamp_and_unlock(struct frame *f, enum frame_type type)
+{
+    WRITE_ONCE(f->aux, tlb_stamp());
+    frame_unlock(f, type, 0);
+}
+
 /* Drops them. The last reference, and a device's entry, go the slow way. */
 static force_inline void put_leaf(uint64_t entry)
 {
@@ -128,8 +154,14 @@ static force_inline void put_leaf(uint64_t entry)
         if (likely(w & (FRAME_REF_MASK & ~1ULL))) {
             if (entry & PTE_RW) {
                 new = w - WRITABLE_REFS;
-                if (!(new &FRAME_COUNT_MASK)) /* the last use: TLBs may hold it from now on */
-                    WRITE_ONCE(f->aux, tlb_stamp());
+                if (!(new &FRAME_COUNT_MASK)) { /* the last use */
+                    if (likely(!(w & FRAME_LOCKED)) && likely(frame_cas(f, &w, new | FRAME_LOCKED))) {
+                        stamp_and_unlock(f, FT_WRITABLE);
+                        return;
+                    }
+                    put_leaf_slow(entry);
+                    return;
+                }
             } else {
                 new = w - 1;
             }
@@ -180,11 +212,6 @@ static force_inline void put_table_fast(mfn_t m)
         put_frame_type(m);
 }
 
-static inline void table_unlock(struct frame *f)
-{
-    __atomic_and_fetch(&f->word, ~FRAME_LOCKED, __ATOMIC_RELEASE);
-}
-
 /*
  * Locks a validated table of d, of that type (FT_NONE: any), so that its entries may be changed. False: it is
  * none (now). While it is locked its type stays; references come and go.
@@ -206,7 +233,7 @@ static force_inline bool table_lock(struct domain *d, struct frame *f, enum fram
             break;
     }
     if (unlikely(f->owner != owner_of(d))) { /* not before: it may change hands until it is locked */
-        table_unlock(f);
+        table_unlock(f, type_of(w));
         return false;
     }
     *word = w;

@@ -66,7 +66,7 @@ static force_inline int update_leaf(struct domain *d, struct domain *owner, uint
         if (unlikely(!stored))
             drop = rc ? 0 : entry;
     }
-    table_unlock(f);
+    table_unlock(f, FT_L1);
     if (drop & PTE_P)
         put_leaf(drop);
     return likely(stored) ? 0 : rc ? rc : -EAGAIN;
@@ -87,7 +87,7 @@ static __attribute__((noinline)) int update_upper(struct domain *d, enum frame_t
         rc = get_table_entry(d, level, entry);
     if (!rc)
         store_entry(p, old, entry & PTE_P ? entry | PTE_US : entry, how);
-    table_unlock(f);
+    table_unlock(f, level);
     if (rc)
         return rc;
     if ((old & PTE_P) && !same)
@@ -116,7 +116,7 @@ static __attribute__((noinline)) int update_other(struct domain *d, struct domai
         return update_leaf(d, owner, owner ? owner_of(owner) : OWNER_NONE, f, p, READ_ONCE(*p), entry, how);
     if (owner == d)
         return update_upper(d, type_of(w), f, p, entry, how);
-    table_unlock(f);
+    table_unlock(f, type_of(w));
     return refuse(-EINVAL, R_FRAME_FOREIGN, frame_mfn(f).v, d->domid);
 }
 

@@ -12,7 +12,8 @@ import gdb
 
 FRAME_TABLE, FRAME_SIZE, CHUNK = 0xFFFF810000000000, 24, 4096
 TYPES = ("none", "l1", "l2", "l3", "l4", "descriptor", "writable", "7")
-STATES = ((60, "validated"), (59, "partial"), (58, "pinned"), (57, "locked"), (56, "allocated"))
+STATES = ((60, "validated"), (59, "partial"), (57, "locked"), (55, "pinned"), (54, "allocated"))
+COUNTS = (1 << 27) - 1  # hypervisor/mm/frame.h
 OWNERS = {0: "free", 0xFFFFFFFE: "parador", 0xFFFFFFFF: "io"}
 SCHEDULING, PAUSE_DOWN = ("blocked", "runnable", "running"), 4  # hypervisor/domain/sched.h
 ADDRESS = 0x000FFFFFFFFFF000
@@ -108,13 +109,13 @@ class Frames(gdb.Command):
         if not 0 <= mfn < last:
             raise gdb.GdbError(f"there is no frame {mfn:#x}, the last is {last - 1:#x}")
         word, owner, aux = next(self.table(mfn, 1))[:3]
-        if not owner and not word & (1 << 28) - 1:
-            head = f", the first of 2^{word >> 28 & 63} that are free together" if word >> 56 & 1 else ""
+        if not owner and not word & COUNTS:
+            head = f", the first of 2^{word >> 27 & 63} that are free together" if word >> 56 & 1 else ""
             print(f"frame {mfn:#x}: free{head}")
             return
         states = " ".join(name for bit, name in STATES if word >> bit & 1)
-        print(f"frame {mfn:#x}: owner {owner_name(owner)}, type {TYPES[word >> 61]}, type count {word >> 28 & (1 << 28) - 1}, "
-              f"references {word & (1 << 28) - 1}, {states or 'no state bits'}, aux {aux:#x}")
+        print(f"frame {mfn:#x}: owner {owner_name(owner)}, type {TYPES[word >> 61]}, type count {word >> 27 & COUNTS}, "
+              f"references {word & COUNTS}, {states or 'no state bits'}, aux {aux:#x}")
 
     def all(self, last):
         counts, there = {}, variable("hypervisor/mm/frame.c", "frame_chunks")
@@ -122,7 +123,7 @@ class Frames(gdb.Command):
             if not int(there[chunk // 64]) >> chunk % 64 & 1:
                 continue  # a hole that the frame table leaves out
             for word, owner, *_ in self.table(chunk * CHUNK, min(CHUNK, last - chunk * CHUNK)):
-                key = (owner, word >> 61 if word & (1 << 28) - 1 else 0)  # without a reference the word says other things
+                key = (owner, word >> 61 if word & COUNTS else 0)  # without a reference the word says other things
                 counts[key] = counts.get(key, 0) + 1
         print(f"{'owner':>8} {'type':10} {'frames':>8}")
         for (owner, kind), count in sorted(counts.items()):
