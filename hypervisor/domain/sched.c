@@ -451,14 +451,14 @@ static force_inline void switch_to(struct run_queue *q, struct vcpu *prev, struc
         offer(prev);
 }
 
-/* Nobody is runnable: sleep until something happens. prev stays loaded, unless its domain is paused or has
- * ended, or it belongs elsewhere. */
+/* Nobody is runnable: sleep until something happens. Where there is one CPU prev stays loaded, unless its
+ * domain is paused or has ended; else it may wake on another CPU, and nobody has to flush this one. */
 static __attribute__((noinline)) void idle(struct cpu *c, struct run_queue *q, struct vcpu *prev)
 {
     bool alone = nr_cpus == 1;
 
     if (prev && prev != q->idle) {
-        if (prev->sched.pause & (PAUSE_SHUTDOWN | PAUSE_DOMAIN) || !may_stay(prev))
+        if (!alone || prev->sched.pause & (PAUSE_SHUTDOWN | PAUSE_DOMAIN))
             switch_to(q, prev, q->idle, now_ns());
         else
             account(q, prev, now_ns());

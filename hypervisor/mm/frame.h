@@ -109,7 +109,8 @@ static inline void m2p_set(mfn_t m, pfn_t p)
 
 /* Boot: [start, end), kept off the free lists for the loader's sake (modules), is needed no more. */
 void frames_release_boot(uint64_t start, uint64_t end);
-/* Zeroes a free frame or two in the idle loop, so that allocation need not; false: nothing to do. */
+/* Zeroes a free frame or two in the idle loop, so that allocation need not; false: nothing to do. Frames that
+ * other CPUs may still write to stay for later: it's not worth an interrupt. */
 bool frames_scrub_step(void);
 
 /* Parador's own memory: one zeroed page, or NULL. */

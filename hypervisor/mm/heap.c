@@ -30,7 +30,8 @@ static struct {
     struct lock lock;                   /* LOCK_HEAP: all below */
     uint32_t first[HEAP_MAX_ORDER + 1]; /* first block of each order, 0: none */
     uint64_t free, hv, total;           /* frames: on the lists, Parador's, all RAM in the table */
-    uint64_t scrub_next;                /* where frames_scrub_step() goes on */
+    uint64_t scrub_next;                /* where frames_scrub_step() goes on, */
+    uint64_t scrub_left;                /* and after how many frames it has seen all */
     uint64_t dirty;                     /* dirty frames on the lists */
 } heap = { .lock = LOCK_INIT(LOCK_HEAP) };
 
@@ -176,6 +177,7 @@ void heap_free(mfn_t m, unsigned int order)
         WRITE_ONCE(f->aux, tlb_stamp());
     }
     heap.dirty += 1UL << order;
+    heap.scrub_left = max_mfn;
     heap.hv -= hv ? 1UL << order : 0;
     free_block(m.v, order);
     lock_drop(&heap.lock);
@@ -184,20 +186,23 @@ void heap_free(mfn_t m, unsigned int order)
 bool frames_scrub_step(void)
 {
     unsigned int looked = 0;
-    bool found = false;
+    bool found = false, again;
 
-    if (!READ_ONCE(heap.dirty))
+    if (!READ_ONCE(heap.dirty) || !READ_ONCE(heap.scrub_left))
         return false;
     lock_take(&heap.lock);
-    while (heap.dirty && looked++ < FRAMES_A_LOCK && !found) {
+    while (heap.dirty && heap.scrub_left && looked++ < FRAMES_A_LOCK && !found) {
         mfn_t m = MFN(heap.scrub_next);
         struct frame *f;
 
         heap.scrub_next = m.v + 1 < max_mfn ? m.v + 1 : 0;
+        heap.scrub_left--;
         if (!mfn_valid(m))
             continue;
         f = frame_of(m);
-        found = f->owner == OWNER_NONE && (READ_ONCE(f->word) & (FRAME_REF_MASK | FREE_DIRTY)) == FREE_DIRTY;
+        found = f->owner == OWNER_NONE &&
+                (READ_ONCE(f->word) & (FRAME_REF_MASK | FREE_DIRTY)) == FREE_DIRTY &&
+                !tlb_others_hold(f->aux);
         if (!found)
             continue;
         tlb_filter_flush(f->aux); /* nobody may write into it once it counts as zero */
@@ -205,8 +210,9 @@ bool frames_scrub_step(void)
         WRITE_ONCE(f->word, FREE_ZERO | (READ_ONCE(f->word) & ~FREE_DIRTY));
         heap.dirty--;
     }
+    again = heap.dirty && heap.scrub_left;
     lock_drop(&heap.lock);
-    return true;
+    return again;
 }
 
 uint64_t frames_free(void)

@@ -3,8 +3,9 @@
  * Flushing translations: the clock of mm/tlb.h and the CPUs that a flush goes to.
  *
  * A CPU holds translations of the domain whose vcpu is loaded on it, and of no other: loading a vcpu loads
- * CR3, which flushes. Others are asked by a flag and an interrupt, and have flushed when their time says so.
- * Who waits for that, or for a lock, serves its own flag (cpu_relax()), so nobody waits in a circle.
+ * CR3, which flushes. One that idles has none loaded, where there are several CPUs, and is left to sleep.
+ * Others are asked by a flag and an interrupt, and have flushed when their time says so. Who waits for that,
+ * or for a lock, serves its own flag (cpu_relax()), so nobody waits in a circle.
  */
 #include "mm/tlb.h"
 #include "boot/boot.h"
@@ -54,19 +55,34 @@ void tlb_serve(void)
     tlb_flush_local();
 }
 
+/* Whether CPU n, another one, may hold translations from before `stamp`. One that loads a guest's tables
+ * after it looked quiet flushes then. */
+static bool holds(unsigned int n, uint32_t stamp)
+{
+    const struct cpu *c = cpus[n];
+
+    return c != this_cpu() && !__atomic_load_n(&c->quiet, __ATOMIC_ACQUIRE) &&
+           tlb_stale(__atomic_load_n(&c->tlb_clock, __ATOMIC_ACQUIRE), stamp);
+}
+
 /* Other CPUs, bit n: CPU n, whose last flush was not after `stamp`, flush now. */
 static void flush_others(uint64_t mask, uint32_t stamp)
 {
-    mask &= ~(1ULL << this_cpu()->id);
-    for (uint64_t left = mask; left; left &= left - 1) {
-        struct cpu *c = cpus[__builtin_ctzll(left)];
-
-        if (tlb_stale(READ_ONCE(c->tlb_clock), stamp))
-            ask(c);
-    }
+    for (uint64_t left = mask; left; left &= left - 1)
+        if (holds((unsigned int)__builtin_ctzll(left), stamp))
+            ask(cpus[__builtin_ctzll(left)]);
     for (; mask; mask &= mask - 1)
-        while (tlb_stale(__atomic_load_n(&cpus[__builtin_ctzll(mask)]->tlb_clock, __ATOMIC_ACQUIRE), stamp))
+        while (holds((unsigned int)__builtin_ctzll(mask), stamp))
             cpu_relax();
+}
+
+bool tlb_others_hold(uint32_t stamp)
+{
+    bool any = false;
+
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        any |= holds(i, stamp);
+    return any;
 }
 
 void tlb_filter_flush(uint32_t stamp)

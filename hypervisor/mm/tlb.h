@@ -36,6 +36,9 @@ static inline bool tlb_stale(uint32_t flushed, uint32_t stamp)
 /* Flushes the CPUs that did not since `stamp`. */
 void tlb_filter_flush(uint32_t stamp);
 
+/* Whether that would interrupt another CPU. */
+bool tlb_others_hold(uint32_t stamp);
+
 /* This CPU: everything (not global pages: there are none). */
 void tlb_flush_local(void);
 

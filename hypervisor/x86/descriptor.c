@@ -85,6 +85,7 @@ struct cpu *percpu_create(uint32_t id)
     c->window = window;
     c->gdt_pages = PERCPU_GDT_PAGES; /* the first gdt_load() sets them all */
     c->cr3 = this_cpu()->cr3;
+    c->quiet = true;
     return c;
 }
 

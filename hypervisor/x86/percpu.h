@@ -62,6 +62,7 @@ struct cpu {
     uint32_t tlb_clock;    /* the TLB clock at this CPU's last full flush (mm/tlb.h); read by others */
     uint32_t apic_id;      /* constant */
     bool flush_wanted;     /* set by others: flush, and clear it before (mm/tlb.c) */
+    bool quiet;            /* it has no guest's tables loaded: nothing to flush; read by others */
     bool online;           /* it has come up; the boot CPU waits for that */
     uint32_t held_locks;   /* debug: bits by enum lock_order */
     bool fpu_ts;           /* CR0.TS is set, for the current guest */

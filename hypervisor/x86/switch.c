@@ -79,8 +79,10 @@ void switch_vcpu(struct vcpu *prev, struct vcpu *next)
     next->cpu = c;
     if (next->domain == &idle_domain) {
         tlb_load_root(hv_l4_maddr());
+        WRITE_ONCE(c->quiet, true);
         return;
     }
+    WRITE_ONCE(c->quiet, false); /* before CR3 is loaded */
     descriptors_set_entry_stack(c, (uint64_t)&next->regs.es);
     tlb_load_root(next->kernel_mode ? next->arch.cr3_kernel : next->arch.cr3_user);
     gdt_load(next);

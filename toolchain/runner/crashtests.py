@@ -59,11 +59,11 @@ BOOTS = {
 }
 
 
-def script(kinds):
-    """Domain n crashes by the n-th kind, domain 0 asks why, domain n + 1 answers. At last all had a second to be freed."""
+def script(kinds, patience):
+    """Domain n crashes by the n-th kind, domain 0 asks why, domain n + 1 answers. At last all had some seconds to be freed."""
     for n, kind in enumerate(kinds, 1):
         yield f"d{n}: crash {kind}; d0: sleep {KINDS[kind].seconds}; d0: why {n}; d{n + 1}: echo after {kind}"
-    yield "d0: sleep 1; d0: domains"
+    yield f"d0: sleep {patience}; d0: domains"
 
 
 def report_of(n, lines):
@@ -126,7 +126,7 @@ def check_others(kinds, status, lines, debug):
 
 def complaints(axes, kinds, lines):
     """Boots and checks it all; the console goes into `lines`."""
-    status, output = call(axes, "run", {"DOMAINS": str(len(kinds) + 2), "DEBUG": "1" if axes.debug else "", "SCRIPT": "; ".join(script(kinds))})
+    status, output = call(axes, "run", {"DOMAINS": str(len(kinds) + 2), "DEBUG": "1" if axes.debug else "", "SCRIPT": "; ".join(script(kinds, 1 if axes.smp == 1 else 10))})
     lines += output
     if not any(line.startswith("[d0] script: exit") for line in lines):
         yield "the script did not come to its end"

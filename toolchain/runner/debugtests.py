@@ -52,7 +52,7 @@ def helpers(session, **settings):
                         "pt &do_sched_op", "print &do_sched_op", f"pt {DIRECT_VIRT + 0x123456:#x}", "pt &main", "pt 0x1000", "frames 0x10000000000",
                         "pt nowhere", "backtrace", **settings)
     yield from missing(
-        lines, r"^Breakpoint 1, do_sched_op \(cmd=\d+,.* hypervisor/\S+:\d+",  # its first line may be inlined
+        lines, r"(^|hit )Breakpoint 1, do_sched_op \(cmd=\d+,.* hypervisor/\S+:\d+",  # its first line may be inlined
         r"^ +0 d0 +alive +\d+ +\d+  0: (?:blocked|runnable|running) in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls?$",
         r"^ +1 d1 +alive +\d+ +\d+  0: (?:blocked|runnable|running) in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls?$",
         r"0: running in kernel at 0x[0-9a-f]+ pv_hypercall_page\+\d+, [1-9]\d* hypercalls?$", r"^ +d0 l4 +1$", r"^ +d1 l4 +1$", r"^ +d1 writable +\d+$", r"^ +parador none +\d+$",
@@ -79,8 +79,8 @@ def gdb_helpers_debug_build(session):
 def gdb_at_reset(session):
     """Where there is nothing to see yet the helpers say so; guests' symbols are there from the start."""
     lines = session.gdb("domains", "frames", "pt 0x100000", "break boot_main", "continue", "domains", "frames", "pt $rip", "break main", "continue")
-    yield from missing(lines, r"no 4-level page tables yet", r"not there at this point of the boot", r"^Breakpoint 1, boot_main ", r"^no domain yet$",
-                       r"^no frame table yet$", r"^0x[0-9a-f]+ is machine address 0x1[0-9a-f]{5}$", r"^Breakpoint 2, main \(si=.* at pvkernel/arch/pv/main\.c")
+    yield from missing(lines, r"no 4-level page tables yet", r"not there at this point of the boot", r"(^|hit )Breakpoint 1, boot_main ", r"^no domain yet$",
+                       r"^no frame table yet$", r"^0x[0-9a-f]+ is machine address 0x1[0-9a-f]{5}$", r"(^|hit )Breakpoint 2, main \(si=.* at pvkernel/arch/pv/main\.c")
 
 
 def gdb_beside_runs(session):
@@ -106,15 +106,15 @@ def gdb_beside_runs(session):
 def rewind(session):
     """A recorded run, backwards: to a breakpoint, to the writer of a guest's variable and of one of Parador's, by a step."""
     folder = f"{session.folder}/recording"
-    status, lines = session("run", RECORD=folder, SCRIPT="d0: mem; d1: run hello")
+    status, lines = session("run", RECORD=folder, SMP="1", SCRIPT="d0: mem; d1: run hello")
     if status:
         yield f"the recording ended with {status}"
     lines = session.gdb(
         "break do_console_io", "continue", "continue", "reverse-continue", "delete 2", "reverse-continue",  # 1 is machine_exit
         "tbreak cmd_run", "continue", "watch front_state", "reverse-continue", "backtrace 1", "delete 4",
-        "continue", "watch exit_status", "reverse-continue", "backtrace 2", "reverse-stepi", "print exit_status", target="rewind", RECORD=folder)
-    yield from missing(lines, r"^Breakpoint 2$", r"^The beginning of the recording\.$", r"^Temporary breakpoint 3, cmd_run ",
-                       r"^Watchpoint 4: front_state$", r"^#0 +store_thread .*drivers\.c", r"^Breakpoint 1, machine_exit ",
+        "continue", "watch exit_status", "reverse-continue", "backtrace 2", "reverse-stepi", "print exit_status", target="rewind", RECORD=folder, SMP="1")
+    yield from missing(lines, r"^Breakpoint 2$", r"^The beginning of the recording\.$", r"(^|hit )Temporary breakpoint 3, cmd_run ",
+                       r"^Watchpoint 4: front_state$", r"^#0 +store_thread .*drivers\.c", r"(^|hit )Breakpoint 1, machine_exit ",
                        r"^Watchpoint 5: exit_status$", r"^before this instruction: -1$", r"^after it: 0$", r"^#0 +set_exit_status ", r"^#1 .* sub_op ",
                        r"^\$1 = -1$")
     with open(f"{session.folder}/{console_of(lines)}", encoding="latin1") as f:
