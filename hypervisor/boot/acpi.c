@@ -16,8 +16,10 @@
 #define EBDA_WORD  0x40e /* segment of the extended BIOS data area, whose first KB is searched too */
 #define LIMIT      (1ULL << 32)
 
+#define SIGNATURE  0x2052545020445352 /* "RSD PTR " */
+
 struct root_pointer {
-    char signature[8];
+    uint64_t signature;
     uint8_t sum;
     char oem[6];
     uint8_t revision;
@@ -59,7 +61,7 @@ static const struct root_pointer *find_root(uint64_t start, uint64_t end)
     for (; start + sizeof(struct root_pointer) <= end; start += 16) {
         const struct root_pointer *r = maddr_to_virt(start);
 
-        if (!memcmp(r->signature, "RSD PTR ", 8) && sum_is_zero(r, sizeof(*r)))
+        if (r->signature == SIGNATURE && sum_is_zero(r, sizeof(*r)))
             return r;
     }
     return NULL;

@@ -433,6 +433,14 @@ static inline void account(struct run_queue *q, struct vcpu *prev, uint64_t now)
     lock_drop(&q->lock);
 }
 
+/* prev has left its CPU: others may have it. */
+static __attribute__((noinline)) void left(struct vcpu *prev)
+{
+    find_place(prev);
+    if (READ_ONCE(prev->sched.state) == VS_RUNNABLE)
+        offer(prev);
+}
+
 /* Loads next in place of prev (NULL at boot). */
 static force_inline void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next, uint64_t now)
 {
@@ -446,9 +454,8 @@ static force_inline void switch_to(struct run_queue *q, struct vcpu *prev, struc
     if (!prev)
         return;
     __atomic_store_n(&prev->sched.on_cpu, false, __ATOMIC_RELEASE);
-    find_place(prev);
-    if (unlikely(nr_cpus > 1) && READ_ONCE(prev->sched.state) == VS_RUNNABLE)
-        offer(prev);
+    if (unlikely(nr_cpus > 1))
+        left(prev);
 }
 
 /* Nobody is runnable: sleep until something happens. Where there is one CPU prev stays loaded, unless its
