@@ -210,9 +210,11 @@ void watchdog_init(struct domain *d);
 void domain_destroy(struct domain *d);
 /* Nothing is left of it but what others map. */
 bool domain_relinquished(const struct domain *d);
-/* Does a step of any pending destruction (at most about 20,000 instructions); false: nothing to do. Called by
- * schedule(), and by who waits for a destruction and holds no domain. */
-bool domain_teardown_step(void);
+/* Does a step of any pending destruction, until work comes for this CPU; false: nothing to do, or another CPU
+ * is in one. guests_wait: a short one. Called by schedule(), and by who waits for a destruction and holds no
+ * domain. */
+bool domain_teardown_step(bool guests_wait);
+extern uint32_t domains_ending; /* how many; read without a lock */
 
 /* Ends the machine when the last domain is gone: prints the exit line (boot/exit.c). */
 void machine_exit(int status) __noreturn;

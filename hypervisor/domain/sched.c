@@ -473,7 +473,7 @@ static __attribute__((noinline)) void idle(struct cpu *c, struct run_queue *q, s
     if (!alone)
         __atomic_fetch_or(&idle_cpus, 1ULL << c->id, __ATOMIC_SEQ_CST);
     while (!(READ_ONCE(c->work) & WORK_SCHEDULE) && (alone || !pull(q, c->id))) {
-        if (domain_teardown_step() || frames_scrub_step())
+        if (domain_teardown_step(false) || frames_scrub_step())
             cpu_window();
         else if (!READ_ONCE(c->work))
             cpu_halt();
@@ -483,6 +483,13 @@ static __attribute__((noinline)) void idle(struct cpu *c, struct run_queue *q, s
         __atomic_fetch_and(&idle_cpus, ~(1ULL << c->id), __ATOMIC_RELAXED);
 }
 
+/* A step stops when there is work: schedule() itself is none. It looks again afterwards, so none is lost. */
+static __attribute__((noinline, cold)) void end_domains(struct cpu *c)
+{
+    __atomic_fetch_and(&c->work, ~(uint32_t)WORK_SCHEDULE, __ATOMIC_RELAXED);
+    domain_teardown_step(true);
+}
+
 struct vcpu *schedule(void)
 {
     struct cpu *c = this_cpu();
@@ -490,7 +497,8 @@ struct vcpu *schedule(void)
     struct vcpu *next;
     uint64_t now;
 
-    domain_teardown_step();
+    if (unlikely(READ_ONCE(domains_ending)))
+        end_domains(c);
     for (;;) {
         __atomic_fetch_and(&c->work, ~(uint32_t)WORK_SCHEDULE, __ATOMIC_RELAXED);
         now = now_ns();

@@ -16,17 +16,18 @@
 #include "mm/paging.h"
 #include "x86/cpu.h"
 
-#define STEP_EVERY 1000000  /* ns between steps while guests run */
-#define WAIT_EVERY 10000000 /* ns between looks at domains whose frames others map */
+#define STEP_EVERY  1000000  /* ns between steps while guests run */
+#define STEP_LENGTH 200000   /* ns that such a step takes at most */
+#define WAIT_EVERY  10000000 /* ns between looks at domains whose frames others map */
 
 uint64_t frames_without_domains;
+uint32_t domains_ending;
 
 static struct {
-    struct lock lock; /* LOCK_DOMAIN_LIST: the next two */
-    uint32_t ending;  /* domains on their way; read without the lock */
+    struct lock lock; /* LOCK_DOMAIN_LIST: one_crashed, domains_ending */
     bool one_crashed;
     uint32_t busy;     /* a CPU is in a step; atomic */
-    struct timer tick; /* makes a busy CPU come by; by the CPU in a step */
+    struct timer tick; /* makes a busy CPU come by, and ends its step; by the CPU in a step */
 } teardown = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST), .tick = { .fn = reschedule } };
 
 /* Domain 0, where it lives, looks what changed, and lets go of what it maps. */
@@ -49,7 +50,7 @@ void domain_destroy(struct domain *d)
     first = d->dying == ALIVE;
     if (first) {
         d->dying = DYING;
-        teardown.ending++;
+        domains_ending++;
         teardown.one_crashed |= d->crashed;
     }
     lock_drop(&d->lock);
@@ -211,7 +212,7 @@ static void finish(struct domain *d)
     domain_free(d);
 
     lock_take(&teardown.lock);
-    teardown.ending--;
+    domains_ending--;
     crashed = teardown.one_crashed;
     lock_drop(&teardown.lock);
     if (started)
@@ -252,16 +253,18 @@ static bool a_step(void)
     return rc != -EBUSY;
 }
 
-bool domain_teardown_step(void)
+bool domain_teardown_step(bool guests_wait)
 {
     bool done;
 
-    if (likely(!READ_ONCE(teardown.ending)) || __atomic_exchange_n(&teardown.busy, 1, __ATOMIC_ACQUIRE))
+    if (!READ_ONCE(domains_ending) || __atomic_exchange_n(&teardown.busy, 1, __ATOMIC_ACQUIRE))
         return false;
+    if (guests_wait)
+        timer_set(&teardown.tick, now_ns() + STEP_LENGTH);
     latency_kind(LATENCY_TEARDOWN);
     done = a_step();
     latency_kind(LATENCY_ENTRY);
-    if (READ_ONCE(teardown.ending) && !teardown.tick.armed)
+    if (READ_ONCE(domains_ending) && (guests_wait || !teardown.tick.armed))
         timer_set(&teardown.tick, now_ns() + (done ? STEP_EVERY : WAIT_EVERY));
     __atomic_store_n(&teardown.busy, 0, __ATOMIC_RELEASE);
     return done;

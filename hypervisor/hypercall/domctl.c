@@ -268,12 +268,15 @@ long do_domctl(uint64_t guest, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a
         return refuse(-EPERM, R_NOT_PRIVILEGED, CALL_NR, op.cmd);
     if (op.cmd >= ARRAY_SIZE(rows) || !rows[op.cmd].fn)
         return refuse(-ENOSYS, R_NO_SUCH_OP, CALL_NR, op.cmd);
-    if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
+    if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE)) {
+        cpu_relax();
         return hypercall_restart(CALL_NR, 0, NULL);
+    }
     rc = rows[op.cmd].any ? rows[op.cmd].fn(NULL, &op) : for_domain(&op);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
     if (rc == -ERESTART) {
-        domain_teardown_step(); /* no domain is held here; nothing done: it is another CPU's turn */
+        if (!domain_teardown_step(false)) /* no domain is held here */
+            cpu_relax();                  /* it is another CPU's turn */
         return hypercall_restart(CALL_NR, 0, NULL);
     }
     if (!rc && rows[op.cmd].out && copy_to_guest(guest, &op, sizeof(op)))

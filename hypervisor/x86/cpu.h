@@ -60,11 +60,17 @@ static inline uint64_t rdtsc(void)
 }
 
 /* Lets interrupts in for a moment. Only where nothing is half-done: between the steps of boot, in schedule().
+ * In debug builds also the other CPUs: in QEMU's virtual time a CPU that never pauses may keep them from
+ * running.
  */
 static inline void cpu_window(void)
 {
     latency_end();
+#ifdef DEBUG
+    __asm__ volatile("sti; pause; cli" ::: "memory");
+#else
     __asm__ volatile("sti; nop; cli" ::: "memory");
+#endif
     latency_begin();
 }
 

@@ -184,8 +184,11 @@ void cpu_halt(void)
     cpu_set_work(this_cpu(), WORK_TIMER);
 }
 
-bool domain_teardown_step(void)
+uint32_t domains_ending;
+
+bool domain_teardown_step(bool guests_wait)
 {
+    (void)guests_wait;
     return fake_teardown && fake_teardown();
 }
 

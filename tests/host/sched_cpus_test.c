@@ -56,14 +56,16 @@ static struct vcpu *schedule_on(uint32_t cpu)
     return schedule();
 }
 
-/* Happens in the CPU's idle loop: schedule() itself asks for teardown first. */
+/* Happens in the CPU's idle loop, once. */
 static void (*meanwhile)(void);
-static unsigned int asked;
+static bool over;
 static bool step(void)
 {
-    if (++asked == 2)
-        meanwhile();
-    return asked == 2;
+    if (over)
+        return false;
+    meanwhile();
+    over = true;
+    return true;
 }
 
 Test(sched_cpus, they_begin_on_different_ones)

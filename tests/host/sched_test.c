@@ -279,6 +279,32 @@ Test(sched, an_ended_domain_is_left)
     vcpu_down(a);
 }
 
+static unsigned int steps;
+
+/* It has the CPU for itself until work comes, and some does. */
+static bool long_step(void)
+{
+    cr_assert(!cpu_work_pending(), "a step that would stop at once");
+    steps++;
+    reschedule(NULL);
+    return true;
+}
+
+Test(sched, a_step_while_guests_run)
+{
+    vcpu_up(a);
+    schedule();
+    fake_teardown = long_step;
+    domains_ending = 1;
+    reschedule(NULL);
+    cr_assert_eq(schedule(), a);
+    cr_assert_eq(steps, 1);
+    cr_assert(!cpu_work_pending(), "what ended the step is done: the guest runs now");
+    domains_ending = 0;
+    schedule();
+    cr_assert_eq(steps, 1, "none where no domain ends");
+}
+
 static uint64_t total(struct vcpu *v)
 {
     struct vcpu_runstate_info info;

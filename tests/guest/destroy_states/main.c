@@ -26,10 +26,13 @@ enum { COUNT, IN_PIN, DELAY, PORT, FRAMES = 16 }; /* words of the shared page */
 
 /* ---- the children ---- */
 
+/* With pauses: else, in QEMU's virtual time, some of the other processors do not run. */
 static void child_spin(void)
 {
-    for (;;)
+    for (;;) {
         ++*(volatile uint64_t *)&child_page()->words[COUNT];
+        __asm__ volatile("pause");
+    }
 }
 
 /* All its vcpus run. */
