@@ -84,7 +84,7 @@ AXES    := ON BOOT GUEST DISK MEM SMP VCPUS ICOUNT DOMAINS SCRIPT SEEDS STEPS RE
 $(foreach v,$(AXES),$(if $(filter undefined,$(origin $(v))),,$(eval override $(v) := $$(value $(v)))))
 export $(AXES) B CC CROSS V
 
-DRIVERS := run iso test fuzz fuzz-host bench gdb rewind check prove docs doctor setup help
+DRIVERS := run iso test fuzz fuzz-host mutants bench gdb rewind check prove docs doctor setup help
 $(DRIVERS):
 	@exec sh toolchain/start $@
 .PHONY: $(DRIVERS)

@@ -2,6 +2,7 @@
  *
  * Event channels of three domains that several CPUs open, bind, send on and close at random, with the thread
  * sanitizer: a port changes under its domain's lock only, a pair under both, and in the end no port is left.
+ * And the order in which a sender and who opens the port set their bits and look at the other's.
  */
 // sources: tests/host/race/main.c hypervisor/domain/evtchn.c hypervisor/lib/lock.c tests/host/fake_domains.c
 #include <criterion/criterion.h>
@@ -110,5 +111,68 @@ Test(evtchn, several_cpus)
     for (unsigned int i = 0; i < FAKE_DOMAINS; i++)
         evtchn_free(domains.by_id[i]);
     cr_assert_lt(0, wakes);
+    fake_domains_end();
+}
+
+/* --- no event is lost between who opens a port and who sends to it --- */
+
+static const uint64_t *watched, *other_word; /* who reads the first ... */
+static uint32_t other_bit;                   /* ... has before made this bit of the second ... */
+static bool wanted;                          /* ... what it shall be */
+static unsigned int looks, early;
+
+static void look(const void *p)
+{
+    if (p != watched)
+        return;
+    looks++;
+    early += (__atomic_load_n(other_word, __ATOMIC_SEQ_CST) >> other_bit & 1) != wanted;
+}
+
+static void watch(const uint64_t *reads, const uint64_t *has_set, uint32_t bit, bool to)
+{
+    watched = reads;
+    other_word = has_set;
+    other_bit = bit;
+    wanted = to;
+    looks = early = 0;
+    race_read = look;
+}
+
+/* The sender sets the pending bit, then looks at the mask; who opens the port clears the mask, then looks
+ * whether it is pending. Were one of them to look first, both could find that the other one has to tell the
+ * guest. */
+Test(evtchn, set_then_look)
+{
+    struct domain *d;
+    uint32_t far, port;
+
+    fake_domains_begin();
+    fake_several_cpus = true;
+    for (unsigned int i = 0; i < FAKE_DOMAINS; i++)
+        cr_assert_eq(evtchn_init(domains.by_id[i]), 0);
+    d = domains.by_id[2];
+    cr_assert_eq(evtchn_alloc_unbound(d, 1, &far), 0);
+    cr_assert_eq(evtchn_bind_interdomain(domains.by_id[1], 2, far, &port), 0);
+    consume(d, 0, far);
+    set_bit(far, d->shared->evtchn_mask);
+
+    watch(d->shared->evtchn_mask, d->shared->evtchn_pending, far, true);
+    cr_assert_eq(evtchn_send(domains.by_id[1], port), 0);
+    cr_assert_lt(0, looks);
+    cr_assert_eq(early, 0);
+
+    watch(d->shared->evtchn_pending, d->shared->evtchn_mask, far, false);
+    cr_assert_eq(evtchn_unmask(d, far), 0);
+    cr_assert_lt(0, looks);
+    cr_assert_eq(early, 0);
+    race_read = NULL;
+    cr_assert_eq(d->vcpu[0]->info->evtchn_upcall_pending, 1);
+
+    for (unsigned int i = 0; i < FAKE_DOMAINS; i++) {
+        while (evtchn_relinquish(domains.by_id[i]) == -ERESTART)
+            ;
+        evtchn_free(domains.by_id[i]);
+    }
     fake_domains_end();
 }

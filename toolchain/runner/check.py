@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from . import build, documents, packages, prove
+from . import build, documents, mutanttable, packages, prove
 from .axes import Trouble, counted
 
 # A ratchet: about what the hypervisor has today. The aim is 9,000 source lines (docs/decisions.md); it may only go down.
@@ -161,6 +161,15 @@ def check_safety(axes):
                 yield f"docs/safety.md: {path} is not there"
 
 
+def check_mutants(axes):
+    """Every seeded fault of make mutants still applies, and its tests are there."""
+    names = [m.name for m in mutanttable.MUTANTS]
+    yield from (f"mutant {name} stands twice in the table" for name in sorted({n for n in names if names.count(n) > 1}))
+    for mutant in mutanttable.MUTANTS:
+        yield from mutant.wrong()
+        yield from (f"mutant {mutant.name}: {documents.test_path(t)} is not there" for t in mutant.tests if not os.path.exists(documents.test_path(t)))
+
+
 def check_model(axes):
     """The Spin models hold, and their broken variants do not."""
     if not os.path.exists("tests/model/check"):
@@ -259,7 +268,7 @@ def check_sources(axes):
 
 
 CHECKS = {"format": check_format, "sources": check_sources, "size": check_size, "reading": check_reading, "documents": check_documents,
-          "rules": check_rules, "safety": check_safety, "headers": check_headers, "multiboot": check_multiboot, "model": check_model, "proof": check_proof,
+          "rules": check_rules, "safety": check_safety, "mutants": check_mutants, "headers": check_headers, "multiboot": check_multiboot, "model": check_model, "proof": check_proof,
           "lint": check_lint, "analyze": check_analyze}
 ONLY_BY_NAME = ("analyze",)
 

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""make docs: docs/hypercalls.md from the hypercall table, docs/refusals.md from the table of rules.
+"""make docs: docs/hypercalls.md from the hypercall table, docs/refusals.md from the table of rules, the list of
+mutants in docs/safety.md from theirs.
 
-Both are made of nothing but the sources, so `make check` can make them again and compare.
+All are made of nothing but the sources, so `make check` can make them again and compare.
 """
 import glob
 import os
 import re
 
+from . import mutanttable
+
 TABLE = "hypervisor/hypercall/hypercall.h"
 RULES = "hypervisor/domain/refuse.h"
+SAFETY, MUTANTS = "docs/safety.md", "toolchain/runner/mutanttable.py"
 NUMBERS = ("/usr/include/xen/xen.h", "/usr/include/xen/arch-x86/xen.h")
 # The prefix of each call's sub-operations in the public headers.
 FAMILIES = {
@@ -120,14 +124,26 @@ def refusals():
     return "\n".join(lines) + "\n"
 
 
-DOCUMENTS = {"docs/hypercalls.md": (TABLE, hypercalls), "docs/refusals.md": (RULES, refusals)}
+def safety():
+    """The text of docs/safety.md, whose last part is the table of mutants."""
+    lines = [text(SAFETY).partition("\n## Mutants\n")[0], "## Mutants", "",
+             "`make mutants` builds Parador with each of these faults, one at a time, and runs the tests behind it until one fails (generated",
+             f"from `{MUTANTS}` by `make docs`).", "", "| mutant | fault | tests |", "|---|---|---|"]
+    for m in mutanttable.MUTANTS:
+        settings = "".join(f" {name}={value}" for name, value in m.settings.items())
+        lines.append(f"| {m.name} | {m.fault} | {' '.join(f'`{t}`' for t in m.tests)}{settings} |")
+    return "\n".join(lines) + "\n"
+
+
+DOCUMENTS = {"docs/hypercalls.md": (TABLE, hypercalls), "docs/refusals.md": (RULES, refusals), SAFETY: (MUTANTS, safety)}
 
 
 def main(axes):
     os.makedirs("docs", exist_ok=True)
     for path, (source, make) in DOCUMENTS.items():
         if os.path.exists(source):
+            made = make()  # of what is there, perhaps
             with open(path, "w", encoding="utf-8") as f:
-                f.write(make())
+                f.write(made)
             print(f"docs: {path}")
     return 0

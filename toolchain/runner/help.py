@@ -9,6 +9,7 @@ TARGETS = [
     ("make test", "host tests, then every guest test on Parador and on stock Xen, verdicts compared; axes: ON TEST CC"),
     ("make fuzz", "random hypercalls from seeds, the results compared with stock Xen's (ON=parador,xen); axes: ON SEEDS STEPS TEST"),
     ("make fuzz-host", "libFuzzer on parsers, rings and the decoder, on this machine; axes: MINUTES TEST"),
+    ("make mutants", "Parador with seeded faults, one at a time: each must make a test fail; axes: TEST (names of mutants)"),
     ("make bench", "guest instructions per operation, on Parador and on stock Xen side by side; axes: ON TEST MEM PLOT"),
     ("make gdb", "gdb on the machine of a `make run` in another terminal, or on a fresh one, stopped at its reset"),
     ("make run RECORD=f", "records the run; make rewind RECORD=f replays it under gdb, where reverse-continue works"),

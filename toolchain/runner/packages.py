@@ -67,7 +67,7 @@ def needs(axes, on):
     words = {
         "run": {"build", "qemu"}, "iso": {"build", "iso"}, "gdb": {"build", "qemu", "gdb"}, "rewind": {"build", "qemu", "gdb", "record"},
         "test": {"build", "qemu", "host", "gdb", "record"}, "fuzz": {"build", "qemu"}, "bench": {"build", "qemu", "plugin"}, "check": {"build", "check"},
-        "fuzz-host": {"build", "fuzz"}, "prove": {"prove"},
+        "fuzz-host": {"build", "fuzz"}, "mutants": {"build", "qemu", "host"}, "prove": {"prove"},
     }[axes.command]
     if "build" in words:
         words.add("clang" if axes.clang else "gcc")

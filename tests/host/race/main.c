@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 
 static struct race_test *tests;
+void (*race_read)(const void *p);
 
 void race_add(struct race_test *t)
 {
@@ -33,7 +34,8 @@ int main(void)
     void __tsan_unaligned_volatile_write##n(void *p); \
     void __tsan_volatile_read##n(void *p)             \
     {                                                 \
-        (void)p;                                      \
+        if (race_read)                                \
+            race_read(p);                             \
     }                                                 \
     void __tsan_volatile_write##n(void *p)            \
     {                                                 \

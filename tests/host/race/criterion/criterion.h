@@ -16,6 +16,9 @@ struct race_test {
 
 void race_add(struct race_test *t);
 
+/* Where a test sets it, it is told of each volatile read, right before. */
+extern void (*race_read)(const void *p);
+
 #define Test(suite, test, ...)                                                \
     static void suite##_##test(void);                                         \
     static __attribute__((constructor)) void add_##suite##_##test(void)       \
