@@ -62,6 +62,17 @@ int pv_domain_unpause(domid_t domid)
     return simple(XEN_DOMCTL_unpausedomain, domid);
 }
 
+int pv_domain_pin(domid_t domid, unsigned int vcpu, uint64_t cpus)
+{
+    struct xen_domctl op = { .cmd = XEN_DOMCTL_setvcpuaffinity, .domain = domid };
+
+    op.u.vcpuaffinity.vcpu = vcpu;
+    op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+    set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, (uint8_t *)&cpus);
+    op.u.vcpuaffinity.cpumap_hard.nr_bits = 64;
+    return pv_domctl(&op);
+}
+
 int pv_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info)
 {
     struct xen_domctl op = { .cmd = XEN_DOMCTL_getdomaininfo, .domain = domid };

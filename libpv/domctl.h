@@ -25,6 +25,9 @@ int pv_domain_unpause(domid_t domid);
 /* About the domain with this or the next higher number: info->domain says which. -ESRCH: there is none. */
 int pv_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info);
 
+/* The CPUs that a vcpu may run on from now on, bit n: CPU n. -EINVAL: none of them exists. */
+int pv_domain_pin(domid_t domid, unsigned int vcpu, uint64_t cpus);
+
 /* Maps n frames of another domain at va, whose page tables exist (pv_vaddr_reserve). All or none. */
 int pv_foreign_map(domid_t domid, void *va, const uint64_t *frames, unsigned int n);
 /* The same pages are unmapped. */

@@ -144,7 +144,8 @@
     X(DOMAIN_0, "domain 0 cannot do that to itself", "dom0_control")                                                   \
     X(DOMAIN_EXISTS, "there is a {a:dom} already, or no number is left", "domctl")                                     \
     X(DOMAIN_CONFIG, "no domain of that kind (flags {a}) or with {b:d} vcpus can be made", "domctl")                   \
-    X(DOMAIN_PAUSES, "{b:dom} was paused {a:d} times, so that call cannot be", "domctl")
+    X(DOMAIN_PAUSES, "{b:dom} was paused {a:d} times, so that call cannot be", "domctl")                      \
+    X(AFFINITY, "a vcpu cannot be bound so (flags {a}): none of the CPUs {b} exists, or it is not the hard affinity", "domctl")
 /* clang-format on */
 
 enum rule {

@@ -192,8 +192,13 @@ static uint64_t frames_of_domains(void)
 /* The two counts are equal, or something was left behind. */
 static void report(const char *name, const char *why)
 {
-    say("parador: %s ended (%s): free frames: %lu before it, %lu after it\n", name, why,
-        frames_without_domains - frames_of_domains(), frames_free());
+    uint64_t before, after;
+
+    cpus_stop(); /* others have no frame in hand */
+    before = frames_without_domains - frames_of_domains();
+    after = frames_free();
+    cpus_go();
+    say("parador: %s ended (%s): free frames: %lu before it, %lu after it\n", name, why, before, after);
 #ifdef DEBUG
     check_machine_and_say();
 #endif

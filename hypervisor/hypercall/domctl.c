@@ -204,6 +204,33 @@ static long get_vcpu(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
+/* The CPUs that a vcpu may run on, a bit each in bytes of the caller's. set: told back are those that exist.
+ */
+static long affinity(struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    uint64_t map = 0, at = (uint64_t)a->cpumap_hard.bitmap.p;
+    size_t size = MIN(DIV_ROUND_UP((uint64_t)a->cpumap_hard.nr_bits, 8), sizeof(map));
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
+
+    if (a->vcpu >= d->vcpus_wanted && a->vcpu >= d->max_vcpus)
+        return refuse(-EINVAL, R_NO_SUCH_VCPU, a->vcpu, 0);
+    if (!v)
+        return refuse(-ESRCH, R_NO_SUCH_VCPU, a->vcpu, 0);
+    if (op->cmd == XEN_DOMCTL_setvcpuaffinity) {
+        if (a->flags != XEN_VCPUAFFINITY_HARD)
+            return refuse(-EINVAL, R_AFFINITY, a->flags, 0);
+        if (copy_from_guest(&map, at, size))
+            return refuse(-EFAULT, R_BAD_POINTER, at, 0);
+        if (vcpu_set_affinity(v, map))
+            return refuse(-EINVAL, R_AFFINITY, a->flags, map);
+    }
+    if (!(a->flags & XEN_VCPUAFFINITY_HARD))
+        return 0;
+    map = READ_ONCE(v->sched.affinity);
+    return copy_to_guest(at, &map, size) ? refuse(-EFAULT, R_BAD_POINTER, at, 0) : 0;
+}
+
 /* Fills the page that the kernel's notes name with the stubs of all calls. */
 static long hypercall_init(struct domain *d, struct xen_domctl *op)
 {
@@ -230,6 +257,8 @@ static const struct {
     [XEN_DOMCTL_unpausedomain] = { .fn = unpause },
     [XEN_DOMCTL_getdomaininfo] = { .fn = get_info, .any = true, .out = true },
     [XEN_DOMCTL_max_mem] = { .fn = max_mem },
+    [XEN_DOMCTL_setvcpuaffinity] = { .fn = affinity },
+    [XEN_DOMCTL_getvcpuaffinity] = { .fn = affinity, .dying = true },
     [XEN_DOMCTL_setvcpucontext] = { .fn = set_context, .other = true },
     [XEN_DOMCTL_getvcpuinfo] = { .fn = get_vcpu, .dying = true, .out = true },
     [XEN_DOMCTL_max_vcpus] = { .fn = max_vcpus, .other = true },

@@ -97,8 +97,6 @@ class Axes:
         self.minutes = self.number("MINUTES", 9, 1, 100000)
         self.script = self.read_script()
         self.record = self.text("RECORD")
-        if self.record and self.smp > 1:
-            raise Trouble(f"RECORD={self.record}: a recording is of one CPU; leave SMP={self.smp} away")
         self.plot = self.text("PLOT")
         self.accel = self.choice("ACCEL", "tcg", "kvm")
         self.tests = [t for t in re.split(r"[,\s]+", self.text("TEST")) if t]

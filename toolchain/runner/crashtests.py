@@ -71,8 +71,9 @@ def report_of(n, lines):
     starts = [i for i, line in enumerate(lines) if line.startswith(f"parador: domain {n} (d{n}) crashed: ")]
     if len(starts) != 1:
         return []
-    end = next((i for i in range(starts[0] + 1, len(lines)) if not lines[i].startswith("  ")), len(lines))
-    return lines[starts[0]:end]
+    told = [line for line in lines[starts[0]:] if not re.match(r"\[d\d+\]", line)]  # others go on meanwhile, on other CPUs
+    end = next((i for i in range(1, len(told)) if not told[i].startswith("  ")), len(told))
+    return told[:end]
 
 
 def check_report(kind, n, report):

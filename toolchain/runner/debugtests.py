@@ -25,7 +25,7 @@ class Session:
         os.makedirs(self.folder)
 
     def __call__(self, target, keys=None, **settings):
-        status, lines = call(self.axes, target, {"RUNS": self.folder, **settings}, keys)
+        status, lines = call(self.axes, target, {"RUNS": self.folder, "SMP": "1", **settings}, keys)
         self.lines += [f"$ {target} {settings}", *lines]
         return status, lines
 
@@ -106,13 +106,13 @@ def gdb_beside_runs(session):
 def rewind(session):
     """A recorded run, backwards: to a breakpoint, to the writer of a guest's variable and of one of Parador's, by a step."""
     folder = f"{session.folder}/recording"
-    status, lines = session("run", RECORD=folder, SMP="1", SCRIPT="d0: mem; d1: run hello")
+    status, lines = session("run", RECORD=folder, SCRIPT="d0: mem; d1: run hello")
     if status:
         yield f"the recording ended with {status}"
     lines = session.gdb(
         "break do_console_io", "continue", "continue", "reverse-continue", "delete 2", "reverse-continue",  # 1 is machine_exit
         "tbreak cmd_run", "continue", "watch front_state", "reverse-continue", "backtrace 1", "delete 4",
-        "continue", "watch exit_status", "reverse-continue", "backtrace 2", "reverse-stepi", "print exit_status", target="rewind", RECORD=folder, SMP="1")
+        "continue", "watch exit_status", "reverse-continue", "backtrace 2", "reverse-stepi", "print exit_status", target="rewind", RECORD=folder)
     yield from missing(lines, r"^Breakpoint 2$", r"^The beginning of the recording\.$", r"(^|hit )Temporary breakpoint 3, cmd_run ",
                        r"^Watchpoint 4: front_state$", r"^#0 +store_thread .*drivers\.c", r"(^|hit )Breakpoint 1, machine_exit ",
                        r"^Watchpoint 5: exit_status$", r"^before this instruction: -1$", r"^after it: 0$", r"^#0 +set_exit_status ", r"^#1 .* sub_op ",

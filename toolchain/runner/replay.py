@@ -34,6 +34,8 @@ def record(axes):
         raise Trouble(f"RECORD={folder}: a name without spaces and commas is needed")
     if os.path.exists(folder) and not (os.path.isdir(folder) and (not os.listdir(folder) or os.path.exists(f"{folder}/{RUN}"))):
         raise Trouble(f"RECORD={folder}: is there already, and is no recording")
+    if axes.smp > 1:
+        raise Trouble(f"RECORD={folder}: a recording is of one CPU; leave SMP={axes.smp} away")
     shutil.rmtree(folder, ignore_errors=True)
     try:
         os.makedirs(folder)

@@ -268,6 +268,27 @@ static int unpause(int argc, char **argv)
     return on_domain(argv[0], pv_domain_unpause);
 }
 
+static int vcpu_pin(int argc, char **argv)
+{
+    (void)argc;
+    domid_t domid;
+    uint64_t vcpu, cpu, cpus = ~0ul;
+    int err;
+    if (!find(argv[0], &domid))
+        return 1;
+    if (!str_number(argv[1], &vcpu) || vcpu >= MOST_VCPUS)
+        return fail("%s: the number of a vcpu expected", argv[1]);
+    if (!str_equal(argv[2], "all")) {
+        if (!str_number(argv[2], &cpu) || cpu >= 64)
+            return fail("%s: the number of a CPU, or all, expected", argv[2]);
+        cpus = 1ul << cpu;
+    }
+    err = pv_domain_pin(domid, (unsigned)vcpu, cpus);
+    return err == -EINVAL ? fail("%s has no vcpu %lu, or the machine no CPU %s", argv[0], vcpu, argv[2])
+           : err          ? fail("%s: %s", argv[0], reason(err))
+                          : 0;
+}
+
 /* Until its number is free, that is until the services of this domain have unmapped what they mapped of it.
  */
 static int destroy(int argc, char **argv)
@@ -308,6 +329,7 @@ static const struct command commands[] = {
     { "pause", "DOMAIN", "stops its vcpus", pause, 1, 1 },
     { "shutdown", "DOMAIN", "asks a domain to power off", shutdown, 1, 1 },
     { "unpause", "DOMAIN", "lets them go on", unpause, 1, 1 },
+    { "vcpu-pin", "DOMAIN VCPU CPU|all", "where a vcpu may run", vcpu_pin, 3, 3 },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(*commands))

@@ -205,6 +205,38 @@ static void a_life(void)
     child_end(&c);
 }
 
+static long affinity(uint32_t cmd, domid_t domid, uint32_t vcpu, uint32_t flags, uint64_t *cpus)
+{
+    call(cmd, domid);
+    op.u.vcpuaffinity.vcpu = vcpu;
+    op.u.vcpuaffinity.flags = flags;
+    set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, (uint8_t *)cpus);
+    op.u.vcpuaffinity.cpumap_hard.nr_bits = 64;
+    return pv_domctl(&op);
+}
+
+/* Every machine has a CPU 0, and ours no CPU 63. */
+static void affinities(void)
+{
+    const uint32_t set = XEN_DOMCTL_setvcpuaffinity, get = XEN_DOMCTL_getvcpuaffinity;
+    uint64_t cpus = 1, none = 1UL << 63;
+
+    expect_eq(affinity(get, 0, 0, XEN_VCPUAFFINITY_HARD, &cpus), 0);
+    check(cpus & 1, "at first it may run on %lx", cpus);
+    cpus = 1 | none;
+    expect_eq(affinity(set, 0, 0, XEN_VCPUAFFINITY_HARD, &cpus), 0);
+    expect_eq(cpus, 1);
+    expect_eq(affinity(get, 0, 0, XEN_VCPUAFFINITY_HARD, &cpus), 0);
+    check(cpus & 1, "then on %lx", cpus);
+    expect_eq(affinity(set, 0, 0, XEN_VCPUAFFINITY_HARD, &none), -EINVAL);
+    expect_eq(affinity(set, 0, 0, 0, &cpus), -EINVAL);
+    expect_eq(affinity(set, 0, 31, XEN_VCPUAFFINITY_HARD, &cpus), -EINVAL);
+    expect_eq(affinity(set, NOBODY, 0, XEN_VCPUAFFINITY_HARD, &cpus), -ESRCH);
+    expect_eq(affinity(set, 0, 0, XEN_VCPUAFFINITY_HARD, (void *)NOWHERE), -EFAULT);
+    cpus = ~0UL;
+    expect_eq(affinity(set, 0, 0, XEN_VCPUAFFINITY_HARD, &cpus), 0);
+}
+
 void test_main(void)
 {
     if (child_word()) {
@@ -217,5 +249,6 @@ void test_main(void)
     bad_domains();
     empty_domain();
     memory();
+    affinities();
     a_life();
 }
