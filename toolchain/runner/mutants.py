@@ -12,6 +12,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import time
 
 from . import build, documents, packages, tests
@@ -30,7 +31,7 @@ def copy_tree(folder):
     for name in [*COPIED, "Makefile", "docs"]:
         for path in [name] if os.path.isfile(name) else [f"{top}/{f}" for top, _, files in os.walk(name) for f in files]:
             there = f"{folder}/{path}"
-            if os.path.exists(there) and documents_equal(path, there) or "__pycache__" in path:
+            if os.path.exists(there) and same_contents(path, there) or "__pycache__" in path:
                 continue
             os.makedirs(os.path.dirname(there), exist_ok=True)
             shutil.copy(path, there)
@@ -40,7 +41,7 @@ def copy_tree(folder):
                 os.remove(f"{folder}/{path}")
 
 
-def documents_equal(one, other):
+def same_contents(one, other):
     with open(one, "rb") as a, open(other, "rb") as b:
         return a.read() == b.read()
 
@@ -75,6 +76,14 @@ def needed(axes, names):
     return hosts + guests
 
 
+def made(axes, names):
+    """Builds what the tests are made of; says why where that fails."""
+    done = subprocess.run(**build.command(axes, f"-j{os.cpu_count() or 1}", *needed(axes, names)), capture_output=True, text=True)
+    for line in done.stderr.splitlines()[-10:] if done.returncode else []:
+        print(f"        {line}")
+    return done.returncode == 0
+
+
 def axes_for(axes, mutant):
     """The axes of a mutant's tests: in the copy everything lands in build/."""
     return Axes("test", {**axes.environment, "B": "build", "TEST": "", **mutant.settings})
@@ -98,7 +107,8 @@ def unchanged(axes, mutant, test, known):
     key = (test, *sorted(mutant.settings.items()))
     if key not in known:
         its = axes_for(axes, mutant)
-        build.make(its, *needed(its, [test]))
+        if not made(its, [test]):
+            raise Trouble(f"{test} does not build without a fault")
         why, known[key] = run_test(its, test)
         if not known[key]:
             print(f"TEST    {test} does not pass without a fault: {why or 'it is skipped'}", flush=True)
@@ -121,7 +131,7 @@ def try_mutant(axes, mutant, known):
     try:
         for path, text, instead in mutant.edits:
             write(path, documents.text(path).replace(text, instead))
-        if not build.try_to_make(its, *needed(its, usable), going_on=()):
+        if not made(its, usable):
             return "BROKEN", f"mutant {mutant.name} does not build"
         for test in usable:
             why, _ = run_test(its, test)
@@ -134,10 +144,9 @@ def try_mutant(axes, mutant, known):
 
 
 def main(axes):
-    chosen = [m for m in MUTANTS if not axes.tests or m.name in axes.tests]
-    unknown = set(axes.tests) - {m.name for m in MUTANTS}
-    if unknown:
-        raise Trouble(f"TEST={min(unknown)}: one of {', '.join(m.name for m in MUTANTS)} expected")
+    chosen = [m for m in MUTANTS if not axes.tests or any(t in m.name for t in axes.tests)]
+    if not chosen:
+        raise Trouble(f"TEST={axes.text('TEST')}: part of one of {', '.join(m.name for m in MUTANTS)} expected")
     packages.ensure(packages.needs(axes, ["parador"]))
     folder = f"{axes.build}/mutants/tree"
     copy_tree(folder)
