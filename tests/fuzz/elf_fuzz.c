@@ -6,6 +6,7 @@
 // sources: hypervisor/boot/elf.c hypervisor/boot/layout.c hypervisor/boot/symbols.c
 #include "boot/builder.h"
 #include "tests/fuzz/fuzz.h"
+#include "x86/cpu.h"
 
 /* layout.c asks copy.h's range check only, this is never called. */
 size_t copy_guest_raw(void *dst, const void *src, size_t n);
@@ -13,6 +14,10 @@ size_t copy_guest_raw(void *dst, const void *src, size_t n)
 {
     (void)dst, (void)src;
     return n;
+}
+
+void cpu_window(void)
+{
 }
 
 static bool in_file(const struct elf_image *e, const uint8_t *part, uint64_t size)
