@@ -67,10 +67,10 @@ static inline void cpu_window(void)
 {
     latency_end();
 #ifdef DEBUG
-    __asm__ volatile("sti; pause; cli" ::: "memory");
-#else
-    __asm__ volatile("sti; nop; cli" ::: "memory");
+    if (nr_cpus > 1)
+        __asm__ volatile("pause" ::: "memory");
 #endif
+    __asm__ volatile("sti; nop; cli" ::: "memory");
     latency_begin();
 }
 
