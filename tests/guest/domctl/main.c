@@ -241,8 +241,11 @@ void test_main(void)
 {
     if (child_word()) {
         child_step(1);
-        for (;;)
+        for (;;) {
             ++*(volatile uint64_t *)&child_page()->words[0];
+            __asm__ volatile(
+                "pause"); /* else, in QEMU's virtual time, some of the other processors do not run */
+        }
     }
     HYPERVISOR_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
     refused();
