@@ -31,7 +31,7 @@
 #include "mm/paging.h"
 #include "mm/tlb.h"
 
-#define LOOK (128 * 8) /* bytes of an L1 between two looks whether something waits */
+#define LOOK (64 * 8) /* bytes of an L1 between two looks whether something waits */
 
 /* ---- General references ---- */
 
@@ -130,7 +130,7 @@ static bool any_present(const uint64_t *p)
 
 /*
  * Both walks stop, with the cursor at what comes next, when something waits: in an L1 (whose entries cost
- * little, but more if a frame gets its first use or becomes free) at every 128th entry, in others after any
+ * little, but more if a frame gets its first use or becomes free) at every 64th entry, in others after any
  * entry.
  */
 static bool stop_at(uint64_t *t, const uint64_t *next, unsigned int *cursor)

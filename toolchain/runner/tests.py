@@ -197,7 +197,7 @@ def test_on_parador(axes, name, role, report):
         command = arguments(axes, axes.mem or MEM, boot.parador_image(axes), axes.append, modules, ICOUNT if axes.icount else ())
         lines, hang = on_machine(command, watcher, power_off)
     checks = [line for line in lines if "parador: check:" in line]
-    late = [line for line in lines if line.startswith("parador: latency:") and not axes.clang]  # the rule is for gcc's build
+    late = [line for line in lines if line.startswith("parador: latency:")]
     trouble = hang
     if not trouble and watcher.status is None:
         trouble = "Parador never said `parador: exit`"

@@ -198,12 +198,16 @@ static void after_its_end(void)
     all_back("ended by itself");
 }
 
-/* At different moments of its calls, which are long enough that most moments are inside one. */
+/*
+ * At different moments of its calls, which are long enough that most moments are inside one: until both were
+ * interrupted, which on stock Xen, whose timing isn't ours to know, one of them may never be.
+ */
 static void in_the_middle_of_a_pin(void)
 {
+    enum { LEAST = 16, MOST = 100 };
     unsigned int pinning = 0, unpinning = 0;
 
-    for (unsigned int i = 0; i < 16; i++) {
+    for (unsigned int i = 0; i < (test_on_parador() && !(pinning && unpinning) ? MOST : LEAST); i++) {
         struct child c;
 
         child_make(&c, "pins", 1);
@@ -217,7 +221,8 @@ static void in_the_middle_of_a_pin(void)
         child_end(&c);
         all_back("pin");
     }
-    check(pinning + unpinning > 0, "in a pin %u times, in an unpin %u times of 16", pinning, unpinning);
+    check(pinning + unpinning > 0 && (!test_on_parador() || (pinning && unpinning)),
+          "in a pin %u times, in an unpin %u times", pinning, unpinning);
 }
 
 static bool is_dying(const struct child *c)
