@@ -31,7 +31,7 @@
 #include "mm/paging.h"
 #include "mm/tlb.h"
 
-#define LOOK (64 * 8) /* bytes of an L1 between two looks whether something waits */
+#define LOOK 8 /* groups of eight entries of an L1 between two looks whether something waits */
 
 /* ---- General references ---- */
 
@@ -130,8 +130,8 @@ static bool any_present(const uint64_t *p)
 
 /*
  * Both walks stop, with the cursor at what comes next, when something waits: in an L1 (whose entries cost
- * little, but more if a frame gets its first use or becomes free) at every 64th entry, in others after any
- * entry.
+ * little, but more if a frame gets its first use or becomes free) after every LOOK groups that aren't
+ * empty, in others after any entry.
  */
 static bool stop_at(uint64_t *t, const uint64_t *next, unsigned int *cursor)
 {
@@ -145,10 +145,9 @@ static force_inline int get_entries(struct domain *d, enum frame_type level, uin
 {
     const uint32_t id = owner_of(d);
     uint64_t *first = t + *cursor;
+    unsigned int groups = 0;
 
     for (uint64_t *p = level == FT_L1 ? first : t + (*cursor & ~7u); p < t + ENTRIES; p += 8) {
-        if (level == FT_L1 && unlikely(!((uint64_t)p % LOOK)) && p > first && stop_at(t, p, cursor))
-            return -ERESTART;
         if (!any_present(p))
             continue;
         for (uint64_t *q = level == FT_L1 ? p : MAX(p, first); q < p + 8; q++) {
@@ -169,6 +168,8 @@ static force_inline int get_entries(struct domain *d, enum frame_type level, uin
             if (level != FT_L1 && stop_at(t, q + 1, cursor))
                 return -ERESTART;
         }
+        if (level == FT_L1 && unlikely(!(++groups % LOOK)) && stop_at(t, p + 8, cursor))
+            return -ERESTART;
     }
     *cursor = ENTRIES;
     return 0;
@@ -178,21 +179,22 @@ static force_inline int get_entries(struct domain *d, enum frame_type level, uin
 static force_inline int put_entries(enum frame_type level, uint64_t *t, unsigned int *cursor)
 {
     uint64_t *end = t + *cursor, *p = t + ((*cursor - 1) & ~7u);
+    unsigned int groups = 0;
 
     for (; end > t; end = p, p -= 8) {
-        if (any_present(p)) {
-            for (uint64_t *q = end; q-- > p;) {
-                if (!(*q & PTE_P) || !guest_slot(level, q))
-                    continue;
-                if (level == FT_L1)
-                    put_leaf(*q);
-                else
-                    put_table_fast(entry_mfn(*q));
-                if (level != FT_L1 && stop_at(t, q, cursor))
-                    return -ERESTART;
-            }
+        if (!any_present(p))
+            continue;
+        for (uint64_t *q = end; q-- > p;) {
+            if (!(*q & PTE_P) || !guest_slot(level, q))
+                continue;
+            if (level == FT_L1)
+                put_leaf(*q);
+            else
+                put_table_fast(entry_mfn(*q));
+            if (level != FT_L1 && stop_at(t, q, cursor))
+                return -ERESTART;
         }
-        if (level == FT_L1 && unlikely(!((uint64_t)p % LOOK)) && stop_at(t, p, cursor))
+        if (level == FT_L1 && unlikely(!(++groups % LOOK)) && stop_at(t, p, cursor))
             return -ERESTART;
     }
     *cursor = 0;
