@@ -85,9 +85,11 @@ mfn_t domain_frames_alloc(struct domain *d, unsigned int order)
     m = heap_alloc(order, owner_of(d), false);
     lock_take(&d->page_lock);
     while (nr && m.v != INVALID_MFN.v && !d->dying) { /* its end may begin at any time, and doesn't wait */
-        publish(d, MFN(m.v + --nr));
-        if (!nr || nr % FRAMES_A_LOCK)
-            continue;
+        do {
+            publish(d, MFN(m.v + --nr));
+        } while (nr % FRAMES_A_LOCK);
+        if (!nr)
+            break;
         lock_drop(&d->page_lock);
         cpu_window();
         lock_take(&d->page_lock);

@@ -112,16 +112,30 @@ static uint64_t take_block(unsigned int order)
     return mfn;
 }
 
-static void hand_out(struct frame *f, bool zero)
+/* The block is off the lists: nothing for frames_scrub_step() any more. LOCK_HEAP held. */
+static void claim(struct frame *f, uint64_t nr, uint32_t owner)
 {
-    uint64_t contents = READ_ONCE(f->word) & FREE_CONTENTS;
+    uint64_t dirty = 0;
 
-    tlb_filter_flush(f->aux);
-    if (contents == FREE_DIRTY || (zero && contents != FREE_ZERO))
-        memset(mfn_to_virt(frame_mfn(f)), 0, PAGE_SIZE);
-    WRITE_ONCE(f->aux, 0);
-    f->next = f->prev = 0;
-    __atomic_store_n(&f->word, f->owner == OWNER_HV ? FRAME_ALLOCATED | 1 : 0, __ATOMIC_RELEASE);
+    for (; nr--; f++) {
+        dirty += (READ_ONCE(f->word) & FREE_DIRTY) != 0;
+        WRITE_ONCE(f->owner, owner);
+    }
+    heap.dirty -= dirty;
+}
+
+static void hand_out(struct frame *f, uint64_t nr, uint64_t word, bool zero)
+{
+    for (; nr--; f++) {
+        uint64_t contents = READ_ONCE(f->word) & FREE_CONTENTS;
+
+        tlb_filter_flush(f->aux);
+        if (contents == FREE_DIRTY || (zero && contents != FREE_ZERO))
+            memset(mfn_to_virt(frame_mfn(f)), 0, PAGE_SIZE);
+        WRITE_ONCE(f->aux, 0);
+        f->next = f->prev = 0;
+        __atomic_store_n(&f->word, word, __ATOMIC_RELEASE);
+    }
 }
 
 /* Interrupts may come. At boot, for Parador's own memory, they can't yet. */
@@ -142,22 +156,20 @@ mfn_t heap_alloc(unsigned int order, uint32_t owner, bool zero)
     if (!mfn)
         nr = 0;
     heap.hv += owner == OWNER_HV ? nr : 0;
-    for (uint64_t i = 0; i < nr; i++) {
-        struct frame *f = frame_of(MFN(mfn + i));
-
-        if (i % FRAMES_A_LOCK == FRAMES_A_LOCK - 1) { /* nobody finds the block on a list meanwhile */
-            lock_drop(&heap.lock);
-            window(owner);
-            lock_take(&heap.lock);
-        }
-        heap.dirty -= (READ_ONCE(f->word) & FREE_DIRTY) != 0;
-        WRITE_ONCE(f->owner, owner); /* nothing for frames_scrub_step() any more */
+    for (uint64_t i = 0; i < nr; i += FRAMES_A_LOCK) {
+        claim(frame_of(MFN(mfn + i)), MIN(nr - i, FRAMES_A_LOCK), owner);
+        if (nr - i <= FRAMES_A_LOCK)
+            break;
+        lock_drop(&heap.lock);
+        window(owner);
+        lock_take(&heap.lock);
     }
     lock_drop(&heap.lock);
     /* Off the lists and with no reference, the block is ours alone: the long part needs no lock. */
-    for (uint64_t i = 0; i < nr; i++) {
-        hand_out(frame_of(MFN(mfn + i)), zero);
-        if (i % FRAMES_A_LOOK == FRAMES_A_LOOK - 1)
+    for (uint64_t i = 0; i < nr; i += FRAMES_A_LOOK) {
+        hand_out(frame_of(MFN(mfn + i)), MIN(nr - i, FRAMES_A_LOOK),
+                 owner == OWNER_HV ? FRAME_ALLOCATED | 1 : 0, zero);
+        if (nr >= FRAMES_A_LOOK)
             window(owner);
     }
     return nr ? MFN(mfn) : INVALID_MFN;
