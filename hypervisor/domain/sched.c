@@ -220,7 +220,7 @@ static void find_place(struct vcpu *v)
 
 int vcpu_set_affinity(struct vcpu *v, uint64_t mask)
 {
-    mask &= (2ULL << (nr_cpus - 1)) - 1;
+    mask &= all_cpus();
     if (!mask)
         return -EINVAL;
     WRITE_ONCE(v->sched.affinity, mask);

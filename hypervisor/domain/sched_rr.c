@@ -31,12 +31,14 @@ static bool rr_waiting(uint32_t cpu)
     return READ_ONCE(queue[cpu].next) != &queue[cpu];
 }
 
-static struct vcpu *rr_pick(uint32_t cpu)
+/* The first in `from`'s queue that may run on `to`, taken off; NULL: none. */
+static force_inline struct vcpu *take(uint32_t from, uint32_t to,
+                                      bool (*may)(const struct vcpu *v, uint32_t cpu))
 {
-    for (struct list *l = queue[cpu].next; l != &queue[cpu]; l = l->next) {
+    for (struct list *l = queue[from].next; l != &queue[from]; l = l->next) {
         struct vcpu *v = list_entry(l, struct vcpu, sched.node);
 
-        if (likely(v->sched.affinity >> cpu & 1)) {
+        if (likely(may(v, to))) {
             list_del(l);
             return v;
         }
@@ -44,17 +46,19 @@ static struct vcpu *rr_pick(uint32_t cpu)
     return NULL;
 }
 
+static bool may_run(const struct vcpu *v, uint32_t cpu)
+{
+    return v->sched.affinity >> cpu & 1;
+}
+
+static struct vcpu *rr_pick(uint32_t cpu)
+{
+    return take(cpu, cpu, may_run);
+}
+
 static struct vcpu *rr_steal(uint32_t from, uint32_t to)
 {
-    for (struct list *l = queue[from].next; l != &queue[from]; l = l->next) {
-        struct vcpu *v = list_entry(l, struct vcpu, sched.node);
-
-        if (vcpu_may_move(v, to)) {
-            list_del(l);
-            return v;
-        }
-    }
-    return NULL;
+    return take(from, to, vcpu_may_move);
 }
 
 const struct sched_ops sched_rr = {

@@ -60,14 +60,19 @@ static inline struct timers *lock_list(const struct timer *t)
     return on;
 }
 
+static inline void disarm(struct timer *t)
+{
+    if (t->armed)
+        list_del(&t->node);
+    t->armed = false;
+}
+
 /* Whoever had it set, it belongs to that CPU now; somebody may take it away again at once. */
 static __attribute__((noinline)) void take_over(struct timer *t, uint32_t cpu)
 {
     struct timers *on = lock_list(t);
 
-    if (t->armed)
-        list_del(&t->node);
-    t->armed = false;
+    disarm(t);
     WRITE_ONCE(t->cpu, cpu);
     lock_drop(&on->lock);
 }
@@ -83,8 +88,7 @@ void timer_set(struct timer *t, uint64_t deadline)
         take_over(t, cpu);
         lock_take(&on->lock);
     }
-    if (t->armed)
-        list_del(&t->node);
+    disarm(t);
     t->deadline = deadline;
     t->armed = true;
     timer_insert(on, t);
@@ -99,10 +103,7 @@ void timer_stop(struct timer *t)
 {
     struct timers *on = lock_list(t);
 
-    if (t->armed) {
-        list_del(&t->node);
-        t->armed = false;
-    }
+    disarm(t);
     lock_drop(&on->lock);
 }
 
@@ -125,8 +126,7 @@ static struct timer *timer_next(struct timers *on, uint64_t now)
     if (!list_empty(&on->list))
         t = list_entry(on->list.next, struct timer, node);
     if (t && t->deadline <= now) {
-        list_del(&t->node);
-        t->armed = false;
+        disarm(t);
     } else {
         on->programmed = t ? t->deadline : NEVER;
         apic_timer_set(on->programmed);

@@ -90,7 +90,7 @@ static long machine_info(struct vcpu *v, uint32_t op, void *arg)
     *info = (struct parador_machine_info){ .total_frames = frames_total(),
                                            .free_frames = frames_free(),
                                            .hypervisor_frames = frames_hv(),
-                                           .nr_cpus = 1,
+                                           .nr_cpus = nr_cpus,
                                            .tsc_khz = cpu_features.tsc_khz };
     for (; (d = get_domain_by_index(info->nr_domains)); info->nr_domains++)
         put_domain(d);

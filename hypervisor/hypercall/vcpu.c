@@ -30,7 +30,7 @@ long vcpu_initialise(struct vcpu *v, uint64_t guest, bool anew)
         lock_drop(&d->lock);
     }
     if (!rc && anew)
-        (c->flags & VGCF_online ? vcpu_unpause : vcpu_pause)(v, PAUSE_DOWN);
+        (c->flags & VGCF_online ? vcpu_up : vcpu_down)(v);
     pages_free(c, CONTEXT_ORDER);
     return rc;
 }

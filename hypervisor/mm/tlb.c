@@ -90,7 +90,7 @@ void tlb_filter_flush(uint32_t stamp)
     if (unlikely(tlb_stale(this_cpu()->tlb_clock, stamp)))
         tlb_flush_local();
     if (unlikely(nr_cpus > 1))
-        flush_others((2ULL << (nr_cpus - 1)) - 1, stamp);
+        flush_others(all_cpus(), stamp);
 }
 
 static __attribute__((noinline)) void flush_elsewhere(const struct domain *d, uint64_t vcpus)
@@ -105,28 +105,25 @@ static __attribute__((noinline)) void flush_elsewhere(const struct domain *d, ui
     flush_others(mask, tlb_stamp());
 }
 
-static inline void flush_here(uint64_t vaddr)
+/* `here`: this CPU runs a vcpu that it is about. */
+static force_inline void flush(const struct domain *d, bool here, uint64_t vcpus, uint64_t vaddr)
 {
-    if (unlikely(vaddr == ~0ULL))
-        tlb_flush_local();
-    else
-        invlpg(vaddr);
-}
-
-void tlb_flush_vcpus(const struct domain *d, uint64_t vcpus, uint64_t vaddr)
-{
-    const struct vcpu *v = current;
-
-    if (likely(v->domain == d) && vcpus >> v->id & 1)
-        flush_here(vaddr);
+    if (likely(here)) {
+        if (unlikely(vaddr == ~0ULL))
+            tlb_flush_local();
+        else
+            invlpg(vaddr);
+    }
     if (unlikely(nr_cpus > 1))
         flush_elsewhere(d, vcpus);
 }
 
+void tlb_flush_vcpus(const struct domain *d, uint64_t vcpus, uint64_t vaddr)
+{
+    flush(d, current->domain == d && vcpus >> current->id & 1, vcpus, vaddr);
+}
+
 void tlb_flush_domain(struct domain *d, uint64_t vaddr)
 {
-    if (likely(current->domain == d))
-        flush_here(vaddr);
-    if (unlikely(nr_cpus > 1))
-        flush_elsewhere(d, ~0ULL);
+    flush(d, current->domain == d, ~0ULL, vaddr);
 }

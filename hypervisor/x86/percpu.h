@@ -98,6 +98,12 @@ static inline struct cpu *this_cpu(void)
 extern struct cpu *cpus[MAX_CPUS];
 extern uint32_t nr_cpus;
 
+/* Bit n: CPU n. */
+static inline uint64_t all_cpus(void)
+{
+    return (2ULL << (nr_cpus - 1)) - 1;
+}
+
 static inline uint64_t percpu_area(uint32_t id)
 {
     return PERCPU_VIRT + (uint64_t)id * PERCPU_STRIDE;
