@@ -201,11 +201,6 @@ static __attribute__((noinline)) void move(struct vcpu *v, uint32_t to)
     }
 }
 
-bool vcpu_may_move(const struct vcpu *v, uint32_t cpu)
-{
-    return v->sched.affinity >> cpu & 1 && !vcpu_is_loaded(v);
-}
-
 static inline bool may_stay(const struct vcpu *v)
 {
     return likely(v->sched.affinity >> v->sched.cpu & 1);
@@ -239,7 +234,7 @@ static bool pull(struct run_queue *q, uint32_t cpu)
         if (from == cpu || !sched->waiting(from))
             continue;
         lock_pair(&q->lock, &run_queues[from].lock);
-        v = sched->steal(from, cpu);
+        v = sched->pick(from, cpu);
         if (v) {
             v->sched.cpu = cpu;
             sched->enqueue(v, false);
@@ -407,7 +402,7 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t now)
         if (!prev->sched.pause)
             sched->enqueue(prev, false);
     }
-    next = sched->pick(cpu);
+    next = sched->pick(cpu, cpu);
     if (next) {
         next->sched.state = VS_RUNNING;
         if (next->sched.runstate.state != RUNSTATE_running) {

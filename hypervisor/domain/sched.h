@@ -42,11 +42,11 @@ struct sched_vcpu {
 struct sched_ops {
     void (*init_cpu)(uint32_t cpu);
     void (*enqueue)(struct vcpu *v, bool woken); /* v became runnable, or was pre-empted or yielded */
-    void (*dequeue)(struct vcpu *v);    /* v is in the queue, and stops being runnable without running */
-    struct vcpu *(*pick)(uint32_t cpu); /* takes the next off the queue; NULL: nobody */
-    bool (*waiting)(uint32_t cpu);      /* somebody is in the queue */
-    struct vcpu *(*steal)(uint32_t from,
-                          uint32_t to); /* takes one that may go off from's queue; NULL: none */
+    void (*dequeue)(struct vcpu *v); /* v is in the queue, and stops being runnable without running */
+    /* Takes off from's queue the next that may run on `to` (affinity): from itself, or another CPU that has
+     * nothing to do and holds both locks, for which it must not be loaded. NULL: nobody. */
+    struct vcpu *(*pick)(uint32_t from, uint32_t to);
+    bool (*waiting)(uint32_t cpu); /* somebody is in the queue */
     uint64_t slice_ns;
 };
 
@@ -63,8 +63,6 @@ void vcpu_yield(struct vcpu *v); /* the running one lets the others run first */
 /* Only on these CPUs from now on (bit n: CPU n); it leaves another one soon. 0; -EINVAL: none of them exists.
  */
 int vcpu_set_affinity(struct vcpu *v, uint64_t cpus) __must_check;
-/* For policies: v, in a queue, may be taken to that CPU. */
-bool vcpu_may_move(const struct vcpu *v, uint32_t cpu);
 bool vcpu_is_up(const struct vcpu *v);
 bool vcpu_is_running(const struct vcpu *v); /* on a CPU now */
 /* SCHEDOP_poll, second half: blocks the running vcpu unless its bit in evtchn.pollers was cleared or an event

@@ -2,7 +2,7 @@
  *
  * The round-robin policy: one queue a CPU, everybody gets the same slice in turn. Who wakes or was pre-empted
  * goes to the tail. An idle CPU takes the first of another's queue that may go. Called with the run queue's
- * lock held (LOCK_SCHED), rr_steal() with both; rr_waiting() without it too.
+ * lock held (LOCK_SCHED), rr_pick() with both; rr_waiting() without it too.
  *
  * A policy for exercises to replace: the contract is struct sched_ops in sched.h.
  */
@@ -31,34 +31,17 @@ static bool rr_waiting(uint32_t cpu)
     return READ_ONCE(queue[cpu].next) != &queue[cpu];
 }
 
-/* The first in `from`'s queue that may run on `to`, taken off; NULL: none. */
-static force_inline struct vcpu *take(uint32_t from, uint32_t to,
-                                      bool (*may)(const struct vcpu *v, uint32_t cpu))
+static struct vcpu *rr_pick(uint32_t from, uint32_t to)
 {
     for (struct list *l = queue[from].next; l != &queue[from]; l = l->next) {
         struct vcpu *v = list_entry(l, struct vcpu, sched.node);
 
-        if (likely(may(v, to))) {
+        if (likely(v->sched.affinity >> to & 1) && (from == to || !vcpu_is_loaded(v))) {
             list_del(l);
             return v;
         }
     }
     return NULL;
-}
-
-static bool may_run(const struct vcpu *v, uint32_t cpu)
-{
-    return v->sched.affinity >> cpu & 1;
-}
-
-static struct vcpu *rr_pick(uint32_t cpu)
-{
-    return take(cpu, cpu, may_run);
-}
-
-static struct vcpu *rr_steal(uint32_t from, uint32_t to)
-{
-    return take(from, to, vcpu_may_move);
 }
 
 const struct sched_ops sched_rr = {
@@ -67,6 +50,5 @@ const struct sched_ops sched_rr = {
     .dequeue = rr_dequeue,
     .pick = rr_pick,
     .waiting = rr_waiting,
-    .steal = rr_steal,
     .slice_ns = 30000000,
 };
