@@ -103,17 +103,6 @@ static void write_request(struct fuzz_input *in)
     page->req_prod++;
 }
 
-static void lie(struct fuzz_input *in)
-{
-    uint32_t *words = (uint32_t *)page;
-    uint8_t where = fuzz_byte(in);
-
-    if (where < 8)
-        words[where % 4] += where & 4 ? fuzz_word(in) : (uint32_t)(int8_t)fuzz_byte(in);
-    else
-        words[16 + (fuzz_byte(in) << 8 | where) % 1008] = fuzz_word(in);
-}
-
 /* The frontend's directory: a number or a text for one of its entries. */
 static void say(struct fuzz_input *in)
 {
@@ -185,7 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 slow_finish(what % slow.nr);
         } else if (what < 180) {
             told_lies = true;
-            lie(&in);
+            fuzz_ring_page(&in, page);
         } else if (what < 220) {
             say(&in);
             told_lies = true; /* a ring may begin anew */

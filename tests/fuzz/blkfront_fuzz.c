@@ -154,17 +154,6 @@ static void respond(struct fuzz_input *in)
     page->rsp_prod++;
 }
 
-static void lie(struct fuzz_input *in)
-{
-    uint32_t *words = (uint32_t *)page;
-    uint8_t where = fuzz_byte(in);
-
-    if (where < 8)
-        words[where % 4] += where & 4 ? fuzz_word(in) : (uint32_t)(int8_t)fuzz_byte(in);
-    else
-        words[16 + (fuzz_byte(in) << 8 | where) % 1008] = fuzz_word(in);
-}
-
 /* Maps the first page of an io in flight. */
 static void map_one(uint8_t id)
 {
@@ -200,7 +189,7 @@ static void step(struct fuzz_input *in)
     else if (what < 150 && front->ring.ring.page)
         respond(in);
     else if (what < 180 && front->ring.ring.page)
-        lie(in);
+        fuzz_ring_page(in, page);
     else if (what < 190)
         say(in);
     else if (what < 200)

@@ -61,3 +61,18 @@ static inline uint32_t fuzz_word(struct fuzz_input *in)
     fuzz_bytes(in, &w, sizeof(w));
     return w;
 }
+
+/* What a peer that means harm writes into a page with a ring (ring/ring.h): an index of the header, or a word
+ * of the slots. */
+static inline void fuzz_ring_page(struct fuzz_input *in, void *page)
+{
+    uint32_t *words = page;
+    uint8_t where = fuzz_byte(in);
+
+    if (where < 4)
+        words[where] += (fuzz_byte(in) ^ 128u) - 128; /* from -128 to 127 */
+    else if (where < 8)
+        words[where - 4] += fuzz_word(in);
+    else
+        words[16 + (fuzz_byte(in) << 8 | where) % 1008] = fuzz_word(in);
+}
