@@ -9,7 +9,6 @@
 // sources: pvkernel/core/page.c pvkernel/core/kalloc.c pvkernel/core/print.c pvkernel/core/lib.c
 // sources: pvkernel/core/jobs.c pvkernel/core/lock.c tests/host/fake_arch.c
 #include <criterion/criterion.h>
-#include <elf.h>
 #include <string.h>
 #include "pvkernel/core/errno.h"
 #include "pvkernel/core/jobs.h"
@@ -221,23 +220,6 @@ static void shell(void *arg)
     over();
 }
 
-static void make_program(void)
-{
-    Elf64_Ehdr *h = (void *)file;
-    Elf64_Phdr *p = (void *)(file + 64);
-    *h = (Elf64_Ehdr){ .e_type = ET_EXEC,
-                       .e_machine = EM_X86_64,
-                       .e_entry = 0x400000,
-                       .e_phoff = 64,
-                       .e_phentsize = 56,
-                       .e_phnum = 1 };
-    memcpy(h->e_ident, ELFMAG "\2\1\1", 7);
-    *p = (Elf64_Phdr){
-        .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000, .p_filesz = 4096, .p_memsz = 4096
-    };
-    fake_user = program;
-}
-
 /* ---- all of it ---- */
 
 static void ran(const struct cpu *c, void *arg)
@@ -283,7 +265,8 @@ static void first_cpu(void *unused)
 
 Test(cpus, four_of_them)
 {
-    make_program();
+    fake_program(file);
+    fake_user = program;
     fake_memory(8192);
     fake_cpus = CPUS;
     arch_irq_save();

@@ -2,6 +2,7 @@
  *
  * The fake machine: see fake_arch.h.
  */
+#include <elf.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -379,6 +380,22 @@ void *arch_aspace_lookup(struct arch_aspace *as, uintptr_t va, unsigned *prot)
 }
 
 void (*fake_user)(uintptr_t ip, uintptr_t sp);
+
+void fake_program(unsigned char file[4096])
+{
+    Elf64_Ehdr *h = (void *)file;
+    Elf64_Phdr *p = (void *)(file + 64);
+    *h = (Elf64_Ehdr){ .e_ident = ELFMAG "\2\1\1",
+                       .e_type = ET_EXEC,
+                       .e_machine = EM_X86_64,
+                       .e_entry = 0x400000,
+                       .e_phoff = 64,
+                       .e_phentsize = 56,
+                       .e_phnum = 1 };
+    *p = (Elf64_Phdr){
+        .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000, .p_filesz = 4096, .p_memsz = 4096
+    };
+}
 
 void arch_enter_user(uintptr_t ip, uintptr_t sp)
 {

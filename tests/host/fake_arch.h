@@ -33,6 +33,9 @@ void fake_over(void) __attribute__((noreturn));
  */
 extern void (*fake_user)(uintptr_t ip, uintptr_t sp);
 
+/* A program file of one page for it, at 0x400000: the ELF header itself is its "code". */
+void fake_program(unsigned char file[4096]);
+
 /* What the console printed, the last 4000 characters. */
 extern char fake_console[4096];
 

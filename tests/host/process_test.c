@@ -8,7 +8,6 @@
 // sources: pvkernel/core/kalloc.c pvkernel/core/print.c pvkernel/core/lib.c
 // sources: pvkernel/core/lock.c tests/host/fake_arch.c
 #include <criterion/criterion.h>
-#include <elf.h>
 #include <string.h>
 #include "pvkernel/core/errno.h"
 #include "pvkernel/core/page.h"
@@ -18,7 +17,6 @@
 
 #define S 1000000000ull
 
-/* A program of one page, at 0x400000: the ELF header itself is its "code". */
 static unsigned char file[4096];
 
 static long call(unsigned long number, unsigned long a, unsigned long b, unsigned long c)
@@ -61,18 +59,7 @@ static void idle(void *unused)
 
 static void run(void (*test)(void), void (*user)(uintptr_t, uintptr_t))
 {
-    Elf64_Ehdr *h = (void *)file;
-    Elf64_Phdr *p = (void *)(file + 64);
-    *h = (Elf64_Ehdr){ .e_type = ET_EXEC,
-                       .e_machine = EM_X86_64,
-                       .e_entry = 0x400000,
-                       .e_phoff = 64,
-                       .e_phentsize = 56,
-                       .e_phnum = 1 };
-    memcpy(h->e_ident, ELFMAG "\2\1\1", 7);
-    *p = (Elf64_Phdr){
-        .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000, .p_filesz = 4096, .p_memsz = 4096
-    };
+    fake_program(file);
     memcpy(file + 200, "hello\n", 6);
     fake_memory(4096);
     arch_irq_save();
