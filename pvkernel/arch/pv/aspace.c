@@ -36,10 +36,15 @@ struct arch_aspace {
 
 static struct arch_aspace *loaded[CPUS_MAX]; /* by vcpu; NULL: the boot tables. Interrupts off. */
 
+/* With interrupts off: stock Xen may stop in the middle of an unpin, and the vcpu that began has to go on. A
+ * thread that moved to another meanwhile would return with the tables half undone: making them writable gives
+ * -EBUSY. */
 static void mmuext(struct mmuext_op *op, unsigned n)
 {
     unsigned done = 0;
+    bool on = arch_irq_save();
     long error = HYPERVISOR_mmuext_op(op, n, &done, DOMID_SELF);
+    arch_irq_restore(on);
     if (error)
         panic("mmuext_op %u on frame 0x%lx gave %ld", op[done < n ? done : 0].cmd,
               (unsigned long)op[done < n ? done : 0].arg1.mfn, error);

@@ -4,7 +4,6 @@
  * spaces on them.
  */
 #include "pvkernel/arch/pv/mmu.h"
-#include "libpv/errno.h"
 #include "libpv/hypercall.h"
 #include "pvkernel/core/lib.h"
 
@@ -46,15 +45,9 @@ static void protect_some(void *const *pages, unsigned n, bool readonly)
             .args = { (unsigned long)pages[i],
                       pv_pte(pv_virt_to_mfn(pages[i]), readonly ? PTE_KERNEL_RO : PTE_KERNEL), UVMF_INVLPG },
         };
-    long error = -EBUSY;
-    /* A table that another vcpu had loaded may be let go a moment later. */
-    for (unsigned tries = 0; error == -EBUSY && tries < 1000; tries++) {
-        if (tries)
-            HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
-        error = HYPERVISOR_multicall(call, n);
-        for (unsigned i = 0; i < n && !error; i++)
-            error = (long)call[i].result;
-    }
+    long error = HYPERVISOR_multicall(call, n);
+    for (unsigned i = 0; i < n && !error; i++)
+        error = (long)call[i].result;
     if (error)
         panic("making %u pages from %p on %s gave %ld", n, pages[0], readonly ? "read-only" : "writable",
               error);
