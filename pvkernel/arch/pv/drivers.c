@@ -161,7 +161,7 @@ void pv_services_start(void)
         return;
     }
     unsigned n = xenstored_nr_connections();
-    kprintf("  xenstore serves %u other domain%s; ", n, n == 1 ? "" : "s");
+    kprintf("  xenstore serves %u other domain%s; ", n, plural(n));
     if (have)
         kprintf("the file disk (%zu byte%s) is their xvda\n", f.size, plural(f.size));
     else

@@ -64,6 +64,14 @@ static bool read_answer(unsigned domid, uint64_t *seq, int *status)
     return true;
 }
 
+/* Until something has changed, or it is time to look again. */
+static void wait_a_moment(void)
+{
+    bool on = arch_irq_save();
+    wait_until(&answers, NULL, "an answer", arch_time_ns() + LOOK_NS);
+    arch_irq_restore(on);
+}
+
 /* Waits for the answer to `wanted`, at most until `until`. False: the domain ended, or the time is over. */
 static bool await(unsigned domid, uint64_t wanted, uint64_t until, int *status)
 {
@@ -74,9 +82,7 @@ static bool await(unsigned domid, uint64_t wanted, uint64_t until, int *status)
             return true;
         if (!alive || arch_time_ns() >= until)
             return false;
-        bool on = arch_irq_save();
-        wait_until(&answers, NULL, "an answer", arch_time_ns() + LOOK_NS);
-        arch_irq_restore(on);
+        wait_a_moment();
     }
 }
 
@@ -99,11 +105,8 @@ static int run_in(unsigned domid, const char *command)
         ksnprintf(watch.path, sizeof(watch.path), "/local/domain/%u/control/parador-done", domid);
         watched = xenbus_watch_add(&watch) ? 0 : domid;
         uint64_t until = arch_time_ns() + READY_SECONDS * 1000000000ull, got;
-        while (!read_answer(domid, &got, &status) && lives(domid) && arch_time_ns() < until) {
-            bool on = arch_irq_save();
-            wait_until(&answers, NULL, "an answer", arch_time_ns() + LOOK_NS);
-            arch_irq_restore(on);
-        }
+        while (!read_answer(domid, &got, &status) && lives(domid) && arch_time_ns() < until)
+            wait_a_moment();
         if (!read_answer(domid, &got, &status)) {
             kprintf("script: domain %u %s: %s\n", domid, lives(domid) ? "takes no commands" : "has ended",
                     command);
@@ -123,14 +126,18 @@ static int run_in(unsigned domid, const char *command)
     return 1;
 }
 
+static void set_control(unsigned domid, const char *leaf, const char *value)
+{
+    char path[64];
+    ksnprintf(path, sizeof(path), "/local/domain/%u/control/%s", domid, leaf);
+    pv_xs_write(0, path, value);
+}
+
 void pv_stop_others(unsigned seconds)
 {
     uint64_t until = arch_time_ns() + seconds * 1000000000ull;
-    for (unsigned id = 0; (id = next_domain(id + 1)) != 0;) {
-        char path[64];
-        ksnprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", id);
-        pv_xs_write(0, path, "poweroff");
-    }
+    for (unsigned id = 0; (id = next_domain(id + 1)) != 0;)
+        set_control(id, "shutdown", "poweroff");
     while (next_domain(1)) {
         if (arch_time_ns() >= until)
             for (unsigned id = 0; (id = next_domain(id + 1)) != 0;)
@@ -145,16 +152,13 @@ void pv_stop_others(unsigned seconds)
 void pv_script_announce(unsigned domid)
 {
     struct file f;
-    char path[64];
-    bool all = domid == 0;
     if (!ramdisk_find("script", &f))
         return;
-    while (!all || (domid = next_domain(domid + 1)) != 0) {
-        ksnprintf(path, sizeof(path), "/local/domain/%u/control/parador-script", domid);
-        pv_xs_write(0, path, "1");
-        if (!all)
-            return;
-    }
+    if (domid)
+        set_control(domid, "parador-script", "1");
+    else
+        while ((domid = next_domain(domid + 1)) != 0)
+            set_control(domid, "parador-script", "1");
 }
 
 bool pv_script_announced(void)
