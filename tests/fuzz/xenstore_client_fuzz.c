@@ -7,52 +7,21 @@
  * An input: calls, a byte each; while a call waits, the store takes what it does from the input too. The
  * clock moves only while the client waits.
  */
-// sources: libpv/xenstore.c libpv/xenstore_ring.c tests/host/fake_pv.c
+// sources: libpv/xenstore.c libpv/xenstore_ring.c tests/host/fake_pv.c tests/host/fake_client.c
 #include "libpv/errno.h"
 #include "libpv/event.h"
-#include "libpv/memory.h"
-#include "libpv/start.h"
-#include "libpv/time.h"
 #include "libpv/xenstore.h"
 #include "libpv/xenstore_ring.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/host/fake_pv.h"
-
-#define PORT 3
+#include "tests/host/fake_client.h"
 
 static struct xenstore_domain_interface page;
 static struct fuzz_input in;
 static struct xsd_sockmsg asked; /* the request under way */
 static uint32_t begun;           /* where it begins in the ring */
-static uint64_t now;
-static bool connected;
 static unsigned long waits;
 
-/* ---- what the client takes from the rest of libpv ---- */
-
-struct start_info *pv_start_info;
-char pv_hypercall_page[4096]; /* never called */
-
-pfn_t pv_mfn_to_pfn(mfn_t m) /* nor is this */
-{
-    return pfn(m.v);
-}
-
-uint64_t pv_time_ns(void)
-{
-    return now;
-}
-
-bool pv_event_connected(unsigned int port)
-{
-    MUST(port == PORT);
-    return connected;
-}
-
-void pv_event_set_handler(unsigned int port, pv_event_fn fn, void *data)
-{
-    (void)port, (void)fn, (void)data;
-}
+/* ---- the store ---- */
 
 int pv_event_send(unsigned int port)
 {
@@ -62,8 +31,6 @@ int pv_event_send(unsigned int port)
             ((char *)&asked)[i] = page.req[MASK_XENSTORE_IDX(begun + i)];
     return 0;
 }
-
-/* ---- the store ---- */
 
 static void say(const void *bytes, uint32_t n)
 {

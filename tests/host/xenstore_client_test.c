@@ -6,57 +6,28 @@
  */
 // sources: libpv/xenstore.c libpv/xenstore_ring.c drivers/xenstore/path.c drivers/xenstore/tree.c
 // sources: drivers/xenstore/watch.c drivers/xenstore/transaction.c drivers/xenstore/server.c
-// sources: drivers/xenstore/request.c drivers/xenstore/ring.c tests/host/fake_pv.c
+// sources: drivers/xenstore/request.c drivers/xenstore/ring.c tests/host/fake_pv.c tests/host/fake_client.c
 #include <criterion/criterion.h>
 #include <string.h>
 #include "drivers/xenstore/ring.h"
 #include "libpv/errno.h"
 #include "libpv/event.h"
-#include "libpv/memory.h"
-#include "libpv/start.h"
-#include "libpv/time.h"
 #include "libpv/xenstore.h"
 #include "libpv/xenstore_ring.h"
+#include "tests/host/fake_client.h"
 #include "tests/host/fake_pv.h"
 
-#define PORT   3
 #define SECOND 1000000000UL
 #define MINUTE (60 * SECOND)
 
 static struct xenstore_domain_interface page;
 static struct xs_server *server;
 static struct xs_ring ring;
-static uint64_t now;
-static bool connected;       /* the store's domain has its end of the port */
 static bool serves;          /* and does its work */
 static uint64_t comes, goes; /* times at which it begins and ends; 0: never */
 static uint64_t naps;        /* ns that pass before it moves a few bytes */
 
-/* ---- what the client takes from the rest of libpv ---- */
-
-struct start_info *pv_start_info;
-char pv_hypercall_page[4096]; /* never called */
-
-pfn_t pv_mfn_to_pfn(mfn_t m) /* nor is this */
-{
-    return pfn(m.v);
-}
-
-uint64_t pv_time_ns(void)
-{
-    return now;
-}
-
-bool pv_event_connected(unsigned int port)
-{
-    cr_assert_eq(port, PORT);
-    return connected;
-}
-
-void pv_event_set_handler(unsigned int port, pv_event_fn fn, void *data)
-{
-    (void)port, (void)fn, (void)data;
-}
+/* ---- the store ---- */
 
 static void work(void)
 {
