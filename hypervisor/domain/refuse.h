@@ -41,7 +41,7 @@
     X(BAD_MFN, "frame {a} does not exist", "mmu_update")                                                               \
     X(FRAME_FOREIGN, "{frame}, so {b:dom} cannot use it", "pin")                                                       \
     X(FRAME_TYPE_BUSY, "{frame}, so it {b:use}", "pin")                                                                \
-    X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "host/page_type_test")\
+    X(TOO_MANY_REFS, "{frame}, and has as many references as can be counted", "host/page_type_test")                   \
     X(ENTRY_FLAGS, "page-table entry {a} has bits that no guest may set: {b}", "pin")                                  \
     X(DEVICE_FRAME, "frame {a} is no memory, and only domain 0 may map devices (but for the interrupt controllers)", "hostile_frames")\
     X(NOT_DEVICE_FRAME, "{frame}, so it cannot be mapped as a device", "hostile_frames")                               \
@@ -63,7 +63,7 @@
     X(EXCHANGE, "the two sides of an exchange do not match: {a:d} against {b:d}", "memory")                            \
     X(NO_MEMORY_MAP, "a PV domain has no memory map of its own", "memory")                                             \
     X(NO_PHYSMAP, "a PV domain has no physical address space to change", "hostile_frames")                             \
-    X(FRAME_NOT_GIVABLE, "{frame}, in use or not the caller's, so it cannot be given away", "hostile_frames")          
+    X(FRAME_NOT_GIVABLE, "{frame}, in use or not the caller's, so it cannot be given away", "hostile_frames")
 
 /* Event channels. */
 #define RULES_EVTCHN(X)                                                                                                \
@@ -71,7 +71,7 @@
     X(PORT_STATE, "port {a:d} is {b:port}, which that call does not take", "events")                                   \
     X(PORT_NOT_FOR_YOU, "port {a:d} of {b:dom} is not an unbound port that waits for the caller", "events")            \
     X(PORTS_ALL_USED, "all {a:d} ports are in use", "events")                                                          \
-    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "exhaust_machine")\
+    X(PORTS_NO_MEMORY, "no memory for the port {a:d} and those after it", "exhaust_machine")                           \
     X(VIRQ_RANGE, "there is no VIRQ {a:d}", "events")                                                                  \
     X(VIRQ_GLOBAL, "VIRQ {a:d} belongs to the domain, so only vcpu 0 can bind it, not vcpu {b:d}", "bad_numbers")      \
     X(VIRQ_BOUND, "VIRQ {a:d} is bound already, to port {b:d}", "events")                                              \
@@ -87,7 +87,7 @@
     X(GRANT_BUSY, "grant {a:d} is in use by {b:dom}, or as often as can be counted", "grant_limits")                   \
     X(GRANT_NOT_FOR_YOU, "that entry (flags {a}, for {b:dom}) gives the caller no access", "grants")                   \
     X(GRANT_READ_ONLY, "that entry (flags {a}) gives read-only access", "grants")                                      \
-    X(GRANT_UNSTABLE, "the granter keeps changing that entry (flags {a}, for {b:dom})", "host/grant_test")\
+    X(GRANT_UNSTABLE, "the granter keeps changing that entry (flags {a}, for {b:dom})", "host/grant_test")             \
     X(GRANT_BAD_FRAME, "{frame}, so {b:dom} cannot give that access to it", "grants")                                  \
     X(GRANT_NO_KIND, "flags {a} ask for no mapping, neither host nor device", "grants")                                \
     X(GRANT_NO_HANDLES, "all {a:d} mappings that a domain may have are in use", "grant_handles")                       \
@@ -95,12 +95,12 @@
     X(GRANT_BAD_DEVICE_ADDRESS, "device address {a} is not that of the granted frame {b}", "grant_limits")             \
     X(GRANT_REPLACE_PTE, "a mapping made by its entry cannot be replaced by address ({a})", "grant_limits")            \
     X(GRANT_COPY_ARG, "{a:d} bytes from offset {b:d}: a copy stays within a page on both sides", "grants")             \
-    X(GRANT_COPY_FOREIGN, "frame {a} of {b:dom} is not granted, and only own frames may be named by number", "pair_grants") \
+    X(GRANT_COPY_FOREIGN, "frame {a} of {b:dom} is not granted, and only own frames may be named by number", "pair_grants")\
     X(GRANT_NO_OFFER, "that entry (flags {a}, for {b:dom}) is no offer to take a frame from the caller", "pair_grants")\
     X(GRANT_TRANSFER_FRAME, "{frame}, so it cannot go to {b:dom} now", "pair_grants")                                  \
     X(GRANT_IN_USE, "grant {a:d} or {b:d} is in use, so they cannot change places", "grant_limits")                    \
     X(GRANT_TOO_MANY_FRAMES, "{a:d} frames for a grant table that may have {b:d}", "grants")                           \
-    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "exhaust_machine")\
+    X(GRANT_NO_MEMORY, "no memory for a grant table of {a:d} frames", "exhaust_machine")                               \
     X(GRANT_ONE_ONLY, "sub-operation {b:d} takes one structure, not {a:d}", "grants")                                  \
     X(GRANT_COUNT, "{a:d} structures are more than a call can have", "grant_limits")                                   \
     X(GRANT_VERSION, "grant tables are of version 1 here, not {a:d}", "grants")                                        \
@@ -117,7 +117,7 @@
     X(VCPU_CONTEXT, "the state given for vcpu {a:d} is not possible", "two_vcpus")                                     \
     X(VCPU_INFO_PLACE, "vcpu_info cannot be at offset {a} of the frame: not aligned, or over its end", "vcpu")         \
     X(VCPU_INFO_SET, "vcpu {a:d} has registered its vcpu_info already", "vcpu")                                        \
-    X(NOT_PINNED, "vcpus are not pinned to processors", "vcpu")                                              \
+    X(NOT_PINNED, "vcpus are not pinned to processors", "vcpu")                                                        \
     X(PERIOD_RANGE, "a period of {a:d} ns is too short or too long", "timer")                                          \
     X(WATCHDOG, "there is no watchdog {a:d} that the domain could set now", "watchdog")
 
@@ -144,7 +144,7 @@
     X(DOMAIN_0, "domain 0 cannot do that to itself", "dom0_control")                                                   \
     X(DOMAIN_EXISTS, "there is a {a:dom} already, or no number is left", "domctl")                                     \
     X(DOMAIN_CONFIG, "no domain of that kind (flags {a}) or with {b:d} vcpus can be made", "domctl")                   \
-    X(DOMAIN_PAUSES, "{b:dom} was paused {a:d} times, so that call cannot be", "domctl")                      \
+    X(DOMAIN_PAUSES, "{b:dom} was paused {a:d} times, so that call cannot be", "domctl")                               \
     X(AFFINITY, "a vcpu cannot be bound so (flags {a}): none of the CPUs {b} exists, or it is not the hard affinity", "domctl")
 /* clang-format on */
 
