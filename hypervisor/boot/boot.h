@@ -11,11 +11,11 @@
 
 #include "lib/print.h"
 #include "lib/types.h"
+#include "x86/percpu.h"
 
 #define BOOT_MAX_RANGES  64
 #define BOOT_MAX_MODULES 512
 #define BOOT_CMDLINE_LEN 1024
-#define BOOT_MAX_CPUS    64
 
 struct boot_range { /* usable RAM as the firmware reports it, machine addresses; [start, end) */
     uint64_t start, end;
@@ -38,7 +38,7 @@ struct boot_info {
     char cmdline[BOOT_CMDLINE_LEN];
     uint64_t acpi_root;                    /* a copy of ACPI's root pointer, 0: to be searched for */
     unsigned int nr_cpus;                  /* that the firmware's tables name; 0: there are no tables */
-    uint8_t apic_ids[BOOT_MAX_CPUS];       /* theirs */
+    uint8_t apic_ids[MAX_CPUS];            /* theirs */
     uint64_t reserved_start, reserved_end; /* loader's structures that are still needed (command lines) */
 };
 

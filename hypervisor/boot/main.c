@@ -74,7 +74,7 @@ void boot_main(uint32_t magic, uint64_t info_maddr)
     this_cpu()->cr3 = hv_l4_maddr();
     if (multiboot_parse(magic, info_maddr, &boot_info) || !command_line())
         machine_exit(2);
-    boot_info.nr_cpus = acpi_find_cpus(&boot_info, boot_info.apic_ids, BOOT_MAX_CPUS);
+    boot_info.nr_cpus = acpi_find_cpus(&boot_info, boot_info.apic_ids, MAX_CPUS);
     cpu_features_init();
     mm_init(&boot_info);
     protect_image();
