@@ -16,9 +16,8 @@
 #include <stdint.h>
 #include <xen/xen.h>
 
-#define PV_BUILD_MAX_PAGES                                                          \
-    (1UL << 18) /* 1 GiB: so many frames a p2m list can name that is mapped at once \
-                 */
+/* 1 GiB: as many frames as a p2m list can name that is mapped at once. */
+#define PV_BUILD_MAX_PAGES (1UL << 18)
 
 struct pv_build {
     /* In. */

@@ -26,7 +26,6 @@
 #define TABLE  (PTE_P | PTE_RW)
 #define SLOT(virt) (((virt) >> 39) & 511)
 
-
     .section .text.head, "ax", @progbits
     .code32
     .globl head

@@ -153,6 +153,7 @@ struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_v
 /* PAUSE_DOMAIN for all its vcpus, or its end. */
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
+
 /* Its address space and registers are in a CPU (v->sched.cpu), though it may be blocked. */
 static inline bool vcpu_is_loaded(const struct vcpu *v)
 {

@@ -9,7 +9,7 @@
  * One control call at a time; another one meanwhile begins anew. A domain that is dying takes none but
  * questions and its destruction, which returns when nothing is left of it but frames that others map.
  *
- * Read next: drivers/toolstack/build.c in domain 0; domain/teardown.c.
+ * Read next: libpv/build.c in domain 0; domain/teardown.c.
  */
 #include "hypercall/hypercall.h"
 #include <xen/domctl.h>

@@ -187,9 +187,10 @@ static int check_exchange(const struct xen_memory_exchange *x)
     if (x->in.nr_extents > ~0UL >> OP_BITS || x->out.nr_extents > ~0UL >> OP_BITS ||
         x->in.nr_extents << x->in.extent_order != x->out.nr_extents << x->out.extent_order)
         return refuse(-EINVAL, R_EXCHANGE, x->in.nr_extents, x->out.nr_extents);
-    if (x->nr_exchanged == x->in.nr_extents)
-        return 0;                                                                /* no list is looked at */
-    if (!guest_range_ok(in + x->nr_exchanged * 8, 1) || !guest_range_ok(out, 1)) /* more by each one's copy */
+    if (x->nr_exchanged == x->in.nr_extents) /* no list is looked at */
+        return 0;
+    /* The lists' first numbers; the others by each one's copy. */
+    if (!guest_range_ok(in + x->nr_exchanged * 8, 1) || !guest_range_ok(out, 1))
         return refuse(-EFAULT, R_BAD_POINTER, in, out);
     return 0;
 }

@@ -101,9 +101,8 @@ static inline void cpu_set_work(struct cpu *c, uint32_t bits)
 /* The same for any CPU, which comes by the slow way out soon. (x86/smp.c) */
 void cpu_kick(struct cpu *c, uint32_t bits);
 
-/* All other CPUs stand still, holding no lock and with nothing half-done, until cpus_go(). For debug builds'
- * checks of the whole machine; the caller has nothing half-done either. cpus_park(): the others' part, for
- * WORK_STOP. */
+/* All other CPUs stand still, holding no lock and with nothing half-done, until cpus_go(): for counts of the
+ * whole machine. The caller has nothing half-done either. cpus_park(): the others' part, for WORK_STOP. */
 void cpus_stop(void);
 void cpus_go(void);
 void cpus_park(void);

@@ -12,9 +12,9 @@
 
 static struct ring_front front;
 static struct ring_back back;
-static bool lied; /* the third hand has written */
-static uint64_t asked, served, answered,
-    came; /* requests put, requests taken, responses put, responses taken */
+static bool lied;               /* the third hand has written */
+static uint64_t asked, served;  /* requests put, requests taken */
+static uint64_t answered, came; /* responses put, responses taken */
 
 static void check_front(void)
 {

@@ -151,8 +151,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     in = (struct fuzz_input){ data, size };
     memset(&page, 0, sizeof(page));
-    page.req_cons = page.req_prod = page.rsp_cons = page.rsp_prod = (uint32_t)size
-                                                                    << 28; /* often near the wrap */
+    begun = (uint32_t)size << 28; /* often near the wrap */
+    page.req_cons = page.req_prod = page.rsp_cons = page.rsp_prod = begun;
     asked = (struct xsd_sockmsg){ 0 };
     waits = 0;
     now = 1000000000000;

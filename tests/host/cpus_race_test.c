@@ -166,8 +166,7 @@ static int job(void *arg)
     return (int)(uintptr_t)arg;
 }
 
-/* ---- programs: one that ends by itself with its number of arguments, and one that sleeps till it is killed
- * ---- */
+/* ---- programs: one ends by itself with its number of arguments, one sleeps until it is killed ---- */
 
 static unsigned char file[4096];
 

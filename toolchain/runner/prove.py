@@ -27,8 +27,6 @@ BROKEN = {
 OPTIONS = ("-c11", "-machdep", "gcc_x86_64", "-eva", "-eva-precision", "2", "-no-unicode", "-cpp-frama-c-compliant", "-kernel-warn-key", "asm:clobber=inactive")
 
 
-
-
 def functions():
     """The functions of ring/."""
     return [name for path in sorted(glob.glob("ring/*.h")) for name in re.findall(r"^static inline [^;(]*?(\w+)\(", documents.text(path), re.MULTILINE)]
