@@ -152,21 +152,17 @@ static force_inline void put_leaf(uint64_t entry)
 
         w = READ_ONCE(f->word);
         if (likely(w & (FRAME_REF_MASK & ~1ULL))) {
-            if (entry & PTE_RW) {
-                new = w - WRITABLE_REFS;
-                if (!(new &FRAME_COUNT_MASK)) { /* the last use */
-                    if (likely(!(w & FRAME_LOCKED)) && likely(frame_cas(f, &w, new | FRAME_LOCKED))) {
-                        stamp_and_unlock(f, FT_WRITABLE);
-                        return;
-                    }
-                    put_leaf_slow(entry);
+            new = w - WRITABLE_REFS;
+            if (!(entry & PTE_RW)) {
+                if (likely(frame_cas(f, &w, w - 1)))
                     return;
-                }
-            } else {
-                new = w - 1;
-            }
-            if (likely(frame_cas(f, &w, new)))
+            } else if (new &FRAME_COUNT_MASK) {
+                if (likely(frame_cas(f, &w, new)))
+                    return;
+            } else if (likely(!(w & FRAME_LOCKED)) && likely(frame_cas(f, &w, new | FRAME_LOCKED))) {
+                stamp_and_unlock(f, FT_WRITABLE); /* it was the last use */
                 return;
+            }
         }
     }
     put_leaf_slow(entry);
