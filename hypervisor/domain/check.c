@@ -17,11 +17,6 @@
 
 #if defined(DEBUG) || defined(HOST_TEST)
 
-static const struct evtchn *port_of(const struct domain *d, uint32_t port)
-{
-    return port < d->evtchn.nr_ports ? &d->evtchn.buckets[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET] : NULL;
-}
-
 /* Domains are compared with the list before they are looked into. */
 static bool listed(const struct domain *d, uint16_t domid)
 {
@@ -30,13 +25,13 @@ static bool listed(const struct domain *d, uint16_t domid)
 
 static void check_port(struct check *c, const struct domain *d, uint32_t port)
 {
-    const struct evtchn *e = port_of(d, port), *far = NULL;
+    const struct evtchn *e = evtchn_port(&d->evtchn, port), *far = NULL;
     uint32_t holder = e->state == ECS_VIRQ && !evtchn_virq_is_global(e->virq) ? e->vcpu : 0;
 
     if (e->vcpu >= d->max_vcpus)
         complain(c, "domain %u: port %u notifies vcpu %u\n", d->domid, port, e->vcpu);
     if (e->state == ECS_INTERDOMAIN && listed(e->remote, e->remote_domid))
-        far = port_of(e->remote, e->remote_port);
+        far = evtchn_port(&e->remote->evtchn, e->remote_port);
     if (e->state == ECS_INTERDOMAIN && !(far && far->state == ECS_INTERDOMAIN && far->remote == d &&
                                          far->remote_domid == d->domid && far->remote_port == port))
         complain(c, "domain %u: port %u leads to port %u of domain %u, which does not lead back\n", d->domid,
@@ -53,7 +48,7 @@ static void check_ports(struct check *c, const struct domain *d)
     uint32_t in_use = 0, first_free = e->nr_ports;
 
     for (uint32_t port = e->nr_ports; port--;) {
-        uint8_t state = port_of(d, port)->state;
+        uint8_t state = evtchn_port(&d->evtchn, port)->state;
 
         in_use += state > ECS_RESERVED;
         if (state == ECS_FREE)
@@ -202,7 +197,7 @@ static void check_vcpu(struct check *c, const struct vcpu *v)
     if (test_bit(v->id, &d->evtchn.pollers) && s->state != VS_BLOCKED)
         complain(c, "domain %u vcpu %u: it polls, and is not blocked\n", d->domid, v->id);
     for (unsigned int virq = 0; virq < NR_VIRQS; virq++) {
-        const struct evtchn *e = port_of(d, v->virq_port[virq]);
+        const struct evtchn *e = evtchn_port(&d->evtchn, v->virq_port[virq]);
 
         if (v->virq_port[virq] && !(e && e->state == ECS_VIRQ && e->virq == virq))
             complain(c, "domain %u vcpu %u: VIRQ %u has port %u, which is none of it\n", d->domid, v->id,

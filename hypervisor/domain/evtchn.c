@@ -19,13 +19,6 @@
 
 #define CLOSES_A_STEP 64 /* ports that a preemptible step looks at */
 
-static struct evtchn *port_entry(const struct domain *d, uint32_t port)
-{
-    if (port >= __atomic_load_n(&d->evtchn.nr_ports, __ATOMIC_ACQUIRE)) /* pairs with grow_locked() */
-        return NULL;
-    return &d->evtchn.buckets[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET];
-}
-
 static int __must_check grow_locked(struct domain *d)
 {
     struct evtchn_domain *e = &d->evtchn;
@@ -67,10 +60,10 @@ static int __must_check bind_locked(struct domain *d, struct evtchn as, uint32_t
     for (uint32_t p = e->lowest_free; p < EVTCHN_MAX_PORTS && !e->closed; p++) {
         if (p == e->nr_ports && grow_locked(d))
             return refuse(-ENOMEM, R_PORTS_NO_MEMORY, p, 0);
-        if (port_entry(d, p)->state == ECS_FREE) {
+        if (evtchn_port(&d->evtchn, p)->state == ECS_FREE) {
             e->lowest_free = p + 1;
             e->in_use++;
-            *port_entry(d, p) = as;
+            *evtchn_port(&d->evtchn, p) = as;
             *port = p;
             return 0;
         }
@@ -80,7 +73,7 @@ static int __must_check bind_locked(struct domain *d, struct evtchn as, uint32_t
 
 static void port_free_locked(struct domain *d, uint32_t port)
 {
-    struct evtchn *chn = port_entry(d, port);
+    struct evtchn *chn = evtchn_port(&d->evtchn, port);
 
     clear_bit(port, d->shared->evtchn_pending); /* nothing is left for who gets the port next */
     *chn = (struct evtchn){ .state = ECS_FREE };
@@ -126,7 +119,7 @@ static inline void set_pending(struct domain *d, struct vcpu *v, uint32_t port)
 
 int evtchn_send(struct domain *d, uint32_t port)
 {
-    struct evtchn *chn = port_entry(d, port);
+    struct evtchn *chn = evtchn_port(&d->evtchn, port);
     int rc = 0;
 
     if (unlikely(!chn))
@@ -136,7 +129,7 @@ int evtchn_send(struct domain *d, uint32_t port)
         struct domain *r = chn->remote;
         uint32_t far = chn->remote_port;
 
-        set_pending(r, r->vcpu[READ_ONCE(port_entry(r, far)->vcpu)], far);
+        set_pending(r, r->vcpu[READ_ONCE(evtchn_port(&r->evtchn, far)->vcpu)], far);
     } else if (chn->state == ECS_IPI) {
         set_pending(d, d->vcpu[chn->vcpu], port);
     } else if (chn->state != ECS_UNBOUND) {
@@ -174,7 +167,7 @@ static int bind_interdomain_locked(struct domain *d, struct domain *r, uint32_t 
     const struct evtchn as = {
         .state = ECS_INTERDOMAIN, .remote = r, .remote_domid = r->domid, .remote_port = remote_port
     };
-    struct evtchn *far = port_entry(r, remote_port);
+    struct evtchn *far = evtchn_port(&r->evtchn, remote_port);
     int rc;
 
     rc = bind_locked(d, as, port);
@@ -238,10 +231,10 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
 /* d's lock is held, and the other end's domain's if there is one. */
 static void close_locked(struct domain *d, uint32_t port)
 {
-    struct evtchn *chn = port_entry(d, port);
+    struct evtchn *chn = evtchn_port(&d->evtchn, port);
 
     if (chn->state == ECS_INTERDOMAIN) {
-        struct evtchn *far = port_entry(chn->remote, chn->remote_port);
+        struct evtchn *far = evtchn_port(&chn->remote->evtchn, chn->remote_port);
 
         far->state = ECS_UNBOUND; /* towards d, as before it was bound */
         far->remote = NULL;
@@ -260,7 +253,7 @@ static struct domain *other_end(struct domain *d, const struct evtchn *chn)
 
 int evtchn_close(struct domain *d, uint32_t port)
 {
-    struct evtchn *chn = port_entry(d, port);
+    struct evtchn *chn = evtchn_port(&d->evtchn, port);
     bool done = false;
     struct domain *r;
     int rc = 0;
@@ -295,7 +288,7 @@ int evtchn_reset(struct domain *d)
             WRITE_ONCE(e->reset_at, port);
             return -ERESTART;
         }
-        if (READ_ONCE(port_entry(d, port)->state) != ECS_FREE && evtchn_close(d, port))
+        if (READ_ONCE(evtchn_port(&d->evtchn, port)->state) != ECS_FREE && evtchn_close(d, port))
             continue; /* somebody else closed it in between */
     }
     WRITE_ONCE(e->reset_at, 0);
@@ -321,7 +314,7 @@ int evtchn_status(struct domain *d, struct evtchn_status *st)
         [ECS_VIRQ] = EVTCHNSTAT_virq,       [ECS_PIRQ] = EVTCHNSTAT_pirq,
         [ECS_IPI] = EVTCHNSTAT_ipi,
     };
-    struct evtchn *chn = port_entry(d, st->port);
+    struct evtchn *chn = evtchn_port(&d->evtchn, st->port);
 
     if (!chn)
         return refuse(-EINVAL, R_PORT_RANGE, st->port, 0);
@@ -342,7 +335,7 @@ int evtchn_status(struct domain *d, struct evtchn_status *st)
 
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 {
-    struct evtchn *chn = port_entry(d, port);
+    struct evtchn *chn = evtchn_port(&d->evtchn, port);
     int rc = 0;
 
     if (!domain_vcpu(d, vcpu))
@@ -361,7 +354,7 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 
 int evtchn_unmask(struct domain *d, uint32_t port)
 {
-    struct evtchn *chn = port_entry(d, port);
+    struct evtchn *chn = evtchn_port(&d->evtchn, port);
 
     if (!chn)
         return refuse(-EINVAL, R_PORT_RANGE, port, 0);
@@ -375,7 +368,7 @@ int evtchn_unmask(struct domain *d, uint32_t port)
 
 int evtchn_pending(struct domain *d, uint32_t port)
 {
-    struct evtchn *chn = port_entry(d, port);
+    struct evtchn *chn = evtchn_port(&d->evtchn, port);
 
     if (!chn)
         return refuse(-EINVAL, R_PORT_RANGE, port, 0);
@@ -395,7 +388,7 @@ void evtchn_send_virq(struct domain *d, uint32_t vcpu, uint32_t virq)
     lock_take(&d->evtchn.lock);
     port = holder->virq_port[virq];
     if (port)
-        set_pending(d, d->vcpu[port_entry(d, port)->vcpu], port);
+        set_pending(d, d->vcpu[evtchn_port(&d->evtchn, port)->vcpu], port);
     lock_drop(&d->evtchn.lock);
 }
 
@@ -406,7 +399,7 @@ void evtchn_dump(struct domain *d)
     };
 
     for (uint32_t port = 1; port < d->evtchn.nr_ports; port++) {
-        const struct evtchn *chn = port_entry(d, port);
+        const struct evtchn *chn = evtchn_port(&d->evtchn, port);
 
         if (chn->state == ECS_FREE)
             continue;

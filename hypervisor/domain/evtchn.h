@@ -44,6 +44,14 @@ struct evtchn_domain {
     uint64_t pollers;     /* bit n: vcpu n is in SCHEDOP_poll; atomic */
 };
 
+/* A port, or NULL: there is none of that number. */
+static inline struct evtchn *evtchn_port(const struct evtchn_domain *e, uint32_t port)
+{
+    if (port >= __atomic_load_n(&e->nr_ports, __ATOMIC_ACQUIRE)) /* pairs with grow_locked() */
+        return NULL;
+    return &e->buckets[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET];
+}
+
 /* -ENOMEM, or 0. */
 int evtchn_init(struct domain *d) __must_check;
 /* Destruction, preemptible: closes all ports. 0 or -ERESTART. Then evtchn_free() frees the memory. */

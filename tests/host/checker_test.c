@@ -49,11 +49,6 @@ static void expect_noticed(const char *words)
 
 /* ---- Ports ---- */
 
-static struct evtchn *port_of(struct domain *d, uint32_t port)
-{
-    return &d->evtchn.buckets[0][port];
-}
-
 static void channel(uint32_t *near, uint32_t *far)
 {
     cr_assert_eq(evtchn_alloc_unbound(a, b->domid, near), 0);
@@ -66,11 +61,11 @@ Test(checker, a_channel_that_does_not_lead_back)
     uint32_t near, far;
 
     channel(&near, &far);
-    port_of(b, far)->remote_port++;
+    evtchn_port(&b->evtchn, far)->remote_port++;
     expect_noticed("domain 1: port 1 leads to port 1 of domain 2, which does not lead back");
     expect_noticed("domain 2: port 1 leads to port 2 of domain 1, which does not lead back");
-    port_of(b, far)->remote_port--;
-    port_of(b, far)->state = ECS_UNBOUND;
+    evtchn_port(&b->evtchn, far)->remote_port--;
+    evtchn_port(&b->evtchn, far)->state = ECS_UNBOUND;
     expect_noticed("domain 1: port 1 leads to port 1 of domain 2, which does not lead back");
 }
 
@@ -79,7 +74,7 @@ Test(checker, a_channel_to_a_domain_that_is_gone)
     uint32_t near, far;
 
     channel(&near, &far);
-    port_of(a, near)->remote = (struct domain *)&near;
+    evtchn_port(&a->evtchn, near)->remote = (struct domain *)&near;
     expect_noticed("domain 1: port 1 leads to port 1 of domain 2");
 }
 
@@ -94,10 +89,10 @@ Test(checker, counts_of_ports)
     a->evtchn.lowest_free = 10;
     expect_noticed("domain 1: port 2 is free, below 10 none should be");
     a->evtchn.lowest_free = 2;
-    port_of(a, 5)->state = ECS_RESERVED;
+    evtchn_port(&a->evtchn, 5)->state = ECS_RESERVED;
     expect_noticed("domain 1: port 5 has state 1");
-    port_of(a, 5)->state = ECS_FREE;
-    port_of(a, near)->vcpu = 1;
+    evtchn_port(&a->evtchn, 5)->state = ECS_FREE;
+    evtchn_port(&a->evtchn, near)->vcpu = 1;
     expect_noticed("domain 1: port 1 notifies vcpu 1");
 }
 

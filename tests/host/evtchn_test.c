@@ -40,11 +40,6 @@ static void end(void)
 
 TestSuite(evtchn, .init = begin, .fini = end);
 
-static struct evtchn *port_of(struct domain *d, uint32_t port)
-{
-    return &d->evtchn.buckets[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET];
-}
-
 static bool pending(struct domain *d, uint32_t port)
 {
     return test_bit(port, d->shared->evtchn_pending);
@@ -210,7 +205,7 @@ Test(evtchn, close_leaves_the_other_end_unbound)
     cr_assert_eq(evtchn_close(a, pa), 0);
     cr_assert_eq(evtchn_close(a, pa), -EINVAL);
     cr_assert_eq(evtchn_send(a, pa), -EINVAL);
-    cr_assert_eq(port_of(b, again)->state, ECS_UNBOUND);
+    cr_assert_eq(evtchn_port(&b->evtchn, again)->state, ECS_UNBOUND);
 }
 
 Test(evtchn, a_new_port_has_nothing_pending)
@@ -235,7 +230,7 @@ Test(evtchn, a_pair_within_one_domain)
     cr_assert_eq(evtchn_send(a, p), 0);
     cr_assert(pending(a, q) && !pending(a, p));
     cr_assert_eq(evtchn_close(a, p), 0);
-    cr_assert_eq(port_of(a, q)->state, ECS_UNBOUND);
+    cr_assert_eq(evtchn_port(&a->evtchn, q)->state, ECS_UNBOUND);
 }
 
 Test(evtchn, virqs_of_a_vcpu)
@@ -308,7 +303,7 @@ Test(evtchn, reset_closes_all_in_steps)
         steps++;
     cr_assert_gt(steps, 4);
     cr_assert_eq(b->evtchn.in_use, 0);
-    cr_assert_eq(port_of(a, pa)->state, ECS_UNBOUND);
+    cr_assert_eq(evtchn_port(&a->evtchn, pa)->state, ECS_UNBOUND);
     cr_assert_eq(b->vcpu[0]->virq_port[VIRQ_TIMER], 0);
     cr_assert_eq(evtchn_bind_ipi(b, 0, &port), 0);
     cr_assert_eq(port, 1);
@@ -332,12 +327,12 @@ static void check_all(void)
         uint32_t used = 0;
 
         for (uint32_t p = 1; p < d->evtchn.nr_ports; p++) {
-            struct evtchn *chn = port_of(d, p);
+            struct evtchn *chn = evtchn_port(&d->evtchn, p);
 
             used += chn->state != ECS_FREE;
             cr_assert(chn->state != ECS_FREE || p >= d->evtchn.lowest_free);
             if (chn->state == ECS_INTERDOMAIN) {
-                struct evtchn *far = port_of(chn->remote, chn->remote_port);
+                struct evtchn *far = evtchn_port(&chn->remote->evtchn, chn->remote_port);
 
                 cr_assert(far->state == ECS_INTERDOMAIN && far->remote == d && far->remote_port == p);
                 cr_assert(far->remote_domid == d->domid && chn->remote_domid == chn->remote->domid);

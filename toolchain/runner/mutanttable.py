@@ -84,7 +84,7 @@ MUTANTS = [
     mutant("unmap_by_frame", "an unmap compares the entry's frame, and not whether it is writable", "grants",
            (HV + "mm/grant_map.c", "const uint64_t must = PTE_P | PTE_RW | PTE_ADDR;", "const uint64_t must = PTE_P | PTE_ADDR;")),
     mutant("port_bound", "ports that don't exist yet are looked up", "port_bounds",
-           (HV + "domain/evtchn.c", "    if (port >= __atomic_load_n(&d->evtchn.nr_ports, __ATOMIC_ACQUIRE)) /* pairs with grow_locked() */\n", "    if (port >= EVTCHN_MAX_PORTS)\n")),
+           (HV + "domain/evtchn.h", "    if (port >= __atomic_load_n(&e->nr_ports, __ATOMIC_ACQUIRE)) /* pairs with grow_locked() */\n", "    if (port >= EVTCHN_MAX_PORTS)\n")),
     mutant("ring_overclaim", "the back takes more requests than the ring has slots", "host/ring_test",
            ("ring/ring.h", "    if (prod - b->req_taken > b->slots - (b->req_taken - b->rsp_pushed)) {\n", "    if (0) {\n")),
     mutant("no_preemption", "long hypercalls never stop", "preempt",
