@@ -176,41 +176,44 @@ static void enqueue_locked(struct run_queue *q, struct vcpu *v, bool woken)
         offer(v);
 }
 
-/* v, which is loaded nowhere, belongs to CPU `to` from now on. */
-static __attribute__((noinline)) void move(struct vcpu *v, uint32_t to)
-{
-    struct run_queue *there = &run_queues[to];
-
-    for (;;) {
-        struct run_queue *q = &run_queues[READ_ONCE(v->sched.cpu)];
-        bool mine, waits = false;
-
-        lock_pair(&q->lock, &there->lock);
-        mine = q == &run_queues[v->sched.cpu];
-        if (mine && q != there && !vcpu_is_loaded(v)) {
-            waits = !list_empty(&v->sched.node);
-            if (waits)
-                sched->dequeue(v);
-            v->sched.cpu = to;
-        }
-        if (waits)
-            enqueue_locked(there, v, false);
-        unlock_pair(&q->lock, &there->lock);
-        if (mine)
-            return;
-    }
-}
-
 static inline bool may_stay(const struct vcpu *v)
 {
-    return likely(v->sched.affinity >> v->sched.cpu & 1);
+    return likely(READ_ONCE(v->sched.affinity) >> v->sched.cpu & 1);
 }
 
-/* To a CPU where it may run, if this is none. */
-static void find_place(struct vcpu *v)
+/* Where v shall be: where it is, if it may. */
+static uint32_t place_of(const struct vcpu *v)
 {
-    if (unlikely(!may_stay(v)))
-        move(v, (uint32_t)__builtin_ctzll(v->sched.affinity));
+    return may_stay(v) ? v->sched.cpu : (uint32_t)__builtin_ctzll(READ_ONCE(v->sched.affinity));
+}
+
+/* v goes where it may run, unless it is loaded. leaves: it is, and leaves its CPU now. That happens under the
+ * locks: who finds it loaded nowhere, and then takes its queue's lock, knows that nobody looks at it here. */
+static __attribute__((noinline)) void find_place(struct vcpu *v, bool leaves)
+{
+    bool settled = false, waits;
+
+    while (!settled) {
+        struct run_queue *q = &run_queues[READ_ONCE(v->sched.cpu)];
+        uint32_t to = place_of(v);
+        struct run_queue *there = &run_queues[to];
+
+        lock_pair(&q->lock, &there->lock);
+        settled = q == queue_of(v) && to == place_of(v);
+        if (settled && leaves)
+            __atomic_store_n(&v->sched.on_cpu, false, __ATOMIC_RELEASE);
+        waits = settled && !list_empty(&v->sched.node);
+        if (settled && q != there && !vcpu_is_loaded(v)) {
+            if (waits)
+                sched->dequeue(v);
+            WRITE_ONCE(v->sched.cpu, to);
+            if (waits)
+                enqueue_locked(there, v, false);
+        } else if (waits && leaves) {
+            offer(v);
+        }
+        unlock_pair(&q->lock, &there->lock);
+    }
 }
 
 int vcpu_set_affinity(struct vcpu *v, uint64_t mask)
@@ -219,8 +222,8 @@ int vcpu_set_affinity(struct vcpu *v, uint64_t mask)
     if (!mask)
         return -EINVAL;
     WRITE_ONCE(v->sched.affinity, mask);
-    find_place(v);
-    if (!may_stay(v)) /* it is loaded: it moves when it is not */
+    find_place(v, false); /* whoever moves it meanwhile sees the new ones, or this finds it there */
+    if (!may_stay(v))     /* it is loaded: it moves when it is not */
         kick(v);
     return 0;
 }
@@ -390,13 +393,16 @@ void vcpu_update_areas(struct vcpu *v)
         update_time_area(v);
 }
 
-/* Who runs next on this CPU, prev goes back into the queue if it still wants to run. NULL: nobody. */
-static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t now)
+/* Who runs next on this CPU, prev goes back into the queue if it still wants to run. NULL: nobody. *at: when;
+ * a moment before the lock others' moments may be later. */
+static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t *at)
 {
     uint32_t cpu = this_cpu()->id;
     struct vcpu *next;
+    uint64_t now;
 
     lock_take(&q->lock);
+    *at = now = now_ns();
     if (prev && prev->sched.state == VS_RUNNING) {
         prev->sched.state = VS_RUNNABLE;
         if (!prev->sched.pause)
@@ -405,6 +411,8 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t now)
     next = sched->pick(cpu, cpu);
     if (next) {
         next->sched.state = VS_RUNNING;
+        /* Who pauses or moves it from now on finds it loaded; before CR3 is, for mm/tlb.c. */
+        WRITE_ONCE(next->sched.on_cpu, true);
         if (next->sched.runstate.state != RUNSTATE_running) {
             set_runstate(next, RUNSTATE_running, now);
             if (next->sched.runstate_area)
@@ -428,14 +436,6 @@ static inline void account(struct run_queue *q, struct vcpu *prev, uint64_t now)
     lock_drop(&q->lock);
 }
 
-/* prev has left its CPU: others may have it. */
-static __attribute__((noinline)) void left(struct vcpu *prev)
-{
-    find_place(prev);
-    if (READ_ONCE(prev->sched.state) == VS_RUNNABLE)
-        offer(prev);
-}
-
 /* Loads next in place of prev (NULL at boot). */
 static force_inline void switch_to(struct run_queue *q, struct vcpu *prev, struct vcpu *next, uint64_t now)
 {
@@ -444,13 +444,13 @@ static force_inline void switch_to(struct run_queue *q, struct vcpu *prev, struc
         if (prev->sched.runstate_area && prev->kernel_mode && !prev->domain->dying)
             update_runstate_area(prev);
     }
-    WRITE_ONCE(next->sched.on_cpu, true); /* before CR3 is loaded: mm/tlb.c asks */
     switch_vcpu(prev, next);
     if (!prev)
         return;
-    __atomic_store_n(&prev->sched.on_cpu, false, __ATOMIC_RELEASE);
     if (unlikely(nr_cpus > 1))
-        left(prev);
+        find_place(prev, true);
+    else
+        prev->sched.on_cpu = false;
 }
 
 /* Nobody is runnable: sleep until something happens. Where there is one CPU prev stays loaded, unless its
@@ -496,8 +496,7 @@ struct vcpu *schedule(void)
         end_domains(c);
     for (;;) {
         __atomic_fetch_and(&c->work, ~(uint32_t)WORK_SCHEDULE, __ATOMIC_RELAXED);
-        now = now_ns();
-        next = choose(q, current, now);
+        next = choose(q, current, &now);
         if (next)
             break;
         idle(c, q, current);

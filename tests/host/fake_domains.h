@@ -31,6 +31,9 @@ extern bool (*fake_teardown)(void); /* domain_teardown_step(); NULL: nothing to 
 extern uint32_t fake_cpu;
 extern unsigned int fake_kicks[FAKE_CPUS]; /* interrupts that cpu_kick() sent to it */
 
+/* What others do right before a lock is taken, or dropped. */
+extern void (*fake_lock)(const struct lock *l, bool taking);
+
 extern uint64_t fake_now;           /* system time, ns */
 extern uint64_t fake_apic;          /* what the APIC timer is set for, ~0: off */
 extern unsigned int fake_apic_sets; /* how often it was set */

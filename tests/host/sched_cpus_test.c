@@ -6,6 +6,7 @@
 // sources: hypervisor/domain/sched.c hypervisor/domain/sched_rr.c hypervisor/domain/timer.c
 // sources: hypervisor/domain/evtchn.c hypervisor/lib/lock.c tests/host/fake_domains.c
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include "tests/host/fake_domains.h"
 #include "x86/cpu.h"
 
@@ -182,6 +183,117 @@ Test(sched_cpus, affinity_of_who_runs)
     cr_assert_eq(a->sched.cpu, 1);
     cr_assert(!a->sched.on_cpu);
     cr_assert_eq(schedule_on(1), a);
+}
+
+/* ---- What other CPUs do in between: whenever CPU 0 is about to take a run queue's lock ---- */
+
+static unsigned int held, taken, when; /* locks of run queues: held now, taken so far; when to come in */
+static void (*others)(void);
+
+static void watch(const struct lock *l, bool taking)
+{
+    if (l->order != LOCK_SCHED || fake_cpu)
+        return;
+    if (taking && !held && (!when || ++taken == when)) {
+        fake_cpu = 1;
+        others();
+        fake_cpu = 0;
+    }
+    held += taking ? 1U : -1U;
+}
+
+/* CPU 0 schedules, and before it takes the n-th lock (0: any) the others do f. */
+static struct vcpu *schedule_while(unsigned int n, void (*f)(void))
+{
+    struct vcpu *v;
+
+    held = taken = 0;
+    when = n;
+    others = f;
+    fake_lock = watch;
+    v = schedule_on(0);
+    fake_lock = NULL;
+    return v;
+}
+
+static void block(struct vcpu *v)
+{
+    vcpu_block(v);
+    cr_assert_eq(v->sched.state, VS_BLOCKED);
+}
+
+static void pause_c(void)
+{
+    vcpu_pause(c, PAUSE_DOMAIN);
+}
+
+Test(sched_cpus, who_is_chosen_hears_of_a_pause)
+{
+    vcpu_up(a);
+    schedule_on(0);
+    vcpu_up(c);
+    block(a);
+    cr_assert_eq(schedule_while(2, pause_c), c); /* chosen, and a still accounted for */
+    cr_assert(cpus[0]->work & WORK_SCHEDULE, "it runs for ever, paused");
+}
+
+static void pin_c(void)
+{
+    cr_assert_eq(vcpu_set_affinity(c, 2), 0);
+}
+
+Test(sched_cpus, who_is_chosen_belongs_to_its_cpu)
+{
+    vcpu_up(a);
+    schedule_on(0);
+    vcpu_up(c);
+    block(a);
+    cr_assert_eq(schedule_while(2, pin_c), c);
+    cr_assert_eq(c->sched.cpu, 0, "a flush of its translations goes elsewhere");
+    cr_assert(cpus[0]->work & WORK_SCHEDULE);
+}
+
+static void wake_a_later(void)
+{
+    fake_now += 10;
+    vcpu_wake(a);
+}
+
+Test(sched_cpus, no_state_lasts_less_than_nothing)
+{
+    vcpu_up(a);
+    schedule_on(0);
+    vcpu_up(c);
+    block(a);
+    schedule_on(0);
+    block(c);
+    fake_now = 100;
+    cr_assert_eq(schedule_while(1, wake_a_later), a);
+    cr_assert_eq(a->sched.runstate.time[RUNSTATE_runnable], 0);
+    cr_assert_eq(a->sched.runstate.state_entry_time, 110);
+}
+
+/* As domain/teardown.c does, who ends a domain: its vcpu is loaded nowhere, and no lock is held that it then
+ * takes. */
+static void free_a(void)
+{
+    if (a && !a->sched.on_cpu) {
+        free(a);
+        domains.by_id[0]->vcpu[0] = a = NULL;
+    }
+}
+
+Test(sched_cpus, nobody_looks_at_who_has_left)
+{
+    vcpu_up(a);
+    schedule_on(0);
+    vcpu_up(c);
+    block(a);
+    vcpu_pause(a, PAUSE_SHUTDOWN);
+    cr_assert_eq(vcpu_set_affinity(a, 2), 0);
+    cr_assert_eq(schedule_while(0, free_a), c);
+    free_a();
+    cr_assert_null(a);
 }
 
 Test(sched_cpus, a_timer_moves_to_the_cpu_that_sets_it)
