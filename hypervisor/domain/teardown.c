@@ -134,9 +134,11 @@ static int stop_vcpus(struct domain *d)
 {
     if (referenced(d))
         return -EBUSY;
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i]->sched.on_cpu)
+    for (unsigned int i = 0; i < d->max_vcpus; i++) {
+        vcpu_pause(d->vcpu[i], PAUSE_SHUTDOWN); /* who began the end may not be so far yet */
+        if (vcpu_is_loaded(d->vcpu[i]))
             return -EBUSY;
+    }
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         vcpu_stop(d->vcpu[i]);
     watchdog_stop(d);
