@@ -25,12 +25,15 @@ static struct {
     uint32_t parked; /* CPUs that stand still; atomic */
 } stop;
 
+/* Who comes out looks once more: the next one to stop all may have counted it in. */
 void cpus_park(void)
 {
-    __atomic_fetch_add(&stop.parked, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&stop.wanted, __ATOMIC_ACQUIRE))
-        cpu_relax();
-    __atomic_fetch_sub(&stop.parked, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&stop.wanted, __ATOMIC_SEQ_CST)) {
+        __atomic_fetch_add(&stop.parked, 1, __ATOMIC_SEQ_CST);
+        while (__atomic_load_n(&stop.wanted, __ATOMIC_ACQUIRE))
+            cpu_relax();
+        __atomic_fetch_sub(&stop.parked, 1, __ATOMIC_SEQ_CST);
+    }
 }
 
 void cpus_stop(void)
