@@ -111,7 +111,7 @@ static void long_pin(void)
 {
     uint64_t *l2 = test_page(), *page = test_page();
     unsigned int wrong = 0;
-    long err;
+    long err = 0;
 
     for (unsigned int i = 0; i < 64; i++) {
         uint64_t *l1 = test_page();
@@ -122,10 +122,14 @@ static void long_pin(void)
         l2[i * 8] = test_pte(l1, PTE_TABLE);
     }
     test_readonly(l2, true);
-    being_pinned = l2;
-    INTERRUPTED(err = test_pin(2, l2));
-    being_pinned = NULL;
-    expect_eq(err, 0);
+    for (int i = 0; i < 100 && !early; i++) { /* by real time a busy host's timers may be late */
+        being_pinned = l2;
+        INTERRUPTED(err = test_pin(2, l2));
+        being_pinned = NULL;
+        expect_eq(err, 0);
+        if (!early)
+            require(!test_unpin(l2), "unpin it again");
+    }
     check(early > 0, "an upcall before the pin was done");
     for (unsigned int i = 0; i < 64; i++) /* its tables are tables: no page of them may be written */
         wrong += test_update(MMU_NORMAL_PT_UPDATE, &l1s[0][0], l2[i * 8] & ~PTE_US) == 0;
