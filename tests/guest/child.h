@@ -29,7 +29,9 @@ volatile struct child_page *child_page(void);
 /* In a child: it has come to step n (0 at the start), or waits for the parent to come there. */
 void child_step(uint32_t n);
 void child_await(uint32_t n);
-void child_for_ever(void) __attribute__((noreturn));
+/* In a child: counts for ever in this word of the shared page. */
+#define CHILD_COUNT 0
+void child_count(void) __attribute__((noreturn));
 
 /* In the parent: makes a child that shall do `word`, paused. The test ends with `error` if that can't be. */
 void child_make(struct child *c, const char *word, unsigned int vcpus);

@@ -44,19 +44,24 @@ long test_update(unsigned int cmd, const uint64_t *entry, uint64_t val)
     return HYPERVISOR_mmu_update(&u, 1, NULL, DOMID_SELF);
 }
 
-/* A frame that this domain gave back: the hypervisor's now. */
+unsigned long test_give_back(void)
+{
+    struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+    uint64_t *page = test_page();
+    xen_pfn_t frame = pv_virt_to_mfn(page).v;
+
+    require(!pv_map((unsigned long)page, 0), "unmap a page");
+    set_xen_guest_handle(r.extent_start, &frame);
+    require(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &r) == 1, "give a page back");
+    return frame;
+}
+
+/* One that was given back: the hypervisor's now. */
 unsigned long test_foreign_mfn(void)
 {
-    static xen_pfn_t given;
-    struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
-    uint64_t *page;
+    static unsigned long given;
 
-    if (given)
-        return given;
-    page = test_page();
-    given = pv_virt_to_mfn(page).v;
-    require(!pv_map((unsigned long)page, 0), "unmap a page");
-    set_xen_guest_handle(r.extent_start, &given);
-    require(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &r) == 1, "give a page back");
+    if (!given)
+        given = test_give_back();
     return given;
 }

@@ -25,6 +25,8 @@ long test_mmuext_mfn(unsigned int cmd, unsigned long frame);
 /* One mmu_update: `entry` in the linear mapping. Its errno. */
 long test_update(unsigned int cmd, const uint64_t *entry, uint64_t val);
 
+/* A page's frame goes back to the hypervisor; its number. */
+unsigned long test_give_back(void);
 /* A frame number that exists but isn't this domain's, nor I/O memory. */
 unsigned long test_foreign_mfn(void);
 

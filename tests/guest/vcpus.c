@@ -56,6 +56,19 @@ void test_let_others(void)
     __asm__ volatile("pause");
 }
 
+void test_context(struct vcpu_guest_context *c, void (*entry)(void), void *top)
+{
+    memset(c, 0, sizeof(*c));
+    c->flags = VGCF_in_kernel;
+    c->user_regs.rip = (unsigned long)entry;
+    c->user_regs.rsp = c->kernel_sp = (unsigned long)top - 8; /* as if by a call */
+    c->user_regs.rflags = PV_RFLAGS_IF;
+    c->user_regs.cs = PV_CS;
+    c->user_regs.ss = PV_SS;
+    c->kernel_ss = PV_SS;
+    c->ctrlreg[3] = pv_virt_to_maddr(pv_kernel_l4()).v;
+}
+
 static void __attribute__((noreturn)) vcpu_main(unsigned int id)
 {
     for (;;) {
@@ -67,21 +80,11 @@ static void __attribute__((noreturn)) vcpu_main(unsigned int id)
 
 static void initialise(unsigned int id)
 {
-    char *top = stacks[id] + STACK - 8; /* as if by a call */
     long err;
 
-    memset(&context, 0, sizeof(context));
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (unsigned long)vcpu_main;
+    test_context(&context, (void (*)(void))(void *)vcpu_main, stacks[id] + STACK);
     context.user_regs.rdi = id;
-    context.user_regs.rsp = (unsigned long)top;
-    context.user_regs.rflags = 2;
-    context.user_regs.cs = PV_CS;
-    context.user_regs.ss = PV_SS;
-    context.kernel_ss = PV_SS;
-    context.kernel_sp = (unsigned long)top;
     context.trap_ctxt[PF] = (struct trap_info){ PF, 0, PV_CS, (unsigned long)vcpus_page_fault };
-    context.ctrlreg[3] = pv_virt_to_maddr(pv_kernel_l4()).v;
     pv_shared_info.vcpu_info[id].evtchn_upcall_mask = 1;
     err = HYPERVISOR_vcpu_op(VCPUOP_initialise, id, &context);
     require(!err, "vcpu %u: %ld", id, err);

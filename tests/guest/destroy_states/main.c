@@ -12,6 +12,7 @@
 #include "libpv/string.h"
 #include "libpv/time.h"
 #include "tests/guest/child.h"
+#include "tests/guest/vcpus.h"
 
 TEST("destroy_states");
 ROLE(dom0);
@@ -22,18 +23,9 @@ ROLE(dom0);
 #define PAGES  5  /* that are granted, or mapped */
 #define REF    20 /* of the first grant, on both sides */
 
-enum { COUNT, IN_PIN, DELAY, PORT, FRAMES = 16 }; /* words of the shared page */
+enum { COUNT = CHILD_COUNT, IN_PIN, DELAY, PORT, FRAMES = 16 }; /* words of the shared page */
 
 /* ---- the children ---- */
-
-/* With pauses: else, in QEMU's virtual time, some of the other processors do not run. */
-static void child_spin(void)
-{
-    for (;;) {
-        ++*(volatile uint64_t *)&child_page()->words[COUNT];
-        __asm__ volatile("pause");
-    }
-}
 
 /* All its vcpus run. */
 static void child_vcpus(void)
@@ -41,20 +33,12 @@ static void child_vcpus(void)
     static struct vcpu_guest_context c;
 
     for (unsigned int i = 1; i < VCPUS; i++) {
-        memset(&c, 0, sizeof(c));
-        c.flags = VGCF_in_kernel;
-        c.user_regs.rip = (unsigned long)child_spin;
-        c.user_regs.rsp = c.kernel_sp = (unsigned long)test_page() + PAGE_SIZE - 8;
-        c.user_regs.rflags = PV_RFLAGS_IF;
-        c.user_regs.cs = PV_CS;
-        c.user_regs.ss = PV_SS;
-        c.kernel_ss = PV_SS;
-        c.ctrlreg[3] = pv_virt_to_mfn(pv_kernel_l4()).v << PAGE_SHIFT;
+        test_context(&c, child_count, (char *)test_page() + PAGE_SIZE);
         if (HYPERVISOR_vcpu_op(VCPUOP_initialise, i, &c) || HYPERVISOR_vcpu_op(VCPUOP_up, i, NULL))
-            child_for_ever(); /* without step 1 */
+            child_count(); /* without step 1 */
     }
     child_step(1);
-    child_spin();
+    child_count();
 }
 
 /* Pins and unpins a large tree all the time, and says when it is in one of the two calls. */
@@ -94,7 +78,7 @@ static void child_grants(bool maps)
         uint64_t *page = maps ? pv_vaddr_reserve(1) : test_page();
 
         if (maps && pv_grant_map(0, REF + (grant_ref_t)i, page, i & 1, &handle) != GNTST_okay)
-            child_for_ever();
+            child_count();
         if (!maps) {
             page[0] = 0x1000 + (uint64_t)i;
             pv_grant_set(REF + i, 0, pv_virt_to_mfn(page), false);
@@ -141,7 +125,7 @@ static void child(const char *word)
         rest_ns(3600UL * 1000000000);
     if (!strcmp(word, "ends"))
         pv_poweroff();
-    child_spin();
+    child_count();
 }
 
 /* ---- the parent ---- */

@@ -35,13 +35,10 @@ static void outcome(const char *what, long rc)
 
 static void step(unsigned int id)
 {
-    uint64_t r;
-    uint32_t port, vcpu;
+    uint64_t r = test_random(&seeds[id]) >> 24;
+    uint32_t port = first + (uint32_t)(r >> 8) % PORTS;
+    uint32_t vcpu = (uint32_t)(r >> 20) % (TEST_VCPUS + 1); /* one too many */
 
-    seeds[id] = seeds[id] * 6364136223846793005UL + 1442695040888963407UL;
-    r = seeds[id] >> 24;
-    port = first + (uint32_t)(r >> 8) % PORTS;
-    vcpu = (uint32_t)(r >> 20) % (TEST_VCPUS + 1); /* one too many */
     switch (r % 10) {
     case 0:
         OP(EVTCHNOP_alloc_unbound,

@@ -18,6 +18,7 @@ ROLE(pair);
 
 #define FRAMES 4
 #define STEPS  1500 /* of a; b makes three times as many */
+#define SPARE  500  /* frames given back beforehand: those that are renewed while in use stay for long */
 #define NONE   (~0U)
 
 static unsigned long frames[FRAMES];
@@ -123,10 +124,9 @@ static void tables(unsigned int id, uint64_t r)
 static void step(unsigned int id)
 {
     struct evtchn_send send = { .port = pair.port };
-    uint64_t r, s;
+    uint64_t r = test_random(&vcpus[id].seed), s;
 
-    vcpus[id].seed = vcpus[id].seed * 6364136223846793005UL + 1442695040888963407UL;
-    r = vcpus[id].seed >> 16 ^ vcpus[id].seed << 20;
+    r = r >> 16 ^ r << 20;
     s = r >> 8;
     switch (r % 8) {
     case 0:
@@ -169,23 +169,11 @@ static void race(unsigned int id)
     HYPERVISOR_update_va_mapping((unsigned long)vcpus[id].window[1], 0, UVMF_INVLPG);
 }
 
-static void give_back(unsigned int n)
-{
-    for (; n--;) {
-        struct xen_memory_reservation res = { .nr_extents = 1, .domid = DOMID_SELF };
-        uint64_t *page = test_page();
-        xen_pfn_t gone = pv_virt_to_mfn(page).v;
-
-        set_xen_guest_handle(res.extent_start, &gone);
-        require(!pv_map((unsigned long)page, 0), "unmap");
-        require(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &res) == 1, "give back");
-    }
-}
-
 void test_main(void)
 {
     pair_init();
-    give_back(500); /* frames that are renewed while in use stay for long */
+    for (unsigned int i = 0; i < SPARE; i++)
+        test_give_back();
     for (unsigned int i = 0; i < FRAMES; i++) {
         uint64_t *page = test_page();
 

@@ -154,8 +154,9 @@ static void exchange(uint64_t r)
 
 static uint64_t next(unsigned int id)
 {
-    vcpus[id].seed = vcpus[id].seed * 6364136223846793005UL + 1442695040888963407UL;
-    return vcpus[id].seed >> 16 ^ vcpus[id].seed << 20;
+    uint64_t r = test_random(&vcpus[id].seed);
+
+    return r >> 16 ^ r << 20;
 }
 
 static void write_some(unsigned int id, uint64_t r)
@@ -256,15 +257,8 @@ static void prepare(void)
         refs[i] = pv_grant_access(self, mfn(frames[i]), false);
         require(refs[i] > 0 && !pv_map((unsigned long)page, 0), "frame %u", i);
     }
-    for (unsigned int i = 0; i < SPARE; i++) {
-        struct xen_memory_reservation res = { .nr_extents = 1, .domid = DOMID_SELF };
-        uint64_t *page = test_page();
-        xen_pfn_t n = pv_virt_to_mfn(page).v;
-
-        set_xen_guest_handle(res.extent_start, &n);
-        require(!pv_map((unsigned long)page, 0), "unmap");
-        require(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &res) == 1, "give back");
-    }
+    for (unsigned int i = 0; i < SPARE; i++)
+        test_give_back();
     for (unsigned int id = 0; id < TEST_VCPUS; id++) {
         vcpus[id].window = pv_vaddr_reserve(1);
         vcpus[id].granted = pv_vaddr_reserve(1);

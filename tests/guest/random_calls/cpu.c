@@ -5,6 +5,7 @@
  */
 #include "libpv/event.h"
 #include "tests/guest/random_calls/calls.h"
+#include "tests/guest/vcpus.h"
 
 #define SECOND 1
 
@@ -230,13 +231,7 @@ static void ignore(struct pv_regs *r)
 static void second_vcpu(void)
 {
     pv_shared_info.vcpu_info[SECOND].evtchn_upcall_mask = 1;
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (unsigned long)wait_for_ever;
-    context.user_regs.rsp = context.kernel_sp = (unsigned long)stack + sizeof(stack) - 8;
-    context.user_regs.cs = PV_CS;
-    context.user_regs.ss = PV_SS;
-    context.kernel_ss = PV_SS;
-    context.ctrlreg[3] = pv_virt_to_mfn(pv_kernel_l4()).v << PAGE_SHIFT;
+    test_context(&context, wait_for_ever, stack + sizeof(stack));
     require(!HYPERVISOR_vcpu_op(VCPUOP_initialise, SECOND, &context), "a second vcpu");
     pv_set_trap_handler(NMI, ignore);
 }

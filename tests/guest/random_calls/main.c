@@ -17,7 +17,7 @@ TEST("random_calls");
 ROLE(dom0, domU);
 // vcpus: 2
 
-#define SPARE       96
+#define SPARE       96 /* given back: a page can be fetched while the frame that it had is still in use */
 #define CHECK_STEPS 256
 #define FEW         1000 /* steps; with fewer the share of successes says nothing */
 #define SHARE       30   /* percent */
@@ -434,22 +434,6 @@ static void find_others(void)
     other("start_info", pv_virt_to_mfn(pv_start_info).v);
 }
 
-/* Given back, so that a page can be fetched while the frame that it had is still in use. */
-static void spare_frames(void)
-{
-    static xen_pfn_t frames[SPARE];
-    struct xen_memory_reservation r = { .nr_extents = SPARE, .domid = DOMID_SELF };
-
-    for (unsigned int i = 0; i < SPARE; i++) {
-        uint64_t *spare = test_page();
-
-        frames[i] = pv_virt_to_mfn(spare).v;
-        require(!pv_map((unsigned long)spare, 0), "unmap a page");
-    }
-    set_xen_guest_handle(r.extent_start, frames);
-    require(HYPERVISOR_memory_op(XENMEM_decrease_reservation, &r) == SPARE, "give %u pages back", SPARE);
-}
-
 void test_main(void)
 {
     random_begin();
@@ -463,7 +447,8 @@ void test_main(void)
     for (unsigned int w = 1; w < WINDOWS; w++)
         window[w] = window[0] + w * (PAGE_SIZE / 8);
     find_others();
-    spare_frames();
+    for (unsigned int i = 0; i < SPARE; i++)
+        test_give_back();
     random_run(step, begin, after);
     begin();
     cpu_end();

@@ -6,6 +6,7 @@
 #include "libpv/start.h"
 #include "libpv/string.h"
 #include "tests/guest/pages.h"
+#include "tests/guest/vcpus.h"
 
 TEST("two_vcpus");
 ROLE(dom0, domU);
@@ -35,14 +36,7 @@ static void not_yet(void)
 /* A state that would do but for what the caller breaks in it. */
 static void good_context(void)
 {
-    memset(&context, 0, sizeof(context));
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (unsigned long)good_context;
-    context.user_regs.cs = PV_CS;
-    context.user_regs.ss = PV_SS;
-    context.kernel_ss = PV_SS;
-    context.kernel_sp = (unsigned long)test_page() + PAGE_SIZE;
-    context.ctrlreg[3] = pv_virt_to_mfn(pv_kernel_l4()).v << PAGE_SHIFT;
+    test_context(&context, good_context, (char *)test_page() + PAGE_SIZE);
 }
 
 static void bad_contexts(void)
