@@ -42,8 +42,8 @@ struct call {
     uint64_t data[140]; /* an argument's memory; the largest is a page of text */
     /* Looks at what came back, and may put another result in place of the call's; NULL: nothing to do. */
     void (*after)(struct call *c);
-    unsigned int x, y, z; /* for `after` */
-    bool by_hand;         /* NO_CALL, and there is a result all the same */
+    unsigned int x, y; /* for `after` */
+    bool by_hand;      /* NO_CALL, and there is a result all the same */
     long result;
     char text[160];
 };
@@ -79,9 +79,12 @@ extern bool callbacks_changed;
 
 typedef void generator(struct call *c);
 /* By file; each ends with NULL. A generator that stands there twice comes twice as often. */
-extern generator *const table_calls[], *const grant_calls[], *const event_calls[],
-                                                                 *const cpu_calls[], *const memory_calls[],
-                                                                                         *const other_calls[];
+extern generator *const table_calls[];
+extern generator *const grant_calls[];
+extern generator *const event_calls[];
+extern generator *const cpu_calls[];
+extern generator *const memory_calls[];
+extern generator *const other_calls[];
 
 void grants_begin(void);
 void grants_end(void);

@@ -52,6 +52,18 @@ static bool made(const struct call *c)
     return !c->result && c->a[2] && c->a[1] == (uint64_t)c->data && c->a[0] <= GNTTABOP_cache_flush;
 }
 
+static void after_status(struct call *c)
+{
+    if (made(c))
+        c->result = STATUS(*(const int16_t *)((const char *)c->data + c->x));
+}
+
+static void judge_by_status(struct call *c, size_t offset)
+{
+    c->x = (unsigned int)offset;
+    c->after = after_status;
+}
+
 /* An entry of the table, changed by the guest itself; nobody is called. */
 static void gen_grant(struct call *c)
 {
@@ -157,36 +169,22 @@ static void gen_unmap(struct call *c)
         !c->y || u->host_addr == where[w] ? "" : ", wrong address");
 }
 
-static void after_copy(struct call *c)
-{
-    if (made(c))
-        c->result = STATUS(((struct gnttab_copy *)(void *)c->data)->status);
-}
-
 static void copy_end(struct call *c, struct gnttab_copy *g, bool source)
 {
+    struct gnttab_copy_ptr *at = source ? &g->source : &g->dest;
     bool by_ref = random(2);
     struct frame f = some_frame(true);
 
     while (!source && f.name[0] != 'p' && f.name[0] != 'h' && f.name[0] != 'R' && f.name[0] != 'n' &&
            f.name[0] != 'L')
         f = some_frame(true);
-    if (source) {
-        g->source.offset = odd(8) ? (uint16_t)(4080 + random(20)) : 64;
-        g->source.domid = by_ref ? (odd(8) ? some_domain(c) : pv_domid()) : some_domain(c);
-        g->flags |= by_ref ? GNTCOPY_source_gref : 0;
-        if (by_ref)
-            g->source.u.ref = some_ref(c);
-        else
-            g->source.u.gmfn = f.mfn;
+    at->offset = odd(8) ? (uint16_t)((source ? 4080 : 4089) + random(20)) : 64;
+    at->domid = by_ref && !odd(8) ? pv_domid() : some_domain(c);
+    if (by_ref) {
+        g->flags |= source ? GNTCOPY_source_gref : GNTCOPY_dest_gref;
+        at->u.ref = some_ref(c);
     } else {
-        g->dest.offset = odd(8) ? (uint16_t)(4089 + random(20)) : 64;
-        g->dest.domid = by_ref ? (odd(8) ? some_domain(c) : pv_domid()) : some_domain(c);
-        g->flags |= by_ref ? GNTCOPY_dest_gref : 0;
-        if (by_ref)
-            g->dest.u.ref = some_ref(c);
-        else
-            g->dest.u.gmfn = f.mfn;
+        at->u.gmfn = f.mfn;
     }
     say(c, "%s", by_ref ? "" : f.name);
 }
@@ -216,14 +214,8 @@ static void gen_copy(struct call *c)
     }
     g->len = odd(8) ? 4097 : 8;
     op(c, GNTTABOP_copy, sizeof(*g));
-    c->after = after_copy;
+    judge_by_status(c, offsetof(struct gnttab_copy, status));
     say(c, " copy of %u", g->len);
-}
-
-static void after_query(struct call *c)
-{
-    if (made(c))
-        c->result = STATUS(((struct gnttab_query_size *)(void *)c->data)->status);
 }
 
 static void gen_query(struct call *c)
@@ -232,14 +224,8 @@ static void gen_query(struct call *c)
 
     q->dom = some_domain(c);
     op(c, GNTTABOP_query_size, sizeof(*q));
-    c->after = after_query;
+    judge_by_status(c, offsetof(struct gnttab_query_size, status));
     say(c, "query size");
-}
-
-static void after_setup(struct call *c)
-{
-    if (made(c))
-        c->result = STATUS(((struct gnttab_setup_table *)(void *)c->data)->status);
 }
 
 static void gen_setup(struct call *c)
@@ -250,7 +236,7 @@ static void gen_setup(struct call *c)
     s->nr_frames = odd(3) ? 1000 : random(2);
     set_xen_guest_handle(s->frame_list, odd(4) ? (void *)some_address() : &c->data[10]);
     op(c, GNTTABOP_setup_table, sizeof(*s));
-    c->after = after_setup;
+    judge_by_status(c, offsetof(struct gnttab_setup_table, status));
     say(c, "setup of %u frames%s", s->nr_frames,
         (uint64_t)s->frame_list.p == (uint64_t)&c->data[10] ? "" : ", bad list");
 }
@@ -268,12 +254,6 @@ static void gen_version(struct call *c)
     }
 }
 
-static void after_swap(struct call *c)
-{
-    if (made(c))
-        c->result = STATUS(((struct gnttab_swap_grant_ref *)(void *)c->data)->status);
-}
-
 static void gen_swap(struct call *c)
 {
     struct gnttab_swap_grant_ref *s = (void *)c->data;
@@ -283,7 +263,7 @@ static void gen_swap(struct call *c)
     if (s->ref_a < 8 || s->ref_b < 8)
         s->ref_a = s->ref_b = 1000; /* not those of console and store */
     op(c, GNTTABOP_swap_grant_ref, sizeof(*s));
-    c->after = after_swap;
+    judge_by_status(c, offsetof(struct gnttab_swap_grant_ref, status));
     say(c, "swap");
 }
 
@@ -300,12 +280,6 @@ static void gen_cache_flush(struct call *c)
     say(c, "cache flush %s %u+%u op %x", at.name, f->offset, f->length, f->op);
 }
 
-static void after_transfer(struct call *c)
-{
-    if (made(c))
-        c->result = STATUS(((struct gnttab_transfer *)(void *)c->data)->status);
-}
-
 /* A frame that cannot go: it is not ours, or the one who should take it is not there or is the giver. */
 static void gen_transfer(struct call *c)
 {
@@ -316,7 +290,7 @@ static void gen_transfer(struct call *c)
     t->domid = random(2) ? 77 : pv_domid();
     t->ref = some_ref(c);
     op(c, GNTTABOP_transfer, sizeof(*t));
-    c->after = after_transfer;
+    judge_by_status(c, offsetof(struct gnttab_transfer, status));
     say(c, "transfer %s to %s", t->mfn == f.mfn ? f.name : "no frame", t->domid == 77 ? "nobody" : "self");
 }
 

@@ -165,12 +165,14 @@ static void after_more(struct call *c)
 
 static void gen_more(struct call *c)
 {
+    struct xen_memory_reservation *r;
+
     c->nr = NO_CALL;
     if (batching || !purged())
         return;
-    if ((uint64_t)reservation(c, XENMEM_increase_reservation)->extent_start.p != (uint64_t)&c->data[20])
-        ((struct xen_memory_reservation *)(void *)c->data)->nr_extents =
-            0; /* else nobody knows which it was */
+    r = reservation(c, XENMEM_increase_reservation);
+    if ((uint64_t)r->extent_start.p != (uint64_t)&c->data[20])
+        r->nr_extents = 0; /* else nobody knows which it was */
     c->after = after_more;
 }
 
