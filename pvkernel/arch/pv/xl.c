@@ -239,12 +239,9 @@ static int list(int argc, char **argv)
 
 /* ---- the others, which take a domain ---- */
 
-static int on_domain(const char *word, int (*call)(domid_t domid))
+/* The status of a command whose call gave `error`; what was wrong is said. */
+static int status_of(const char *word, domid_t domid, int error)
 {
-    domid_t domid;
-    if (!find(word, &domid))
-        return 1;
-    int error = call(domid);
     if (error == -EINVAL && domid == 0)
         return fail("%s: domain 0 can't do that to itself (poweroff ends it)", word);
     return error ? fail("%s: %s", word, reason(error)) : 0;
@@ -253,7 +250,8 @@ static int on_domain(const char *word, int (*call)(domid_t domid))
 static int pause(int argc, char **argv)
 {
     (void)argc;
-    return on_domain(argv[0], pv_domain_pause);
+    domid_t domid;
+    return find(argv[0], &domid) ? status_of(argv[0], domid, pv_domain_pause(domid)) : 1;
 }
 
 static int unpause(int argc, char **argv)
@@ -265,7 +263,7 @@ static int unpause(int argc, char **argv)
         return 1;
     if (!pv_domain_info(domid, &info) && !(info.flags & XEN_DOMINF_paused))
         return fail("%s: it is not paused", argv[0]);
-    return on_domain(argv[0], pv_domain_unpause);
+    return status_of(argv[0], domid, pv_domain_unpause(domid));
 }
 
 static int vcpu_pin(int argc, char **argv)
@@ -273,7 +271,6 @@ static int vcpu_pin(int argc, char **argv)
     (void)argc;
     domid_t domid;
     uint64_t vcpu, cpu, cpus = ~0ul;
-    int err;
     if (!find(argv[0], &domid))
         return 1;
     if (!str_number(argv[1], &vcpu) || vcpu >= MOST_VCPUS)
@@ -283,10 +280,10 @@ static int vcpu_pin(int argc, char **argv)
             return fail("%s: the number of a CPU, or all, expected", argv[2]);
         cpus = 1ul << cpu;
     }
-    err = pv_domain_pin(domid, (unsigned)vcpu, cpus);
-    return err == -EINVAL ? fail("%s has no vcpu %lu, or the machine no CPU %s", argv[0], vcpu, argv[2])
-           : err          ? fail("%s: %s", argv[0], reason(err))
-                          : 0;
+    int error = pv_domain_pin(domid, (unsigned)vcpu, cpus);
+    if (error == -EINVAL)
+        return fail("%s has no vcpu %lu, or the machine no CPU %s", argv[0], vcpu, argv[2]);
+    return status_of(argv[0], domid, error);
 }
 
 /* Until its number is free, that is until the services of this domain have unmapped what they mapped of it.
@@ -300,7 +297,7 @@ static int destroy(int argc, char **argv)
         return 1;
     int error = domid ? pv_domain_destroy(domid) : -EINVAL;
     if (error)
-        return on_domain(argv[0], pv_domain_destroy);
+        return status_of(argv[0], domid, error);
     uint64_t until = arch_time_ns() + END_NS;
     while (!pv_domain_info(domid, &info) && info.domain == domid) {
         if (arch_time_ns() > until)
