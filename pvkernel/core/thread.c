@@ -37,21 +37,32 @@ static struct cpu *this_cpu(void)
     return thread_current()->cpu;
 }
 
-static struct thread *thread_alloc(const char *name)
+/* The first thread has the stack of the boot. */
+static struct thread *thread_alloc(const char *name, bool first)
 {
     struct thread *t = kzalloc(sizeof(*t));
-    if (!t)
-        return NULL;
-    t->arch = kzalloc(arch_thread_size);
-    if (!t->arch) {
+    struct arch_thread *arch = kzalloc(arch_thread_size);
+    void *stack = first ? NULL : pages_alloc(STACK_ORDER);
+    if (!t || !arch || (!stack && !first)) {
         kfree(t);
+        kfree(arch);
+        kfree(stack);
         return NULL;
     }
+    if (stack)
+        arch_stack_guard(stack, true);
+    t->arch = arch;
+    t->stack = stack;
     str_copy(t->name, name, sizeof(t->name));
     list_init(&t->link);
     list_init(&t->sleep_link);
     list_init(&t->all_link);
     return t;
+}
+
+static void *stack_top(const struct thread *t)
+{
+    return (char *)t->stack + (PAGE_SIZE << STACK_ORDER);
 }
 
 /* Makes `t` the idle thread of CPU n, which is there from now on. */
@@ -71,7 +82,7 @@ void thread_init(void)
 {
     list_init(&sched.ready);
     list_init(&sched.all);
-    struct thread *t = thread_alloc("idle");
+    struct thread *t = thread_alloc("idle", true);
     if (!t)
         panic("no memory for the first thread");
     cpu_init(0, t);
@@ -89,17 +100,14 @@ void cpus_start(void)
     for (unsigned n = 1; n < wanted && n < CPUS_MAX; n++) {
         char name[12];
         ksnprintf(name, sizeof(name), "idle %u", n);
-        struct thread *t = thread_alloc(name);
-        char *stack = t ? pages_alloc(STACK_ORDER) : NULL;
-        if (!stack)
+        struct thread *t = thread_alloc(name, false);
+        if (!t)
             panic("no memory for CPU %u", n);
-        arch_stack_guard(stack, true);
-        t->stack = stack;
         bool on = lock(&sched.lock);
         cpu_init(n, t);
         cpus_online = n + 1;
         unlock(&sched.lock, on);
-        if (arch_cpu_start(n, stack + (PAGE_SIZE << STACK_ORDER), t))
+        if (arch_cpu_start(n, stack_top(t), t))
             panic("CPU %u can't be started", n);
     }
 }
@@ -173,7 +181,7 @@ static void after_switch(void)
         reap(dead);
     if (t->process) { /* a kernel thread doesn't care which address space is there */
         process_activate(t->process);
-        arch_set_kernel_stack((char *)t->stack + (PAGE_SIZE << STACK_ORDER));
+        arch_set_kernel_stack(stack_top(t));
         arch_user_restore(t->arch);
     }
 }
@@ -226,20 +234,13 @@ static void first_entry(void *arg)
 
 struct thread *thread_start_in(struct process *p, const char *name, void (*entry)(void *), void *arg)
 {
-    struct thread *t = thread_alloc(name);
+    struct thread *t = thread_alloc(name, false);
     if (!t)
         return NULL;
-    t->stack = pages_alloc(STACK_ORDER);
-    if (!t->stack) {
-        kfree(t->arch);
-        kfree(t);
-        return NULL;
-    }
-    arch_stack_guard(t->stack, true);
     t->process = p;
     t->entry = entry;
     t->arg = arg;
-    arch_thread_init(t->arch, (char *)t->stack + (PAGE_SIZE << STACK_ORDER), first_entry, t);
+    arch_thread_init(t->arch, stack_top(t), first_entry, t);
     bool on = lock(&sched.lock);
     t->id = sched.next_id++;
     list_add_tail(&sched.all, &t->all_link);
