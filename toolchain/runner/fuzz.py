@@ -11,7 +11,7 @@ import errno
 import re
 import sys
 
-from . import boot, build, domu, packages, stockxen
+from . import boot, build, documents, domu, packages, stockxen
 from .axes import Trouble, counted
 from .machine import Guard, Machine, arguments, module
 
@@ -108,8 +108,7 @@ def differences(axes, systems, name, seed, epoch):
 
 
 def epoch_steps():
-    with open("tests/guest/random.h", encoding="utf-8") as f:
-        return int(re.search(r"#define RANDOM_EPOCH (\d+)", f.read())[1])
+    return int(re.search(r"#define RANDOM_EPOCH (\d+)", documents.text("tests/guest/random.h"))[1])
 
 
 def compare(axes, systems, name, seed, steps, only=None):
@@ -150,8 +149,8 @@ class Progress:
 
 def call_names(axes):
     """{number: name} of the ABI's hypercalls."""
-    with open(f"{axes.build}/include/xen/xen.h", encoding="utf-8") as f:
-        return {int(m[2]): m[1] for m in re.finditer(r"^#define __HYPERVISOR_(\w+)\s+(\d+)\b", f.read(), re.MULTILINE)}
+    header = documents.text(f"{axes.build}/include/xen/xen.h")
+    return {int(m[2]): m[1] for m in re.finditer(r"^#define __HYPERVISOR_(\w+)\s+(\d+)\b", header, re.MULTILINE)}
 
 
 def histogram(axes, runs):
@@ -163,9 +162,7 @@ def histogram(axes, runs):
                 total.setdefault(nr, {})[what] = total.get(nr, {}).get(what, 0) + n
     names = call_names(axes)
     for nr, counts in sorted(total.items()):
-        words = []
-        for what, n in sorted(counts.items(), key=lambda item: -item[1]):
-            words.append(f"{error_name(what)} {n}")
+        words = [f"{error_name(what)} {n}" for what, n in sorted(counts.items(), key=lambda item: -item[1])]
         yield f"  {names.get(nr, 'no such call'):<30} {sum(counts.values()):>8}: " + ", ".join(words)
 
 

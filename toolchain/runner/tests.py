@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""make test: host tests (and tests/fuzz/, runner/fuzzhost.py), then each guest test on each system in each of its roles, the verdicts compared, and at last the
-tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of kernels that misbehave in it (runner/crashtests.py), of gdb
-(runner/debugtests.py), of make bench (runner/benchtests.py) and of make fuzz (runner/fuzztests.py).
+"""make test: host tests (and tests/fuzz/, runner/fuzzhost.py), then each guest test on each system in each of its roles,
+the verdicts compared, and at last the tests of `make run` itself (runner/endtoend.py, runner/hosttests.py), of
+kernels that misbehave in it (runner/crashtests.py), of gdb (runner/debugtests.py), of make bench
+(runner/benchtests.py) and of make fuzz (runner/fuzztests.py).
 
-A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the quiet
-domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers. control:
-domains 0 and 1 of one image, on Parador alone. On Parador (its debug build) every test has a boot of its own, and its
-invariant checker must have said ok when the domains were gone, and no path in it may have run over 30,000 instructions without
-letting interrupts in. Time there is virtual, a nanosecond an instruction, so that a busy host changes no verdict (ICOUNT=0: it is real, and
-several CPUs really run at once). On stock Xen, tests of the
-role dom0 have boots of their own, the others share one; only what does not pass is run again in virtual time. A line
-`// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0, `// vcpus: 2` the test's domains
-two vcpus each, and QEMU under stock Xen two CPUs (under Parador: SMP=), `// ramdisk: itself` a domain 0 its own file, to make domains of.
-docs/oracle.md lists the differences between the two systems that are meant to be. At its end Parador says which rules
-(domain/refuse.h) refused anything: each must have been broken by the test that its row names. Read next: runner/verdict.py,
-tests/guest/test.h.
+A guest test names its roles in a line ROLE(...) of its main.c. dom0: alone as domain 0. domU: domain 1 beside the
+quiet domain 0 tests/guest/idle0 (on stock Xen: Linux). pair: two domUs, told their roles and each other's numbers.
+control: domains 0 and 1 of one image, on Parador alone. On Parador (its debug build) every test has a boot of its
+own, and its invariant checker must have said ok when the domains were gone, and no path in it may have run over
+30,000 instructions without letting interrupts in. Time there is virtual, a nanosecond an instruction, so that a busy
+host changes no verdict (ICOUNT=0: it is real, and several CPUs really run at once). On stock Xen, tests of the role
+dom0 have boots of their own, the others share one; only what does not pass is run again in virtual time. A line
+`// beside: pvkernel` gives a domU our kernel as its domain 0 instead of idle0, `// vcpus: 2` the test's domains two
+vcpus each, and QEMU under stock Xen two CPUs (under Parador: SMP=), `// ramdisk: itself` a domain 0 its own file, to make
+domains of. docs/oracle.md lists the differences between the two systems that are meant to be. At its end Parador says
+which rules (domain/refuse.h) refused anything: each must have been broken by the test that its row names. Read next:
+runner/verdict.py, tests/guest/test.h.
 """
 import glob
 import os
@@ -42,8 +43,7 @@ def guest_tests(filters):
     found = {}
     for path in sorted(glob.glob("tests/guest/*/main.c")):
         name = path.split("/")[-2]
-        with open(path, encoding="utf-8") as f:
-            roles = re.search(r"^ROLE\(([^)]*)\)", f.read(), re.MULTILINE)
+        roles = re.search(r"^ROLE\(([^)]*)\)", documents.text(path), re.MULTILINE)
         if not roles:
             continue
         words = [r.strip() for r in roles[1].split(",")]
@@ -54,11 +54,15 @@ def guest_tests(filters):
     return found
 
 
+def says(name, word):
+    """What a test's main.c says in a line `// WORD: ...`, or None."""
+    found = re.search(rf"^// {word}: (.*)$", documents.text(f"tests/guest/{name}/main.c"), re.MULTILINE)
+    return found and found[1]
+
+
 def vcpus(name):
-    """How many vcpus a test wants: its line `// vcpus: N`, or one."""
-    with open(f"tests/guest/{name}/main.c", encoding="utf-8") as f:
-        found = re.search(r"^// vcpus: (\d+)$", f.read(), re.MULTILINE)
-    return int(found[1]) if found else 1
+    """How many vcpus a test wants."""
+    return int(says(name, "vcpus") or 1)
 
 
 class Report:
@@ -113,16 +117,14 @@ def host_tests(filters):
 
 def without_broken(axes, tests, hosts, fuzzers, report):
     """Counts what does not build as failed; the tests that are left."""
-    for name in [n for n in tests if not build.builds(axes, f"{axes.build}/tests/guest/{n}")]:
-        report.add(Result(name, "guest", "", "fail", "does not build"))
-        tests.pop(name)
-    for name in [n for n in hosts if not build.builds(axes, f"{axes.build}/host/{n}")]:
-        report.add(Result(name, "host", "", "fail", "does not build"))
-        hosts.remove(name)
-    for name in [n for n in fuzzers if not build.builds(axes, f"{axes.build}/fuzz/{n}")]:
-        report.add(Result(f"{name}_fuzz", "host", "", "fail", "does not build"))
-        fuzzers.remove(name)
-    return tests, hosts, fuzzers
+    def left(names, folder, where, ending=""):
+        good = [name for name in names if build.builds(axes, f"{axes.build}/{folder}/{name}")]
+        for name in names:
+            if name not in good:
+                report.add(Result(name + ending, where, "", "fail", "does not build"))
+        return good
+
+    return {name: tests[name] for name in left(tests, "tests/guest", "guest")}, left(hosts, "host", "host"), left(fuzzers, "fuzz", "host", "_fuzz")
 
 
 def run_host_tests(axes, names, report):
@@ -146,14 +148,12 @@ def run_host_tests(axes, names, report):
 
 def wants_kernel(name):
     """Whether a test asks for our kernel, with its xenstore and its disk, as domain 0."""
-    with open(f"tests/guest/{name}/main.c", encoding="utf-8") as f:
-        return "\n// beside: pvkernel\n" in f.read()
+    return says(name, "beside") == "pvkernel"
 
 
 def ramdisk(axes, name):
     """The test's own file, where it asks for it as its ramdisk; else None."""
-    with open(f"tests/guest/{name}/main.c", encoding="utf-8") as f:
-        return f"{axes.build}/tests/guest/{name}" if "\n// ramdisk: itself\n" in f.read() else None
+    return f"{axes.build}/tests/guest/{name}" if says(name, "ramdisk") == "itself" else None
 
 
 def parador_modules(axes, name, role, folder):
@@ -290,8 +290,7 @@ def allowed_differences():
     """The tests that docs/oracle.md names: entries of a list that begin with the name in backquotes."""
     if not os.path.exists("docs/oracle.md"):
         return set()
-    with open("docs/oracle.md", encoding="utf-8") as f:
-        return set(re.findall(r"^(?:-|\d+\.) `([a-z0-9_]+)`:", f.read(), re.MULTILINE))
+    return set(re.findall(r"^(?:-|\d+\.) `([a-z0-9_]+)`:", documents.text("docs/oracle.md"), re.MULTILINE))
 
 
 def choose_systems(axes):
@@ -348,6 +347,16 @@ def run_guests(axes, systems, tests, fuzzers, report):
             raise
 
 
+def files(axes, tests, hosts, fuzzers):
+    """What the tests are made of, for make."""
+    wanted = [*(["guest-tests"] if tests else []), *(["host-tests"] if hosts else []), *[f"{axes.build}/fuzz/{name}" for name in fuzzers]]
+    if benchtests.wanted(axes):
+        wanted += ["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"]
+    if fuzztests.wanted(axes):
+        wanted += [f"{axes.build}/tests/guest/{name}" for name in ("random_calls", "idle0")]
+    return wanted
+
+
 def main(axes):
     systems = choose_systems(axes)
     if "parador" in systems:
@@ -358,8 +367,7 @@ def main(axes):
     report = Report(axes)
     hosts = host_tests(axes.tests) if systems != ["xen"] else []
     fuzzers = fuzzhost.wanted(axes) if systems != ["xen"] else []
-    if not build.try_to_make(axes, *(["guest-tests"] if tests else []), *(["host-tests"] if hosts else []), *[f"{axes.build}/fuzz/{name}" for name in fuzzers], *(["bench-guest", f"{axes.build}/count.so", f"{axes.build}/tests/guest/idle0"] if benchtests.wanted(axes) else []),
-                               *([f"{axes.build}/tests/guest/{name}" for name in ("random_calls", "idle0")] if fuzztests.wanted(axes) else [])):
+    if not build.try_to_make(axes, *files(axes, tests, hosts, fuzzers)):
         tests, hosts, fuzzers = without_broken(axes, tests, hosts, fuzzers, report)
     run_host_tests(axes, hosts, report)
     run_guests(axes, systems, tests, fuzzers, report)
