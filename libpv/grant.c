@@ -16,10 +16,10 @@
 
 #define PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
 
-static struct grant_entry_v1
-    *entries;                  /* address space for PV_GRANT_FRAMES frames; nr_frames of them are mapped */
-static struct pv_lock growing; /* a vcpu makes the table longer */
-static unsigned int nr_frames, max_frames; /* nr_frames: changed by who holds `growing` */
+/* Address space for PV_GRANT_FRAMES frames, of which nr_frames are mapped. */
+static struct grant_entry_v1 *entries;
+static struct pv_lock growing; /* a vcpu makes the table longer; guards nr_frames */
+static unsigned int nr_frames, max_frames;
 static uint16_t next_free[PV_GRANT_FRAMES * PER_FRAME];
 static struct pv_freelist free_refs = { .next = next_free };
 

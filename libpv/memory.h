@@ -17,8 +17,8 @@
 #include "libpv/types.h"
 
 #define PV_VIRT_BASE 0xffffffff80000000UL
-#define PV_LINEAR_MAX \
-    0x60000000UL /* bytes mapped linearly at most; behind that lies pv_vaddr_reserve's area */
+/* Bytes mapped linearly at most; behind that lies pv_vaddr_reserve's area. */
+#define PV_LINEAR_MAX 0x60000000UL
 
 /* Bits of a page-table entry (Intel SDM 3A 4.5). */
 #define PTE_P     0x001UL

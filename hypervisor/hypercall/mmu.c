@@ -18,8 +18,8 @@
 #include "x86/descriptor.h"
 
 #ifndef MMU_UPDATE_PREEMPTED
-#define MMU_UPDATE_PREEMPTED \
-    (~(~0U >> 1)) /* ABI: Xen's own encoding of a restart; not in the public headers */
+/* ABI: Xen's own encoding of a restart; not in the public headers. */
+#define MMU_UPDATE_PREEMPTED (~(~0U >> 1))
 #endif
 
 /*

@@ -43,8 +43,8 @@ uint64_t max_mfn;
 uint64_t frame_chunks[MAX_MFN >> (FRAME_CHUNK_SHIFT + 6)];
 
 static const struct boot_info *boot; /* while the heap is empty; then NULL */
-static uint64_t boot_start,
-    boot_next; /* memory given out before, [boot_start, boot_next) but for what is busy in it */
+/* Memory given out before: [boot_start, boot_next) but for what is busy in it. */
+static uint64_t boot_start, boot_next;
 
 /* The end of a taken piece of memory that contains maddr, or 0; *next: where the first one above begins. */
 static uint64_t taken_until(uint64_t maddr, uint64_t *next)

@@ -78,8 +78,8 @@ extern uint64_t *m2p_table;
 #endif
 
 extern uint64_t max_mfn; /* first number past the last frame; constant after boot */
-extern uint64_t
-    frame_chunks[]; /* bit n: frames [n << 12, (n + 1) << 12) are in the table; constant after boot */
+/* Bit n: frames [n << 12, (n + 1) << 12) are in the table; constant after boot. */
+extern uint64_t frame_chunks[];
 #define FRAME_CHUNK_SHIFT 12
 
 static inline struct frame *frame_of(mfn_t m)

@@ -77,8 +77,8 @@ static __attribute__((noinline)) int update_upper(struct domain *d, enum frame_t
                                                   uint64_t *p, uint64_t entry, enum how how)
 {
     uint64_t old = READ_ONCE(*p);
-    bool same =
-        (old & entry & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS); /* its references are the new entry's */
+    /* Its references are the new entry's. */
+    bool same = (old & entry & PTE_P) && !((old ^ entry) & ~PTE_HARMLESS);
     int rc = 0;
 
     if (!guest_slot(level, p))

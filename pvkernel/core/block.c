@@ -9,8 +9,8 @@
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/page.h"
 
-#define PORTION_ORDER \
-    6 /* 256 KiB a read: the driver splits it into as many requests as it can have in flight */
+/* 256 KiB a read: the driver splits it into as many requests as it can have in flight. */
+#define PORTION_ORDER 6
 
 static struct {
     struct lock lock;

@@ -194,8 +194,7 @@ struct arch_thread {
 };
 
 const size_t arch_thread_size = sizeof(struct arch_thread);
-static struct context
-    contexts[4096]; /* not freed with the thread: a dead one still sleeps on its semaphore */
+static struct context contexts[4096]; /* not freed: a dead thread's still sleeps on its semaphore */
 static unsigned nr_contexts;
 static sem_t test_over;
 
