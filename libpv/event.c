@@ -137,7 +137,8 @@ static int new_port(long err, const evtchn_port_t *port, unsigned int vcpu, pv_e
 
 int pv_event_bind_virq(unsigned int virq, pv_event_fn fn, void *data)
 {
-    struct evtchn_bind_virq op = { .virq = virq, .vcpu = pv_vcpu_id() };
+    bool own = virq == VIRQ_TIMER || virq == VIRQ_DEBUG; /* all others are the domain's, first vcpu 0's */
+    struct evtchn_bind_virq op = { .virq = virq, .vcpu = own ? pv_vcpu_id() : 0 };
 
     return new_port(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &op), &op.port, op.vcpu, fn, data);
 }

@@ -154,6 +154,8 @@ static void one(void *arg)
           self);
     check(pv_event_bind_virq(VIRQ_TIMER, on_timer, (void *)(unsigned long)self) > 0, "vcpu %u: a timer",
           self);
+    if (self == 1) /* the domain's, whichever vcpu asks */
+        check(pv_event_bind_virq(VIRQ_DOM_EXC, NULL, NULL) > 0, "vcpu 1: VIRQ_DOM_EXC");
     ipi_port[self] = pv_event_bind_ipi(on_ipi, (void *)(unsigned long)self);
     check(ipi_port[self] > 0, "vcpu %u: bind_ipi gives %d", self, ipi_port[self]);
     if (self == 0)
