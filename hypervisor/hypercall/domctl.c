@@ -84,12 +84,17 @@ static long no_domain(const struct xen_domctl *op)
     return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op->domain, 0);
 }
 
+/* It has stopped when the call returns. */
 static long pause(struct domain *d, struct xen_domctl *op)
 {
     if (d->pause_count == PAUSES)
         return refuse(-E2BIG, R_DOMAIN_PAUSES, d->pause_count, d->domid);
-    if (!d->pause_count++)
+    if (!d->pause_count)
         domain_pause(d);
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (vcpu_is_loaded(d->vcpu[i]))
+            return -ERESTART;
+    d->pause_count++;
     return 0;
 }
 

@@ -175,6 +175,12 @@ static void pauses(struct child *c)
     child_run(c, 1);
     expect_eq(flags_of(id) & XEN_DOMINF_paused, 0);
     expect_eq(pv_domain_unpause(id), -EINVAL);
+    for (unsigned int i = 0; i < 20; i++) {
+        expect_eq(pv_domain_pause(id), 0);
+        expect_eq(flags_of(id) & XEN_DOMINF_running, 0); /* not even on its way out of a CPU */
+        expect_eq(pv_domain_unpause(id), 0);
+        rest_ns(1000000);
+    }
     expect_eq(pv_domain_pause(id), 0);
     expect_eq(pv_domain_pause(id), 0);
     count = c->page->words[CHILD_COUNT];
