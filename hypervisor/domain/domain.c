@@ -17,7 +17,7 @@
 struct domain *domain0;
 struct domain idle_domain = { .domid = DOMID_IDLE, .name = "idle", .max_pages = 0 };
 
-struct domain_list domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST) };
+struct domain_list domains = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST), .last = DOMID_MAX_BOOT - 1 };
 
 struct domain *get_domain_for(struct domain *caller, uint16_t domid)
 {

@@ -227,6 +227,8 @@ static long affinity(struct domain *d, struct xen_domctl *op)
             return refuse(-EINVAL, R_AFFINITY, a->flags, 0);
         if (copy_from_guest(&map, at, size))
             return refuse(-EFAULT, R_BAD_POINTER, at, 0);
+        if (a->cpumap_hard.nr_bits < 64)
+            map &= (1ULL << a->cpumap_hard.nr_bits) - 1;
         if (vcpu_set_affinity(v, map))
             return refuse(-EINVAL, R_AFFINITY, a->flags, map);
     }

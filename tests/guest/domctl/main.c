@@ -239,6 +239,13 @@ static void affinities(void)
     expect_eq(affinity(set, 0, 31, XEN_VCPUAFFINITY_HARD, &cpus), -EINVAL);
     expect_eq(affinity(set, NOBODY, 0, XEN_VCPUAFFINITY_HARD, &cpus), -ESRCH);
     expect_eq(affinity(set, 0, 0, XEN_VCPUAFFINITY_HARD, (void *)NOWHERE), -EFAULT);
+    cpus = ~0UL; /* of which only so many bits count as the call says */
+    call(set, 0)->u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+    set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, (uint8_t *)&cpus);
+    op.u.vcpuaffinity.cpumap_hard.nr_bits = 1;
+    expect_eq(pv_domctl(&op), 0);
+    expect_eq(affinity(get, 0, 0, XEN_VCPUAFFINITY_HARD, &cpus), 0);
+    expect_eq(cpus, 1);
     cpus = ~0UL;
     expect_eq(affinity(set, 0, 0, XEN_VCPUAFFINITY_HARD, &cpus), 0);
 }
