@@ -61,6 +61,8 @@ void cpu_main(struct cpu *c)
     sched_init();
     cpu_set_work(c, WORK_SCHEDULE);
     __atomic_store_n(&c->online, true, __ATOMIC_RELEASE);
+    while (READ_ONCE(nr_cpus) <= c->id) /* else it might believe to be alone, and sleep for ever */
+        cpu_relax();
     enter_guests();
 }
 
@@ -74,7 +76,7 @@ void cpus_start(const struct boot_info *bi)
     memcpy(maddr_to_virt(TRAMPOLINE_MADDR), trampoline, (size_t)(trampoline_end - trampoline));
     memcpy(trampoline_l4, hv_l4, PAGE_SIZE);
     trampoline_l4[0] = ((uint64_t)identity_l3 - IMAGE_VIRT) | PTE_P | PTE_RW;
-    for (unsigned int i = 0; i < MIN(bi->nr_cpus, MAX_CPUS); i++) {
+    for (unsigned int i = 0; i < MIN(bi->nr_cpus, MAX_CPUS) && nr_cpus < MAX_CPUS; i++) {
         struct cpu *c;
 
         if (bi->apic_ids[i] == cpus[0]->apic_id)

@@ -127,7 +127,7 @@ static long op_register_info(struct vcpu *v, uint32_t op, void *arg)
 
 static long op_send_nmi(struct vcpu *v, uint32_t op, void *arg)
 {
-    WRITE_ONCE(v->nmi_pending, true);
+    __atomic_store_n(&v->nmi_pending, true, __ATOMIC_SEQ_CST); /* before the look where it is */
     vcpu_wake(v);
     cpu_kick(cpus[v->sched.cpu], WORK_SCHEDULE); /* the slow way out, where it is delivered */
     return 0;
