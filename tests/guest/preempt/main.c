@@ -60,7 +60,7 @@ static void updates(void)
         l1s[i] = test_table_page();
         require(!test_pin(1, l1s[i]), "an L1");
     }
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 20 || (round < 100 && most <= 2); round++) {
         uint64_t val = round % 2 ? 0 : test_pte(page, PTE_KERNEL);
 
         for (unsigned int i = 0; i < N; i++)
@@ -142,23 +142,26 @@ static void multicalls(void)
 {
     static struct multicall_entry calls[N];
     static struct mmu_update u[64];
-    unsigned int wrong = 0, before;
+    unsigned int wrong = 0, before, upcalls = 0;
 
     for (unsigned int i = 0; i < 64; i++)
         u[i] = (struct mmu_update){ pv_virt_to_maddr(entry(i)).v | MMU_PT_UPDATE_PRESERVE_AD, 0 };
     require(!test_pin(1, l1s[0]), "an L1");
-    for (unsigned int i = 0; i < N; i++) {
-        calls[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version, .args = { XENVER_version } };
-        if (i % 8 == 0)
-            calls[i] = (struct multicall_entry){ .op = __HYPERVISOR_mmu_update,
-                                                 .args = { (unsigned long)u, 64, 0, DOMID_SELF } };
-        calls[i].result = 0x5555;
+    for (int round = 0; round < 100 && upcalls <= 3; round++) { /* a busy host's timers may be late */
+        for (unsigned int i = 0; i < N; i++) {
+            calls[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version, .args = { XENVER_version } };
+            if (i % 8 == 0)
+                calls[i] = (struct multicall_entry){ .op = __HYPERVISOR_mmu_update,
+                                                     .args = { (unsigned long)u, 64, 0, DOMID_SELF } };
+            calls[i].result = 0x5555;
+        }
+        before = ticks;
+        INTERRUPTED(wrong += HYPERVISOR_multicall(calls, N) != 0);
+        upcalls = ticks - before;
+        for (unsigned int i = 0; i < N; i++)
+            wrong += calls[i].result != (i % 8 ? 0x40011 : 0);
     }
-    before = ticks;
-    INTERRUPTED(wrong += HYPERVISOR_multicall(calls, N) != 0);
-    check(ticks - before > 3, "%u upcalls in one call", ticks - before);
-    for (unsigned int i = 0; i < N; i++)
-        wrong += calls[i].result != (i % 8 ? 0x40011 : 0);
+    check(upcalls > 3, "%u upcalls in one call", upcalls);
     expect_eq(wrong, 0);
     expect_eq(test_unpin(l1s[0]), 0);
 }
