@@ -106,7 +106,7 @@ bool child_gone(const struct child *c)
 {
     struct xen_domctl_getdomaininfo info;
 
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 20000; i++) {
         if (pv_domain_info(c->build.domid, &info) || info.domain != c->build.domid)
             return true;
         rest_ns(2000000);

@@ -138,7 +138,7 @@ static void all_back(const char *what)
 {
     uint64_t least = before - (test_on_parador() ? 0 : PAGES - 1);
 
-    for (int i = 0; i < 500 && measure && machine_free() < least; i++)
+    for (int i = 0; i < 20000 && measure && machine_free() < least; i++)
         rest_ns(2000000);
     check(!measure || machine_free() >= least, "%s: %lu free frames, not %lu", what,
           (unsigned long)machine_free(), (unsigned long)before);
@@ -197,11 +197,12 @@ static void in_the_middle_of_a_pin(void)
         child_make(&c, "pins", 1);
         c.page->words[DELAY] = i; /* its time slice ends at another place */
         child_run(&c, 1);
+        while (!c.page->words[IN_PIN] && !c.page->words[COUNT])
+            rest_ns(1000000); /* a busy host lets it begin late */
         rest_ns(5000000 + 370000 * i);
         expect_eq(pv_domain_pause(c.build.domid), 0);
         pinning += c.page->words[IN_PIN] == 1;
         unpinning += c.page->words[IN_PIN] == 2;
-        check(c.page->words[IN_PIN] || c.page->words[COUNT], "it pins");
         child_end(&c);
         all_back("pin");
     }
