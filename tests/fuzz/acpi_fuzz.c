@@ -56,6 +56,7 @@ static void put_sum(uint8_t *at, size_t n, size_t sum_at)
 static void put(struct fuzz_input *in, uint64_t at)
 {
     static const char signatures[] = "RSDTAPICFACPXSDT";
+    static const uint64_t root = 0x2052545020445352; /* "RSD PTR " */
     uint8_t *p = memory + at, kind = fuzz_byte(in);
     uint32_t length = fuzz_byte(in) * 4u, next = (uint32_t)place(kind >> 4), said;
 
@@ -63,7 +64,7 @@ static void put(struct fuzz_input *in, uint64_t at)
     if (TOP - at < 64)
         return;
     if ((kind & 7) < 2) {
-        memcpy(p, "RSD PTR ", 8);
+        memcpy(p, &root, 8);
         memcpy(p + 16, &next, 4);
         put_sum(p, 20, 8);
         return;
