@@ -27,7 +27,7 @@ static struct {
     struct lock lock; /* LOCK_DOMAIN_LIST: one_crashed, domains_ending */
     bool one_crashed;
     uint32_t busy;     /* a CPU is in a step; atomic */
-    struct timer tick; /* makes a busy CPU come by, and ends its step; by the CPU in a step */
+    struct timer tick; /* makes a busy CPU come by, and ends its step */
 } teardown = { .lock = LOCK_INIT(LOCK_DOMAIN_LIST), .tick = { .fn = reschedule } };
 
 /* Domain 0, where it lives, looks what changed, and lets go of what it maps. */
@@ -271,8 +271,8 @@ bool domain_teardown_step(bool guests_wait)
     latency_kind(LATENCY_TEARDOWN);
     done = a_step();
     latency_kind(LATENCY_ENTRY);
-    if (READ_ONCE(domains_ending) && (guests_wait || !teardown.tick.armed))
+    __atomic_store_n(&teardown.busy, 0, __ATOMIC_SEQ_CST); /* or who has the tick right now goes away again */
+    if (READ_ONCE(domains_ending) && (guests_wait || !READ_ONCE(teardown.tick.armed)))
         timer_set(&teardown.tick, now_ns() + (done ? STEP_EVERY : WAIT_EVERY));
-    __atomic_store_n(&teardown.busy, 0, __ATOMIC_RELEASE);
     return done;
 }
