@@ -18,8 +18,9 @@ struct pv_regs;
 
 typedef void (*pv_event_fn)(unsigned int port, void *data);
 
-/* Ports. A NULL fn leaves the port masked: use pv_event_wait or pv_event_test on it. Errors as Xen gives
- * them: -EEXIST (a VIRQ bound twice), -ENOSPC, -ESRCH (no such domain), -EPERM, -EINVAL. */
+/* Ports. A VIRQ that each vcpu has its own of is bound to the vcpu that runs, the domain's others to vcpu 0,
+ * whoever binds them. A NULL fn leaves the port masked: use pv_event_wait or pv_event_test on it. Errors as
+ * Xen gives them: -EEXIST (a VIRQ bound twice), -ENOSPC, -ESRCH (no such domain), -EPERM, -EINVAL. */
 int pv_event_bind_virq(unsigned int virq, pv_event_fn fn, void *data);
 int pv_event_bind_ipi(pv_event_fn fn, void *data);
 int pv_event_alloc_unbound(domid_t remote, pv_event_fn fn, void *data);
