@@ -123,7 +123,7 @@ static long get_info(struct domain *none, struct xen_domctl *op)
     while (domid < DOMID_MAX_BOOT && !(d = get_domain(domid)))
         domid++;
     if (!d)
-        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op->domain, 0);
+        return -ESRCH; /* the end of the list is no refusal */
     *info = (struct xen_domctl_getdomaininfo){ .domain = domid,
                                                .tot_pages = d->tot_pages,
                                                .max_pages = d->max_pages,
