@@ -36,7 +36,7 @@ struct parador_domain_info {
 /* Domain 0: what a script ended with; the machine's exit status. arg points to an int32_t. */
 #define PARADOR_exit_status 1
 
-/* Any domain: the sentence for the last refusal of the calling vcpu (domain 0: of vcpu 0 of `domid`; of a
+/* Any domain: the sentence for its last refusal, whichever vcpu called (domain 0: that of `domid`; of a
  * domain that crashed, why it did, even when it is gone). */
 #define PARADOR_why 2
 struct parador_why {
@@ -44,7 +44,7 @@ struct parador_why {
     uint16_t crashed; /* out: 1: text says why the domain crashed, the other fields are 0 */
     int32_t error;    /* out: the errno that the refusal gave (negative), 0: nothing was refused */
     uint32_t rule;    /* out: number of the rule, see docs/refusals.md */
-    uint32_t count;   /* out: refusals so far */
+    uint32_t count;   /* out: refusals of that vcpu so far */
     char text[240];   /* out: a sentence */
 };
 

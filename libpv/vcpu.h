@@ -9,8 +9,8 @@
  * instruction away, which matters to a thread that an upcall may move to another vcpu between any two.
  *
  * Ports: an event is delivered on the vcpu that its port is bound to: that which bound its own VIRQ or IPI,
- * vcpu 0 for all others; pv_event_bind_vcpu (event.h) moves it. Page tables and their flushes: memory.h changes
- * the kernel's tables and flushes the running vcpu only. Source: xen/vcpu.h.
+ * vcpu 0 for all others; pv_event_bind_vcpu (event.h) moves it. Page tables and their flushes: memory.h
+ * changes the kernel's tables and flushes the running vcpu only. Source: xen/vcpu.h.
  */
 #pragma once
 

@@ -66,6 +66,7 @@ struct domain {
     bool shutdown_code_set;            /* SCHEDOP_shutdown_code: shutdown_reason was chosen before the end */
     uint8_t max_vcpus;                 /* those that there are */
     uint8_t vcpus_wanted, pause_count; /* domctl's, which come one at a time */
+    uint8_t refused;                   /* the vcpu that was refused something last */
     uint8_t handle[16];                /* domain 0's own name for it; domctl */
     char name[NAME_LEN];
     struct lock lock;                        /* LOCK_DOMAIN: fields that say so */

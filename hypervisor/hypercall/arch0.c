@@ -71,7 +71,7 @@ static long why(struct vcpu *v, uint32_t op, void *arg)
     d = get_domain_for(v->domain, domid);
     if (!d)
         return refuse(-ESRCH, R_NO_SUCH_DOMAIN, domid, 0);
-    r = d == v->domain ? v->refusal : d->vcpu[0]->refusal;
+    r = d->vcpu[READ_ONCE(d->refused)]->refusal;
     if (!v->domain->privileged && r.frame_owner != owner_of(d))
         r.frame_owner = OWNER_SECRET; /* what others' frames are is not for everybody */
     put_domain(d);

@@ -144,6 +144,21 @@ static void shoot_down(unsigned int self)
     check(*window == 101, "vcpu %u reads %lu through a translation that is gone", self, *window);
 }
 
+/* What vcpu 3 is refused, vcpu 0 can ask for. */
+static void refusal_of_another(unsigned int self)
+{
+    struct parador_why why = { .domid = DOMID_SELF };
+
+    if (self == 3)
+        expect_eq(HYPERVISOR_vcpu_op(VCPUOP_up, 1000, NULL), -ENOENT);
+    barrier(8);
+    if (self || !test_on_parador())
+        return;
+    expect_eq(HYPERVISOR_parador(PARADOR_why, &why), 0);
+    expect_eq(why.error, -ENOENT);
+    check(why.count > 0, "the refusals are counted");
+}
+
 static void one(void *arg)
 {
     unsigned int self = pv_vcpu_id(), next = (self + 1) % VCPUS;
@@ -182,6 +197,7 @@ static void one(void *arg)
     under_the_lock();
     references_and_pages(self);
     shoot_down(self);
+    refusal_of_another(self);
 }
 
 void test_main(void)
