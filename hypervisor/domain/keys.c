@@ -25,9 +25,9 @@ static void show_domain(struct domain *d)
         const struct vcpu *v = d->vcpu[i];
 
         if (v->initialised)
-            say("      vcpu %u: %s in %s at %lx, hypercalls: %lu, exceptions: %u\n", v->id,
+            say("      vcpu %u: %s in %s at %lx, CPU %u of %lx, hypercalls: %lu, exceptions: %u\n", v->id,
                 vcpu_is_up(v) ? states[v->sched.state] : "down", v->kernel_mode ? "kernel" : "user",
-                v->regs.rip, v->hypercalls, v->exceptions);
+                v->regs.rip, v->sched.cpu, v->sched.affinity & all_cpus(), v->hypercalls, v->exceptions);
     }
 }
 
@@ -100,7 +100,7 @@ static const struct key {
     void (*fn)(void);               /* once, or NULL */
     void (*each)(struct domain *d); /* then for each domain, or NULL */
 } keys[] = {
-    { 'd', "domains", show_memory, show_domain },
+    { 'd', "domains; of each vcpu, its CPU and the mask of those it may use", show_memory, show_domain },
     { 'f', "frames by type and owner", show_frames, NULL },
     { 'e', "event channels", NULL, evtchn_dump },
     { 'g', "grants", NULL, grant_dump },
@@ -146,7 +146,7 @@ void keys_pressed(char c)
     if (c == '\t') {
         console_focus_after(console_owner());
     } else if (c < '0' || c > '9') {
-        say("no such key; Ctrl-T ? lists them\n");
+        say("no such key; Ctrl-T ? lists them (c and l: with DEBUG=1)\n");
         return;
     } else if (!console_focus((uint16_t)(c - '0'))) {
         say("domain %c does not run; ", c);

@@ -66,7 +66,7 @@ class Domains(gdb.Command):
         print(f"{'dom':>4} {'name':10} {'state':10} {'pages':>8} {'refs':>5}  vcpus")
         for d in found:
             print(f"{int(d['domid']):4} {d['name'].string():10} {self.state(d):10} {int(d['tot_pages']):8} {int(d['refs']):5}  "
-                  + "; ".join(self.vcpu(v) for v in pointers(d["vcpu"])))
+                  + f"\n{'':43}".join(self.vcpu(v) for v in pointers(d["vcpu"])))
 
     @staticmethod
     def state(d):
@@ -79,6 +79,7 @@ class Domains(gdb.Command):
         state = "down" if int(v["sched"]["pause"]) & PAUSE_DOWN else SCHEDULING[int(v["sched"]["state"])]
         where = gdb.execute(f"info symbol {int(v['regs']['rip']):#x}", to_string=True).split(" in section")[0]
         name = "" if where.startswith("No symbol") else f" {where.replace(' ', '')}"
+        state += f" on CPU {int(v['sched']['cpu'])}" if v["sched"]["on_cpu"] else ""
         return (f"{int(v['id'])}: {state} in {'kernel' if v['kernel_mode'] else 'user'}"
                 f" at {int(v['regs']['rip']):#x}{name}, {int(v['hypercalls'])} hypercall{'' if v['hypercalls'] == 1 else 's'}")
 

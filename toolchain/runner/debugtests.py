@@ -53,9 +53,9 @@ def helpers(session, **settings):
                         "pt nowhere", "backtrace", **settings)
     yield from missing(
         lines, r"(^|hit )Breakpoint 1, do_sched_op \(cmd=\d+,.* hypervisor/\S+:\d+",  # its first line may be inlined
-        r"^ +0 d0 +alive +\d+ +\d+  0: (?:blocked|runnable|running) in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls?$",
-        r"^ +1 d1 +alive +\d+ +\d+  0: (?:blocked|runnable|running) in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls?$",
-        r"0: running in kernel at 0x[0-9a-f]+ pv_hypercall_page\+\d+, [1-9]\d* hypercalls?$", r"^ +d0 l4 +1$", r"^ +d1 l4 +1$", r"^ +d1 writable +\d+$", r"^ +parador none +\d+$",
+        r"^ +0 d0 +alive +\d+ +\d+  0: (?:blocked|runnable|running)(?: on CPU \d+)? in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls?$",
+        r"^ +1 d1 +alive +\d+ +\d+  0: (?:blocked|runnable|running)(?: on CPU \d+)? in kernel at 0x[0-9a-f]+ \S+, \d+ hypercalls?$",
+        r"0: running on CPU 0 in kernel at 0x[0-9a-f]+ pv_hypercall_page\+\d+, [1-9]\d* hypercalls?$", r"^ +d0 l4 +1$", r"^ +d1 l4 +1$", r"^ +d1 writable +\d+$", r"^ +parador none +\d+$",
         r"^frame 0x[0-9a-f]+: owner d\d, type l4, type count [1-9]\d*, references [1-9]\d*, validated (pinned )?allocated",
         r"^frame 0x100: owner parador,", rf"^{DIRECT_VIRT + 0x123456:#x} is machine address 0x123456$",
         r"^0xffffffff80[0-9a-f]+ is machine address 0x[0-9a-f]+$", r"^0x1000 is not mapped$", r"^there is no frame 0x10000000000",
