@@ -24,6 +24,7 @@ int cmd_xl(int argc, char **argv);
 
 #define NAME_MAX     32
 #define DEFAULT_FILE "guest"
+#define OURSELVES    "domain 0 can't do that to itself (poweroff ends it)"
 #define DEFAULT_MB   32
 #define MOST_MB      (PV_BUILD_MAX_PAGES >> 8)
 #define MOST_VCPUS   32
@@ -243,7 +244,7 @@ static int list(int argc, char **argv)
 static int status_of(const char *word, domid_t domid, int error)
 {
     if (error == -EINVAL && domid == 0)
-        return fail("%s: domain 0 can't do that to itself (poweroff ends it)", word);
+        return fail("%s: %s", word, OURSELVES);
     return error ? fail("%s: %s", word, reason(error)) : 0;
 }
 
@@ -270,6 +271,7 @@ static int vcpu_pin(int argc, char **argv)
 {
     (void)argc;
     domid_t domid;
+    struct xen_domctl_getdomaininfo info;
     uint64_t vcpu, cpu, cpus = ~0ul;
     if (!find(argv[0], &domid))
         return 1;
@@ -280,9 +282,11 @@ static int vcpu_pin(int argc, char **argv)
             return fail("%s: the number of a CPU, or all, expected", argv[2]);
         cpus = 1ul << cpu;
     }
+    if (!pv_domain_info(domid, &info) && vcpu > info.max_vcpu_id)
+        return fail("%s: %s has vcpus 0 to %u", argv[1], argv[0], info.max_vcpu_id);
     int error = pv_domain_pin(domid, (unsigned)vcpu, cpus);
     if (error == -EINVAL)
-        return fail("%s has no vcpu %lu, or the machine no CPU %s", argv[0], vcpu, argv[2]);
+        return fail("%s: the machine has no such CPU", argv[2]);
     return status_of(argv[0], domid, error);
 }
 
@@ -314,8 +318,10 @@ static int shutdown(int argc, char **argv)
     char path[48];
     if (!find(argv[0], &domid))
         return 1;
+    if (!domid)
+        return fail("%s: %s", argv[0], OURSELVES);
     ksnprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
-    return domid && !pv_xs_write(0, path, "poweroff") ? 0 : fail("%s: it can't be asked", argv[0]);
+    return !pv_xs_write(0, path, "poweroff") ? 0 : fail("%s: it can't be asked", argv[0]);
 }
 
 static const struct command commands[] = {
