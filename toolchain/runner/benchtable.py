@@ -7,7 +7,7 @@ of any expensive kind than Xen is flagged: an instruction count charges them one
 """
 import json
 
-from .axes import counted
+from .axes import Trouble, counted
 
 GOALS = "tests/bench/goals.json"
 NEAR = 1.25
@@ -105,6 +105,8 @@ def entries(results):
 def show(axes, results):
     """Prints the rows (with TEST=, those whose name contains it), and how many stand how to their goals."""
     rows = [line for line in lines(results) if not axes.tests or any(t in line.name for t in axes.tests)]
+    if axes.tests and not rows:
+        raise Trouble(f"TEST={','.join(axes.tests)}: part of the name of a row expected, such as null_hypercall; make bench alone shows all")
     wide = max([len(line.name) for line in rows] + [3])
     print(f"\nguest instructions; ns: rough, on this machine's TCG; expensive: instructions of one entry\n{'row':<{wide}}{HEAD}")
     for line in rows:

@@ -83,7 +83,7 @@ def iso_cases(files):
     if packages.missing({"iso"}):
         return
     odd = files.noise("1 MiB, and 17 bytes", MIB + 17)
-    yield Case("iso_written", {}, 0, [r"^iso: .*/parador.iso: qemu-system-x86_64 -m 256 -cdrom"], system="host", brief=True, target="iso")
+    yield Case("iso_written", {}, 0, [r"^iso: .*/parador.iso: qemu-system-x86_64 -m 256 -smp 1 -cdrom"], system="host", brief=True, target="iso")
     yield Case("iso_of_three_domains", {"BOOT": "iso", "DISK": odd, "DOMAINS": "3", "SCRIPT": "d1: sum xvda; d2: sum xvda"},
                lines=[r"Booted by Multiboot 2; modules: 6", rf"d1\b.*\b{cksum(odd)} xvda", rf"d2\b.*\b{cksum(odd)} xvda"])
     yield Case("iso_with_a_shell", {"BOOT": "iso"}, lines=[r"Booted by Multiboot 2; modules: 4", r"d1\b.*pages of 4 kB"], typed=b"mem\npoweroff\n")
@@ -119,8 +119,10 @@ def script_cases(files):
                lines=[r"pages of 4 kB", r"^\[d1\] a#b # c$"])
     yield Case("script_of_wrong_words", {"SCRIPT": "d0: why 7; d1: why 0; d1: crash nosuch; d9: mem"}, 1,
                [r"why: 7: there is no such domain", r"d1\] why: 0: only domain 0 may", r"crash: nosuch: no such kind", r"there is no domain 9 for: mem"])
-    yield Case("keys_that_are_none", {}, lines=[r"^no such key; Ctrl-T \? lists them$", r"^domain 7 does not run; keyboard: d1$"],
+    yield Case("keys_that_are_none", {}, lines=[r"^no such key; Ctrl-T \? lists them \(c and l: with DEBUG=1\)$", r"^domain 7 does not run; keyboard: d1$"],
                keys=(b"d1> ", b"\x14z\x147\x14q"))
+    yield Case("key_of_domains", {"SMP": "2", "SCRIPT": "d0: xl vcpu-pin d1 1 1; d1: sleep 3"}, lines=[r"^ +vcpu 0: .*, CPU [01] of 3, hypercalls", r"^ +vcpu 1: .*, CPU 1 of 2, hypercalls"],
+               keys=(b"d1> sleep", b"\x14d"))
     yield Case("script_on_xen", {"ON": "xen", "SCRIPT": "mem; run hello; sum disk"}, lines=[r"pages of 4 kB", r"\d+ \d+ disk"], system="xen")
 
 

@@ -163,7 +163,7 @@ def histogram(axes, runs):
     names = call_names(axes)
     for nr, counts in sorted(total.items()):
         words = [f"{error_name(what)} {n}" for what, n in sorted(counts.items(), key=lambda item: -item[1])]
-        yield f"  {names.get(nr, 'no such call'):<30} {sum(counts.values()):>8}: " + ", ".join(words)
+        yield f"  {names.get(nr, f'{nr}: no such call'):<30} {sum(counts.values()):>8}: " + ", ".join(words)
 
 
 def error_name(what):

@@ -57,5 +57,5 @@ def main(axes):
     boot.prepare(axes, "parador")
     with boot.Folder(axes) as folder:
         path = make(axes, folder, f"{axes.build}/parador.iso")
-    print(f"iso: {path}: qemu-system-x86_64 -m {machine} -cdrom {path} -nographic; `make run BOOT=iso` does the same")
+    print(f"iso: {path}: qemu-system-x86_64 -m {machine} -smp {axes.smp} -cdrom {path} -nographic; `make run BOOT=iso` does the same")
     return 0
