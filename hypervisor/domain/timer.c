@@ -109,11 +109,13 @@ void timer_stop(struct timer *t)
 
 void timer_finish(struct timer *t)
 {
-    timer_stop(t);
-    for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
-        while (cpu != this_cpu()->id && __atomic_load_n(&running[cpu], __ATOMIC_ACQUIRE) == t)
-            cpu_relax();
-    timer_stop(t); /* its function may have set it again */
+    for (bool ran = true; ran;) { /* its function may have set it again */
+        ran = false;
+        timer_stop(t);
+        for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+            for (; cpu != this_cpu()->id && __atomic_load_n(&running[cpu], __ATOMIC_ACQUIRE) == t; ran = true)
+                cpu_relax();
+    }
 }
 
 /* The first timer that is due at now, taken off the list; NULL: none, and the hardware is set for the next.
