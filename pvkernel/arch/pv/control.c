@@ -37,24 +37,27 @@ static void shutdown_changed(struct xenbus_watch *w, const char *changed)
     }
 }
 
+char *pv_control_split(char *text, uint64_t *seq)
+{
+    char *rest = text;
+    while (*rest && *rest != ' ')
+        rest++;
+    if (!*rest)
+        return NULL;
+    *rest++ = 0;
+    return str_number(text, seq) ? rest : NULL;
+}
+
 static void run_changed(struct xenbus_watch *w, const char *changed)
 {
-    char text[LINE_MAX + 24], number[24];
-    size_t n = 0;
+    char text[LINE_MAX + 24], *command;
     uint64_t seq;
     (void)changed;
-    if (pv_xs_read(0, w->path, text, sizeof(text)) <= 0)
-        return;
-    while (text[n] && text[n] != ' ' && n + 1 < sizeof(number)) {
-        number[n] = text[n];
-        n++;
-    }
-    number[n] = 0;
-    if (!text[n] || !str_number(number, &seq))
+    if (pv_xs_read(0, w->path, text, sizeof(text)) <= 0 || !(command = pv_control_split(text, &seq)))
         return;
     bool on = lock(&mail.lock);
     if (seq > mail.seq && mail.seq == mail.done) {
-        str_copy(mail.command, text + n + 1, sizeof(mail.command));
+        str_copy(mail.command, command, sizeof(mail.command));
         mail.seq = seq;
         wake_all(&mail.wait);
     }

@@ -39,5 +39,7 @@ bool pv_script_announced(void);
  * ready for commands, and runs them in a thread. */
 void pv_control_start(void);
 void pv_control_ready(void);
+/* "SEQ REST", as they write it in there: the rest, or NULL; text is cut before it. */
+char *pv_control_split(char *text, uint64_t *seq);
 /* Domain 0: asks all other domains to power off and waits for them, at most `seconds`. */
 void pv_stop_others(unsigned seconds);

@@ -47,18 +47,11 @@ static bool lives(unsigned domid)
 /* control/parador-done of a domain: false when it holds nothing of use. */
 static bool read_answer(unsigned domid, uint64_t *seq, int *status)
 {
-    char path[64], text[48];
+    char path[64], text[48], *rest;
     uint64_t st;
     ksnprintf(path, sizeof(path), "/local/domain/%u/control/parador-done", domid);
-    if (pv_xs_read(0, path, text, sizeof(text)) <= 0)
-        return false;
-    size_t n = 0;
-    while (text[n] && text[n] != ' ')
-        n++;
-    if (!text[n])
-        return false;
-    text[n] = 0;
-    if (!str_number(text, seq) || !str_number(text + n + 1, &st))
+    if (pv_xs_read(0, path, text, sizeof(text)) <= 0 || !(rest = pv_control_split(text, seq)) ||
+        !str_number(rest, &st))
         return false;
     *status = (int)st;
     return true;
