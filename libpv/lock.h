@@ -11,13 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "libpv/event.h"
+#include "libpv/vcpu.h"
 
 struct pv_lock {
     uint32_t held;
 };
-
-/* True from the first start of a second vcpu on (libpv/vcpu.c). */
-extern bool pv_several;
 
 /* One turn of a loop that waits for another vcpu; n: how many turns there were. */
 void pv_spin(unsigned int n);

@@ -83,10 +83,11 @@ int pv_vcpu_start(unsigned int id, void (*fn)(void *arg), void *arg, void *stack
 {
     static struct vcpu_guest_context c; /* 5 KB; vcpu 0's */
     struct pv_vcpu *v = &pv_vcpus[id];
-    int err = pv_several ? 0 : become_several();
+    int err;
 
     if (id >= PV_MAX_VCPUS)
         return -EINVAL;
+    err = pv_several ? 0 : become_several();
     memset(&c, 0, sizeof(c));
     c.flags = VGCF_in_kernel;
     c.user_regs.rip = (unsigned long)vcpu_entry;
