@@ -48,7 +48,10 @@ void *page_address(const struct page *p)
 
 size_t page_free_count(void)
 {
-    return mem.free;
+    bool on = lock(&mem.lock);
+    size_t n = mem.free;
+    unlock(&mem.lock, on);
+    return n;
 }
 
 size_t page_total(void)
