@@ -33,7 +33,7 @@
 pv_hypercall_page:
     .fill 4096, 1, 0xcc
 
-/* In: rsi = start_info, rsp = end of the boot stack page. Flags and other registers as abi.md "Start of day" has them. */
+/* In: rsi = start_info, rsp = end of the boot stack page. Flags and other registers as docs/abi.md "Start of day" has them. */
     .section .text.start, "ax", @progbits
     .globl _start
 _start:

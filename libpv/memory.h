@@ -7,7 +7,7 @@
  * The builder did so for the first few MiB; pv_memory_init adds the rest with page tables of its own.
  * Page-table pages are mapped read-only. Free pages are those behind the boot stack, and handed out once, in
  * order; a kernel takes all of them for an allocator of its own with pv_pages_take_rest. Source: xen.h (start
- * of day, mmu_update), abi.md "Start of day".
+ * of day, mmu_update), docs/abi.md "Start of day".
  */
 #pragma once
 

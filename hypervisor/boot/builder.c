@@ -143,7 +143,7 @@ static bool io_pages(struct build *b)
     return !evtchn_alloc_unbound(d, 0, &d->store_port) && !evtchn_alloc_unbound(d, 0, &d->console_port);
 }
 
-/* abi.md, start of day 1. */
+/* docs/abi.md, start of day 1. */
 static void first_registers(const struct build *b)
 {
     struct vcpu *v = b->d->vcpu[0];

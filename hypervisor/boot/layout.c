@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where the parts of a new domain lie, before a byte of it is written: abi.md "Start of day" 2 and 7.
+ * Where the parts of a new domain lie, before a byte of it is written: docs/abi.md "Start of day" 2 and 7.
  *
  * Pure arithmetic over a parsed image; boot/builder.c then does what is said here. The number of page tables
  * depends on the end of the mapping, and the end on the number of tables: laid out again until both agree.

@@ -8,7 +8,8 @@
  * has a hypercall that does the same, and the benchmarks set them side by side.
  *
  * cli and sti change nothing, as on Xen: a guest masks events in vcpu_info, and could not undo cli by popf.
- * Files beside: emulate_msr.c, emulate_io.c, emulate_cpuid.c. Facts: abi.md 18 to 21, and probes of Xen 4.17.
+ * Files beside: emulate_msr.c, emulate_io.c, emulate_cpuid.c. Facts: docs/abi.md 18 to 21, and probes of
+ * Xen 4.17.
  */
 #include "domain/emulate.h"
 #include "domain/bounce.h"

@@ -4,8 +4,8 @@
  *
  * A clock ticks at every full flush of a CPU, and the CPU remembers the tick. A frame whose last use as a
  * type ends, and a frame that becomes free, remember the time. Before the frame gets another type or owner,
- * only CPUs that did not flush since then must flush (security.md, "flush TLBs before a frame gets a new
- * type"): with the many CR3 loads of a guest, most never need to.
+ * only CPUs that did not flush since then must flush (docs/safety.md, "TLBs are flushed before a frame gets a
+ * new type"): with the many CR3 loads of a guest, most never need to.
  *
  * A flush ticks the clock before it flushes: a use that ends between the two then looks younger than the
  * flush, which costs a flush too many and never one too few; and the CPU remembers the tick when the flush is

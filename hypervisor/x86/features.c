@@ -4,7 +4,8 @@
  *
  * Guests execute the real CPUID and XGETBV, so what isn't switched between them is off in CR4 and XCR0:
  * protection keys, shadow stacks, process-context identifiers. CR4 never changes after boot. SMAP stays off:
- * see abi.md for QEMU 7.2; every access to guest memory goes through x86/copy.h, where it would be switched.
+ * see docs/abi.md for QEMU 7.2; every access to guest memory goes through x86/copy.h, where it would be
+ * switched.
  */
 #include "domain/domain.h"
 #include "lib/print.h"

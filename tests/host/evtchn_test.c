@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Event channels: the life of a port of each kind, delivery by pending, mask, selector and flag, who is
- * woken, refusals, and random walks after which the two ends of every pair still fit (security.md "Event
+ * woken, refusals, and random walks after which the two ends of every pair still fit (docs/safety.md "Event
  * channels").
  */
 // sources: hypervisor/domain/evtchn.c hypervisor/lib/lock.c tests/host/fake_domains.c

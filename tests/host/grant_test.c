@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Mapping of grants, with the real frame table and page tables: what an entry allows, counts by kind,
- * handles, and random walks after which the invariant checker and a plain recount agree (security.md
+ * handles, and random walks after which the invariant checker and a plain recount agree (docs/safety.md
  * "Grants").
  */
 // sources: hypervisor/domain/grant.c hypervisor/domain/grant_map.c hypervisor/domain/grant_copy.c

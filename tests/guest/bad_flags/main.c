@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Flags that a guest sets before it enters the hypervisor: direction, nested task, alignment check, trap. The
- * hypervisor's own code must not feel them, and they must come back. security.md XSA-8, 339; Intel SDM
+ * hypervisor's own code must not feel them, and they must come back. docs/safety.md XSA-8, 339; Intel SDM
  * 3A 5.8.8 (SYSCALL and FMASK).
  */
 #include "libpv/hypercall.h"

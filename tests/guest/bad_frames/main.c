@@ -2,7 +2,7 @@
  *
  * Frame numbers that aren't the caller's memory, in every place where a guest can name one: those that don't
  * exist, the hypervisor's, a given-back one, device registers, and, for domain 0, memory in the name of
- * devices. security.md XSA-167, 402.
+ * devices. docs/safety.md XSA-167, 402.
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Numbers out of range in every call that takes one: calls and sub-operations that don't exist, domains,
- * ports' processors, interrupt lines, versions, addresses that aren't aligned. security.md XSA-20, 21, 227,
- * 231, 296.
+ * ports' processors, interrupt lines, versions, addresses that aren't aligned. docs/safety.md XSA-20, 21,
+ * 227, 231, 296.
  */
 #include <stdint.h>
 #include <xen/physdev.h>

@@ -2,7 +2,7 @@
  *
  * Every call that takes a pointer, given one into the hypervisor's slots (256 to 271), one that no table
  * maps, one to read-only memory where it writes, and one that isn't canonical. All get -EFAULT or another
- * refusal, and nothing is written. security.md XSA-29, 212.
+ * refusal, and nothing is written. docs/safety.md XSA-29, 212.
  */
 #include "libpv/console.h"
 #include "libpv/start.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Selectors: those of ring 0, those that are empty, those that vanish while they are loaded. The guest gets
- * its #GP or its failsafe callback; the hypervisor's own loads must survive. security.md "Entry, exit,
- * exceptions"; abi.md 13, 21.
+ * its #GP or its failsafe callback; the hypervisor's own loads must survive. docs/safety.md "Entry, exit,
+ * exceptions"; docs/abi.md 13, 21.
  */
 #include "libpv/event.h"
 #include "libpv/hypercall.h"

@@ -2,7 +2,7 @@
  *
  * Stacks at the edges of the guest's memory: with exactly the room of the largest frame above the
  * hypervisor's space, and at the end of the lower half. Frames are pushed there, and nothing outside of them
- * is written. security.md XSA-215; bounce_range is the stack without the room.
+ * is written. docs/safety.md XSA-215; bounce_range is the stack without the room.
  */
 #include "libpv/string.h"
 #include "tests/guest/pages.h"

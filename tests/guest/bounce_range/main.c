@@ -3,7 +3,7 @@
  * The largest frame that is ever pushed must lie in the guest's memory, not only the one of this exception:
  * with the stack pointer less than 96 bytes above the hypervisor's space even an exception without an error
  * code (56 bytes) ends the domain. Stock Xen looks at the frame in question, so there it is one that doesn't
- * fit. security.md XSA-215; bounce_at_edge has the stacks that do.
+ * fit. docs/safety.md XSA-215; bounce_at_edge has the stacks that do.
  */
 #include "libpv/hypercall.h"
 #include "tests/guest/pages.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * callback_op and set_callbacks: which are accepted, which addresses, whether a callback masks events, and
- * what a missing one does. xen/callback.h; abi.md 17.
+ * what a missing one does. xen/callback.h; docs/abi.md 17.
  */
 #include "libpv/event.h"
 #include "libpv/start.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * console_io: write and read, the bounds, and who may. A domU of stock Xen gets -EPERM for all of it; Parador
- * lets it write (abi.md 10).
+ * lets it write (docs/abi.md 10).
  */
 #include "libpv/console.h"
 #include "libpv/start.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * HYPERVISOR_iret with a stack pointer that no table maps: there is no frame to take. abi.md 12.
+ * HYPERVISOR_iret with a stack pointer that no table maps: there is no frame to take. docs/abi.md 12.
  */
 #include "libpv/hypercall.h"
 #include "tests/guest/pages.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Debug registers: set_debugreg and get_debugreg, the instructions, what is refused, and a data breakpoint
- * that fires in the guest. arch-x86/xen.h; Intel SDM 3B 18.2; security.md XSA-260 (a #DB that a guest defers
- * into the hypervisor).
+ * that fires in the guest. arch-x86/xen.h; Intel SDM 3B 18.2; docs/safety.md XSA-260 (a #DB that a guest
+ * defers into the hypervisor).
  */
 #include "libpv/hypercall.h"
 #include "tests/guest/pages.h"

@@ -2,7 +2,7 @@
  *
  * GDT and LDT: set_gdt, MMUEXT_SET_LDT, update_descriptor; descriptor pages are of a type of their own and
  * never writable; what a descriptor may say; the flat segments that every guest has. arch-x86/xen.h;
- * security.md, descriptors of ring 0.
+ * docs/safety.md, descriptors of ring 0.
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"

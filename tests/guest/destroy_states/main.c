@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Domain 0 destroys domains in every state that they can be in, and each time all of it comes back: frames,
- * ports, grants. What others still map stays, with the dying domain, until it is unmapped. security.md
+ * ports, grants. What others still map stays, with the dying domain, until it is unmapped. docs/safety.md
  * XSA-45, 290, 380 (teardown), 217, 287; xen/domctl.h.
  */
 #include "libpv/domctl.h"

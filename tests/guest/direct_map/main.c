@@ -2,7 +2,7 @@
  *
  * The hypervisor maps all memory for itself. A guest that hands it such an address of its own page, where
  * arguments would be good and results could be written, is refused with -EFAULT, for each call and each
- * place that a pointer can stand in; and nothing is written there. security.md XSA-29, 212: bad_pointers
+ * place that a pointer can stand in; and nothing is written there. docs/safety.md XSA-29, 212: bad_pointers
  * names places where there is nothing, a missing check would show here.
  */
 #include "libpv/start.h"

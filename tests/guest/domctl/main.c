@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The control calls of domain 0: what they refuse, and a domain from its creation to its end by them.
- * xen/domctl.h; security.md XSA-296 (arguments), not_privileged has the other side.
+ * xen/domctl.h; docs/safety.md XSA-296 (arguments), not_privileged has the other side.
  */
 #include "libpv/domctl.h"
 #include "libpv/start.h"

@@ -3,7 +3,7 @@
  * Arguments that change while the hypervisor works on them: one vcpu calls, the other writes two versions of
  * the structure over each other all the time, one that is good and one that isn't. Whatever mixture a call
  * gets, it must be checked and used as one: the results are those of the call, and what a good check followed
- * by a bad use would change stays as it was. security.md XSA-155 for hypercalls; x86/copy.h.
+ * by a bad use would change stays as it was. docs/safety.md XSA-155 for hypercalls; x86/copy.h.
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

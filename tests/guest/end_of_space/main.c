@@ -2,7 +2,7 @@
  *
  * SYSCALL in the last two bytes of the lower half: the address behind it isn't canonical, and a SYSRET there
  * would fault in ring 0 (on some CPUs) with the guest's stack. The guest must get the fault instead.
- * security.md XSA-7.
+ * docs/safety.md XSA-7.
  */
 #include "libpv/hypercall.h"
 #include "tests/guest/pages.h"

@@ -2,7 +2,7 @@
  *
  * Four vcpus that open, bind, close, send on, mask, move and ask about the same few ports at random, and
  * reset them all now and then, while the others are in the middle of that. Each call gives one of its errnos,
- * and in the end no port is left that nobody has. security.md XSA-343 (reset against open), 340.
+ * and in the end no port is left that nobody has. docs/safety.md XSA-343 (reset against open), 340.
  */
 #include "libpv/event.h"
 #include "libpv/start.h"

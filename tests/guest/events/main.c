@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Event channels within one domain: unbound, interdomain to oneself, IPI, VIRQ; send, mask, unmask, upcall,
- * status, close, reset, poll, and the errno of each refusal. xen/event_channel.h; security.md "Event
+ * status, close, reset, poll, and the errno of each refusal. xen/event_channel.h; docs/safety.md "Event
  * channels".
  */
 #include "libpv/event.h"

@@ -2,7 +2,7 @@
  *
  * A domain that asks for more and more of one thing: grant mappings, grant entries, frames. Each has a bound;
  * at it the calls are refused, what was there still works, and all can be given back and had again.
- * security.md "bound every number", XSA-224.
+ * docs/safety.md "bound every number", XSA-224.
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

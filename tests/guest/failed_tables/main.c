@@ -2,7 +2,7 @@
  *
  * A tree of tables whose validation fails: at each level, in a first or a later entry, alone or behind
  * entries that were good. Then none of its pages is a table any more: each can be mapped writable, at the
- * latest after the next call about page tables. security.md XSA-299, 310.
+ * latest after the next call about page tables. docs/safety.md XSA-299, 310.
  */
 #include "libpv/string.h"
 #include "tests/guest/pages.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The FPU of a guest: usable from the start, fpu_taskswitch raises #NM once, and registers outlive hypercalls
- * and blocking. arch-x86/xen.h; security.md XSA-267.
+ * and blocking. arch-x86/xen.h; docs/safety.md XSA-267.
  */
 #include "libpv/event.h"
 #include "libpv/hypercall.h"

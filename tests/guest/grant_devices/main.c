@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Grants of frames that are no memory: device registers, holes, frames that can't be. Even domain 0, which
- * may map device frames, can neither grant nor copy them. xen/grant_table.h; security.md XSA-167.
+ * may map device frames, can neither grant nor copy them. xen/grant_table.h; docs/safety.md XSA-167.
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A domain maps grants until there is no handle left: that is refused, and one that is given back can be had
- * again. What is left when the domain ends is the hypervisor's to undo. security.md: bound what a guest can
- * make you hold; XSA-380.
+ * again. What is left when the domain ends is the hypervisor's to undo. docs/safety.md: bound what a guest
+ * can make you hold; XSA-380.
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The bounds of grants: how often an entry may be in use and by whom, how many mappings there are, what an
- * unmap must match, and the arguments of the smaller sub-operations. xen/grant_table.h; security.md XSA-224
- * (a count per kind), 234 (the whole entry), 226.
+ * unmap must match, and the arguments of the smaller sub-operations. xen/grant_table.h; docs/safety.md
+ * XSA-224 (a count per kind), 234 (the whole entry), 226.
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

@@ -2,7 +2,7 @@
  *
  * Grants from this domain to itself: table set-up, map, unmap, entries of page tables by address,
  * unmap_and_replace, copy, versions; and that an entry in use can't be taken back. xen/grant_table.h;
- * security.md "Grants" (XSA-224, 227, 234, 396).
+ * docs/safety.md "Grants" (XSA-224, 227, 234, 396).
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Frames that are not the caller's to use so: RAM named as a device's, tables of others, frames given away
- * while they are mapped, more memory than the domain may have. security.md: XSA-148, 167, 214.
+ * while they are mapped, more memory than the domain may have. docs/safety.md: XSA-148, 167, 214.
  */
 #include "libpv/start.h"
 #include "libpv/string.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The virtual IOPL under vm_assist 4 (architectural_iopl): it stands in bounce frames, is set by iret frames,
- * and the kernel counts as level 0. xen.h; abi.md 18.
+ * and the kernel counts as level 0. xen.h; docs/abi.md 18.
  */
 #include "libpv/hypercall.h"
 #include "tests/guest/pages.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * HYPERVISOR_iret: what it loads, what it cleans, and how it refuses frames that are not to be loaded. abi.md
- * 12, 13; security.md XSA-7 (RIP canonical before SYSRET) and XSA-8/339 (NT, VM, IOPL).
+ * HYPERVISOR_iret: what it loads, what it cleans, and how it refuses frames that are not to be loaded.
+ * docs/abi.md 12, 13; docs/safety.md XSA-7 (RIP canonical before SYSRET) and XSA-8/339 (NT, VM, IOPL).
  */
 #include "libpv/hypercall.h"
 #include "libpv/memory.h"

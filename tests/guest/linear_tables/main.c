@@ -2,7 +2,7 @@
  *
  * Tables that contain themselves or tables of their own level. Stock Xen allows a read-only one
  * (CONFIG_PV_LINEAR_PT), Parador none; nobody may get a writable view of a table that way, and afterwards the
- * frames must be free to become ordinary again. security.md XSA-185, 240.
+ * frames must be free to become ordinary again. docs/safety.md XSA-185, 240.
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"

@@ -3,7 +3,7 @@
  * The longest of each kind of hypercall, and a domain that ends with much to undo: nothing may keep
  * interrupts out for long. The runner fails any test under which Parador's debug build counts more than
  * 30,000 instructions between two points where interrupts are served; here is what comes next to it.
- * architecture.md "Continuations"; security.md XSA-45, 290, 344, 380.
+ * docs/safety.md XSA-45, 290, 344, 380.
  */
 // vcpus: 2
 #include "libpv/event.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * memory_op: giving frames back and getting others, exchange, the figures, the memory map and the
- * machine-to-physical table's frames. xen/memory.h; security.md XSA-214 (a frame that changes owner) and 212
- * (exchange's handle).
+ * machine-to-physical table's frames. xen/memory.h; docs/safety.md XSA-214 (a frame that changes owner) and
+ * 212 (exchange's handle).
  */
 #include "libpv/start.h"
 #include "libpv/string.h"

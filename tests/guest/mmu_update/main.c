@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * mmu_update: its four commands, batches and how far they got, entries of all levels, and every refusal.
- * xen.h; security.md "Frame types and page tables" (XSA-148, 167, 182).
+ * xen.h; docs/safety.md "Frames and page tables" (XSA-148, 167, 182).
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * multicall: calls in order with a result each, errors that stop nothing, refusals, and calls that change the
- * ground under it. xen.h; security.md XSA-213 (the privilege or the address space changes) and XSA-212 (the
- * array).
+ * ground under it. xen.h; docs/safety.md XSA-213 (the privilege or the address space changes) and XSA-212
+ * (the array).
  */
 #include "libpv/event.h"
 #include "libpv/start.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What only domain 0 may do, tried by another domain on domain 0 and on devices. security.md, threat model.
+ * What only domain 0 may do, tried by another domain on domain 0 and on devices. docs/safety.md, threat
+ * model.
  */
 #include <stdint.h>
 #include <xen/physdev.h>

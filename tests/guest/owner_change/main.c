@@ -2,7 +2,7 @@
  *
  * A frame that changes its owner loses all that it was: a gives frames to b by transfer, one that was a table
  * a moment ago, one with a writable translation still cached, one that was in use until then. What is in use
- * does not go; what went is out of a's reach at once, and b's to use as anything. security.md XSA-214.
+ * does not go; what went is out of a's reach at once, and b's to use as anything. docs/safety.md XSA-214.
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

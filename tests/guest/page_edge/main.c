@@ -2,7 +2,7 @@
  *
  * Emulated instructions in the last bytes of a page, with nothing mapped behind it: the emulator may read
  * what the instruction has, and no byte more. And instructions that do reach over the edge: a page fault at
- * the edge, as on the bare machine. security.md XSA-298.
+ * the edge, as on the bare machine. docs/safety.md XSA-298.
  */
 #include "libpv/start.h"
 #include "libpv/string.h"

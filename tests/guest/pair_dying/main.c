@@ -2,7 +2,7 @@
  *
  * A domain that ends while another maps a page of it: the mapped page stays what it was, no further entry of
  * the dead domain can be used, and its frames come back with the last unmap (the runner compares the counts).
- * security.md XSA-380 (teardown), grants.
+ * docs/safety.md XSA-380 (teardown), grants.
  */
 #include "libpv/event.h"
 #include "libpv/grant.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Grants between two domains: a offers, b maps, copies and transfers; what isn't offered stays closed; a
- * frame in use can't be taken back. xen/grant_table.h; security.md "Grants" (XSA-214, 224, 396).
+ * frame in use can't be taken back. xen/grant_table.h; docs/safety.md "Grants" (XSA-214, 224, 396).
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

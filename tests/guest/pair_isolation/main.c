@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A hostile domain that knows the frame numbers of another: b tries every call that takes one on a's data
- * page, page table and shared page, and a sees that nothing changed. security.md, threat model; XSA-167.
+ * page, page table and shared page, and a sees that nothing changed. docs/safety.md, threat model; XSA-167.
  */
 #include "libpv/event.h"
 #include "libpv/grant.h"

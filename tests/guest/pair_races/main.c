@@ -3,7 +3,7 @@
  * Two domains of four vcpus each that map, copy, unmap and take back each other's grants at random, make
  * tables of the same frames, give them back, and send events. In the midst of it a ends: its mappings of b's
  * frames, b's of its frames, and calls that are under way on both. b goes on for a while, and then has
- * nothing left of a's. security.md "Grants" (XSA-218, 224, 396), XSA-344, 380 (teardown).
+ * nothing left of a's. docs/safety.md "Grants" (XSA-218, 224, 396), XSA-344, 380 (teardown).
  */
 #include "libpv/event.h"
 #include "libpv/grant.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Two domains on one processor, each with its own values in every register that a switch must keep: FPU,
- * segment bases, debug registers, selectors. Neither may ever see the other's. architecture.md "State of a
- * vcpu"; security.md XSA-267.
+ * segment bases, debug registers, selectors. Neither may ever see the other's. docs/safety.md
+ * XSA-267.
  */
 #include "libpv/event.h"
 #include "libpv/start.h"

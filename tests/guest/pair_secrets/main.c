@@ -2,7 +2,7 @@
  *
  * Memory that changes hands carries nothing over: a fills pages with a pattern and ends; b then takes as many
  * frames as it may have, and finds the pattern in none of them. How many of a's frames came is printed.
- * security.md "a frame is zeroed before another domain gets it"; XSA-214.
+ * docs/safety.md "a frame is zeroed before another domain gets it"; XSA-214.
  */
 #include "libpv/start.h"
 #include "libpv/string.h"

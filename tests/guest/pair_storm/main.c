@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A hostile domain that sends events without a pause: the other one must get on with its work and keep its
- * time. security.md XSA-331, 332, and the threat model (nobody is stopped for longer than its share).
+ * time. docs/safety.md XSA-331, 332, and the threat model (nobody is stopped for longer than its share).
  */
 #include "libpv/event.h"
 #include "libpv/time.h"

@@ -2,7 +2,7 @@
  *
  * mmuext_op: pinning and unpinning tables of all levels, switching to them, clearing and copying pages,
  * flushes, and every refusal. A table is pinned only when everything below it is valid, and then nobody can
- * write to it. xen.h; security.md XSA-148, 167, 185.
+ * write to it. xen.h; docs/safety.md XSA-148, 167, 185.
  */
 #include "libpv/start.h"
 #include "libpv/string.h"

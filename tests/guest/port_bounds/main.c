@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A port number that was valid once stays valid to name: when all ports are closed, and after a reset, the
- * calls find a closed port there, and numbers beyond are refused as before. security.md XSA-221, 338.
+ * calls find a closed port there, and numbers beyond are refused as before. docs/safety.md XSA-221, 338.
  */
 #include "libpv/event.h"
 #include "libpv/start.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Long hypercalls with a timer that fires all the time: each must be interrupted and go on where it was, with
- * nothing done twice and nothing left out. architecture.md "Continuations"; security.md XSA-45, 290, 344,
+ * nothing done twice and nothing left out. docs/safety.md XSA-45, 290, 344,
  * 380.
  */
 #include "libpv/event.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Privileged instructions of the guest kernel: those that are emulated and what they give, and those that get
- * #GP. abi.md "Privileged instructions of a guest kernel"; arch-x86/xen.h (the forced prefix); xen/physdev.h
- * (set_iopl).
+ * #GP. docs/abi.md "Privileged instructions of a guest kernel"; arch-x86/xen.h (the forced prefix);
+ * xen/physdev.h (set_iopl).
  */
 #include "libpv/start.h"
 #include "libpv/string.h"

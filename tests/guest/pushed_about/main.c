@@ -2,7 +2,7 @@
  *
  * Domain 0 sends a running domain's vcpus from CPU to CPU, pauses it, and destroys it in the midst of that.
  * Wherever its vcpus are, a flush that one of them asks for reaches the others, and a pause stops them all.
- * xen/domctl.h; security.md, flushes reach every CPU.
+ * xen/domctl.h; docs/safety.md, flushes reach every CPU.
  */
 #include "libpv/domctl.h"
 #include "libpv/start.h"

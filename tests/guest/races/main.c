@@ -3,8 +3,8 @@
  * Four vcpus that do everything a guest can do to a frame, at random, to the same six frames: pin and unpin
  * at all levels, map and write, single entries, grants mapped, copied and revoked, given back and got anew,
  * exchanged, as descriptor tables, cleared and copied. Each call may fail, by the errnos that it has; nothing
- * else may happen. At the end all is undone, and each frame is an ordinary page again. security.md, "Frame
- * types and page tables" (XSA-217, 242, 287, 299) and "Grants" (XSA-218).
+ * else may happen. At the end all is undone, and each frame is an ordinary page again. docs/safety.md,
+ * "Frames and page tables" (XSA-217, 242, 287, 299) and "Grants" (XSA-218).
  */
 #include "libpv/grant.h"
 #include "libpv/start.h"

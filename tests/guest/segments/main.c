@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Segment bases: set_segment_base, wrmsr of the three MSRs (emulated), the two GS bases that change with
- * kernel and user mode, and the failsafe callback. arch-x86/xen-x86_64.h; abi.md 18.
+ * kernel and user mode, and the failsafe callback. arch-x86/xen-x86_64.h; docs/abi.md 18.
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"

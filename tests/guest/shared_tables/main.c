@@ -2,7 +2,7 @@
  *
  * Tables that are used many times: one L1 in all entries of an L2, that L2 in many of an L3, one data page in
  * all entries of the L1. Types are counted, so a table stays one until its last use is gone, and then it is
- * an ordinary page. security.md XSA-242, 299.
+ * an ordinary page. docs/safety.md XSA-242, 299.
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"

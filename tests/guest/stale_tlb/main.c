@@ -2,7 +2,7 @@
  *
  * A guest that doesn't flush: a writable translation is still cached when the frame becomes a table, or a
  * table's entry went away above it. The write through it must not reach the frame in its new role.
- * security.md XSA-217, 241, 286, 401, 408.
+ * docs/safety.md XSA-217, 241, 286, 401, 408.
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"

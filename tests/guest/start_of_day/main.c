@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a PV guest finds at its first instruction: registers, start_info, the order and the protection of what
- * the builder laid into memory, the two translation tables, and shared_info. abi.md "Start of day"; xen.h.
+ * the builder laid into memory, the two translation tables, and shared_info. docs/abi.md "Start of day";
+ * xen.h.
  */
 #include "libpv/hypercall.h"
 #include "libpv/memory.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Exceptions of the guest kernel come to its trap table: vectors, error codes, the bounce frame, the upcall
- * mask, and the errors of set_trap_table. abi.md "Bounce frame"; xen.h, struct trap_info.
+ * mask, and the errors of set_trap_table. docs/abi.md "Bounce frame"; xen.h, struct trap_info.
  */
 #include "libpv/event.h"
 #include "libpv/hypercall.h"
@@ -141,7 +141,7 @@ static void table_errors(void)
 }
 
 /* int $n: the table's privilege level decides. The number of a refused one can't be told from the error code
- * under QEMU 7.2 (abi.md), where stock Xen therefore takes another vector than Parador. */
+ * under QEMU 7.2 (docs/abi.md), where stock Xen therefore takes another vector than Parador. */
 static void software(void)
 {
     expect_fault(GP, 0x80 * 8 + 2, __asm__ volatile("int $0x80"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * vcpu_op on a second vcpu that was never up: what cannot be done to it yet, the states that it cannot be
- * given, and what only a vcpu itself may do. xen/vcpu.h; security.md XSA-20 (deadlines), 296.
+ * given, and what only a vcpu itself may do. xen/vcpu.h; docs/safety.md XSA-20 (deadlines), 296.
  */
 #include "libpv/start.h"
 #include "libpv/string.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A user program that is interrupted all the time: its registers, its flags and its FPU come through upcalls
- * and system calls unchanged, and events reach the kernel while the program runs. abi.md "Bounce frame".
+ * and system calls unchanged, and events reach the kernel while the program runs. docs/abi.md "Bounce frame".
  */
 #include "libpv/event.h"
 #include "libpv/hypercall.h"

@@ -2,7 +2,7 @@
  *
  * A user program: into user mode by HYPERVISOR_iret, and back by system call, exception and software
  * interrupt. Its privileged instructions and its looks at the kernel fault; its SYSCALL is never a hypercall.
- * abi.md "Hypercall page, entry and iret".
+ * docs/abi.md "Hypercall page, entry and iret".
  */
 #include "libpv/hypercall.h"
 #include "libpv/memory.h"

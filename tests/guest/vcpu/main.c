@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * vcpu_op on the only vcpu: is_up, run state and its shared area, the time area, register_vcpu_info, and the
- * refusals for a vcpu that doesn't exist. xen/vcpu.h; abi.md "Start of day" 8.
+ * refusals for a vcpu that doesn't exist. xen/vcpu.h; docs/abi.md "Start of day" 8.
  */
 #include "libpv/event.h"
 #include "libpv/start.h"

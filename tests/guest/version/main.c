@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * xen_version and its sub-operations, features, and vm_assist. xen/version.h, xen/features.h; abi.md "Start
- * of day" 6.
+ * xen_version and its sub-operations, features, and vm_assist. xen/version.h, xen/features.h; docs/abi.md
+ * "Start of day" 6.
  */
 #include "libpv/start.h"
 #include "libpv/string.h"
@@ -103,7 +103,7 @@ static void registers(void)
     expect_eq(sum, 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13);
 }
 
-/* abi.md 11: the text of a slot of the hypercall page. */
+/* docs/abi.md 11: the text of a slot of the hypercall page. */
 static void page(void)
 {
     static const uint8_t begin[] = { 0x51, 0x41, 0x53, 0xb8 };           /* push rcx; push r11; mov $nr */

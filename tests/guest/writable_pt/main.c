@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Writes to read-only L1 tables, carried out by the hypervisor once the guest asked for it (vm_assist 2),
- * with the same checks as mmu_update. The forms of instruction are those that kernels use. abi.md 20.
+ * with the same checks as mmu_update. The forms of instruction are those that kernels use. docs/abi.md 20.
  */
 #include "libpv/start.h"
 #include "tests/guest/pages.h"

@@ -2,7 +2,7 @@
  *
  * What a call writes back is all defined: the text and nothing but zeros behind it, the structure and not a
  * byte behind its end; a refused call writes nothing. Bytes of the hypervisor's stack would show here.
- * security.md XSA-122.
+ * docs/safety.md XSA-122.
  */
 #include <stdint.h>
 #include <xen/version.h>
