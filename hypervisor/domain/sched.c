@@ -290,8 +290,8 @@ static force_inline void become_blocked(struct vcpu *v)
         v->sched.state = VS_BLOCKED;
     lock_drop(&q->lock);
     reschedule(NULL);
-    __atomic_thread_fence(
-        __ATOMIC_SEQ_CST); /* pairs with the sender's locked set of the pending bit or flag */
+    /* Pairs with the sender's locked set of the pending bit or flag. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 void vcpu_block(struct vcpu *v)

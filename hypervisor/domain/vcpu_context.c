@@ -78,6 +78,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->regs.cs |= 3;
     v->regs.ss |= 3;
     v->regs.rflags = (c->user_regs.rflags & RFLAGS_GUEST) | RFLAGS_FIXED;
+    v->arch.iopl = c->user_regs.rflags >> 12 & 3;
     v->kernel_mode = c->flags & VGCF_in_kernel;
     for (unsigned int i = 0; i < ARRAY_SIZE(c->debugreg); i++)
         if (c->debugreg[i] && set_debugreg(v, i, c->debugreg[i]))

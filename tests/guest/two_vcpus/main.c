@@ -71,13 +71,45 @@ static void bad_contexts(void)
     expect_eq(op(VCPUOP_is_up, NULL), 0);
 }
 
+static volatile unsigned int level;
+
+static void go_down(void)
+{
+    for (;;)
+        op(VCPUOP_down, NULL);
+}
+
+/* With a virtual IOPL of 1 a kernel may do that. */
+static void at_level_1(void)
+{
+    __asm__ volatile("cli");
+    level = 1;
+    go_down();
+}
+
+static void at_level_0(void)
+{
+    level = 2;
+    go_down();
+}
+
+/* The flags of its first state say which IOPL it has: Linux does its I/O on any vcpu, and sets only vcpu 0's
+ * by a call. */
 static void once(void)
 {
     good_context();
+    context.user_regs.rip = (unsigned long)at_level_1;
+    context.user_regs.rflags |= 1UL << 12;
+    context.trap_ctxt[GP] = (struct trap_info){ GP, 0, PV_CS, (unsigned long)at_level_0 };
+    pv_shared_info.vcpu_info[1].evtchn_upcall_mask = 1;
     expect_eq(op(VCPUOP_initialise, &context), 0);
     expect_eq(op(VCPUOP_initialise, &context), -EEXIST);
     expect_eq(op(VCPUOP_is_up, NULL), 0); /* ready, and down */
     expect_eq(op(VCPUOP_down, NULL), 0);
+    expect_eq(op(VCPUOP_up, NULL), 0);
+    while (!level || op(VCPUOP_is_up, NULL))
+        test_let_others();
+    expect_eq(level, 1);
 }
 
 void test_main(void)
