@@ -187,6 +187,22 @@ static int copy_image(void)
     return err;
 }
 
+/* No vcpu takes events before its kernel says so: stock Xen leaves that to who builds the domain. */
+static int mask_events(uint64_t frame)
+{
+    struct shared_info *shared = (void *)build.window;
+    int err;
+
+    close_window();
+    err = pv_foreign_map(build.b->domid, shared, &frame, 1);
+    if (err)
+        return err;
+    for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        shared->vcpu_info[i].evtchn_upcall_mask = 1;
+    pv_foreign_unmap(shared, 1);
+    return 0;
+}
+
 static int make_start_info(void)
 {
     const struct layout *at = &build.at;
@@ -212,7 +228,7 @@ static int make_start_info(void)
     si->mod_start = at->ramdisk_pages ? vaddr(at->ramdisk) : 0;
     si->mod_len = build.b->ramdisk_size;
     strlcpy((char *)si->cmd_line, build.b->words, sizeof(si->cmd_line));
-    return 0;
+    return mask_events(info.shared_info_frame);
 }
 
 /* Tables: the L4, then the L3s, L2s and L1s, each level in the order of addresses. */
