@@ -29,5 +29,5 @@ def main(axes):
     print("\nSettings (make run DISK='my file' SCRIPT='d1: sum xvda'):")
     for name, text in KNOWN.items():
         print(f"  {name + '=':<18} {text}")
-    print("\nWhile a machine runs: Ctrl-T ? shows Parador's keys, Ctrl-] ends QEMU.")
+    print("\nWhile a machine runs: Ctrl-T ? shows Parador's keys, Ctrl-] twice ends QEMU.")
     return 0

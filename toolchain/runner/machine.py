@@ -2,7 +2,8 @@
 """One QEMU process: its arguments, its console, and a guard against hangs that counts progress.
 
 The console is QEMU's stdin and stdout, piped through here: every line is shown to a watcher (that is how the exit status
-is found), and on a terminal the keys go through raw, so that Ctrl-C reaches the guest. Ctrl-] ends QEMU, whatever it does.
+is found), and on a terminal the keys go through raw, so that Ctrl-C reaches the guest. Ctrl-] twice in a row ends QEMU, whatever it
+does; once it is a key like others (`xl console` is left by it).
 What is typed before the machine has printed anything is kept until then: its serial port is not set up yet. What QEMU
 itself has to say (its stderr) is kept for whoever wants to know why there is no machine.
 """
@@ -18,7 +19,7 @@ import threading
 import time
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[c()].?|\r")
-QUIT_KEY = b"\x1d"  # Ctrl-]
+QUIT_KEYS = b"\x1d\x1d"  # Ctrl-] Ctrl-]
 # Virtual time by the count of instructions: one nanosecond (one tick of the TSC) each, the same from run to run however
 # busy the host is, and a machine that waits waits for nothing.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]
@@ -139,7 +140,7 @@ class Machine:
         self.command, self.show, self.watch, self.keys, self.guard, self.grace = command, show, watch, keys, guard, grace
         self.alone, self.awake = alone, awake
         self.hang = None  # why the guard ended it
-        self.quit = False  # the user ended it with Ctrl-]
+        self.quit = False  # the user ended it with Ctrl-] Ctrl-]
         self.left = False  # stdin had ended and the machine was idle
         self.said = []  # QEMU's own lines
         self.partial = ""
@@ -186,11 +187,13 @@ class Machine:
             return self.process.wait()
 
     def read_keys(self):
-        """A thread of its own: stdin, be it a terminal, a pipe or a file. Ctrl-] on a terminal works at any time."""
+        """A thread of its own: stdin, be it a terminal, a pipe or a file. QUIT_KEYS on a terminal work at any time."""
+        last = b""
         try:
             while True:
                 data = os.read(0, 4096)
-                if QUIT_KEY in data and sys.stdin.isatty():
+                last = last[-1:] + data
+                if QUIT_KEYS in last and sys.stdin.isatty():
                     self.quit = True
                     self.process.terminate()
                     return
