@@ -4,6 +4,7 @@
  */
 #include "drivers/dom0.h"
 #include "drivers/back/blkback.h"
+#include "drivers/back/consback.h"
 #include "drivers/xenbus.h"
 #include "drivers/xenstore/conn.h"
 #include "drivers/xenstore/local.h"
@@ -15,8 +16,18 @@ static struct blk_store *the_disk;
 
 static void came(domid_t domid, const char *name)
 {
+    int err = consback_offer(domid);
+
+    if (err)
+        pv_printf("domain %u (%s) has no console: error %d\n", domid, name, err);
     if (the_disk && !blkback_offer(domid, XVDA, the_disk, the_disk->readonly))
         pv_printf("domain %u (%s) gets no disk: no memory\n", domid, name);
+}
+
+static void gone(domid_t domid)
+{
+    consback_domain_gone(domid);
+    blkback_domain_gone(domid);
 }
 
 int dom0_start(struct blk_store *disk)
@@ -26,22 +37,23 @@ int dom0_start(struct blk_store *disk)
     if (err)
         return err;
     the_disk = disk;
-    xenstored_scan(came, blkback_domain_gone);
+    xenstored_scan(came, gone);
     return 0;
 }
 
 bool dom0_pending(void *arg)
 {
     (void)arg;
-    return xenstored_domains_changed() || xenstored_pending() || blkback_pending();
+    return xenstored_domains_changed() || xenstored_pending() || consback_pending() || blkback_pending();
 }
 
 void dom0_work(void)
 {
     if (xenstored_domains_changed())
-        xenstored_scan(came, blkback_domain_gone);
+        xenstored_scan(came, gone);
     xenstored_work();
     xs_local_deliver();
     xenbus_work();
+    consback_work();
     blkback_work();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Domain 0's services in one thread: the xenstore server, the meeting of devices, and the block backend.
+ * Domain 0's services in one thread: the xenstore server, the meeting of devices, the other
+ * domains' consoles, and the block backend.
  *
  *     dom0_start(&disk.store);           // or NULL: no disk is offered
  *     for (;;) {

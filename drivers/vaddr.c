@@ -5,6 +5,8 @@
  */
 #include "drivers/vaddr.h"
 #include "drivers/kernel.h"
+#include "libpv/errno.h"
+#include "libpv/grant.h"
 #include "libpv/memory.h"
 
 static struct drv_lock lock; /* guards both lists and their entries */
@@ -49,4 +51,27 @@ void drv_vaddr_put(void *vaddr, unsigned int n)
         }
     }
     drv_unlock(&lock, events);
+}
+
+int drv_page_map(struct drv_page *p, domid_t from, grant_ref_t ref)
+{
+    int err = -ENOMEM;
+
+    p->vaddr = drv_vaddr_get(1);
+    if (p->vaddr)
+        err = pv_grant_map(from, ref, p->vaddr, false, &p->handle);
+    if (err) {
+        drv_vaddr_put(p->vaddr, 1);
+        p->vaddr = NULL;
+    }
+    return err;
+}
+
+void drv_page_unmap(struct drv_page *p)
+{
+    if (!p->vaddr)
+        return;
+    pv_grant_unmap(p->handle, p->vaddr);
+    drv_vaddr_put(p->vaddr, 1);
+    p->vaddr = NULL;
 }

@@ -13,7 +13,6 @@
  * as does serve.c; the upcall only sets `pending`.
  */
 #include "drivers/back/state.h"
-#include "drivers/vaddr.h"
 #include "libpv/errno.h"
 #include "libpv/print.h"
 #include "libpv/string.h"
@@ -44,12 +43,10 @@ static void disconnect(struct blkback *b)
 {
     if (b->port > 0)
         pv_event_close((unsigned int)b->port);
-    if (b->ring.ring.page)
-        pv_grant_unmap(b->page_handle, b->page);
-    drv_vaddr_put(b->page, 1);
+    drv_page_unmap(&b->page);
     drv_vaddr_put(b->window, WINDOW_PAGES);
     b->port = 0;
-    b->page = b->window = NULL;
+    b->window = NULL;
     b->ring.ring.page = NULL;
     b->connected = b->leaving = false;
 }
@@ -77,13 +74,12 @@ static const char *connect(struct blkback *b)
 
     if (why)
         return why;
-    b->page = drv_vaddr_get(1);
     b->window = drv_vaddr_get(WINDOW_PAGES);
-    if (!b->page || !b->window)
-        return "no address space to map the ring at";
-    if (pv_grant_map(b->front, (grant_ref_t)ref, b->page, false, &b->page_handle))
+    if (!b->window)
+        return "no address space to map its pages at";
+    if (drv_page_map(&b->page, b->front, (grant_ref_t)ref))
         return "the frontend's ring-ref can't be mapped";
-    blk_back_attach(&b->ring, b->page, PAGE_SIZE);
+    blk_back_attach(&b->ring, b->page.vaddr, PAGE_SIZE);
     blkback_serve_start(b);
     b->port = pv_event_bind_interdomain(b->front, (unsigned int)port, ring_event, b);
     if (b->port < 0)

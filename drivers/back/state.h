@@ -8,7 +8,7 @@
 #include "drivers/blkring.h"
 #include "drivers/kernel.h"
 #include "drivers/xenbus.h"
-#include "libpv/grant.h"
+#include "drivers/vaddr.h"
 
 /* A request that was taken off the ring and has no response yet. The table of them is private: the frontend's
  * id is only carried through. */
@@ -38,8 +38,7 @@ struct blkback {
     bool forget;                  /* the domain is gone: free the backend after that */
     const char *error;
     int port;
-    void *page; /* the ring, mapped */
-    grant_handle_t page_handle;
+    struct drv_page page; /* the ring */
     struct blk_back ring;
     bool pending; /* the event came, or requests are done; set by the upcall */
 

@@ -27,13 +27,11 @@
 struct client {
     struct client *next;
     domid_t domid;
-    bool mapped;  /* the store page, at `page` */
     bool pending; /* its event came; set by the upcall */
     bool stalled; /* its ring is full: output waits for its event */
     int port;     /* 0: none */
     unsigned int remote_port;
-    void *page;
-    grant_handle_t handle;
+    struct drv_page page;
     struct xs_conn *conn;
     struct xs_ring ring;
 };
@@ -83,9 +81,7 @@ static void client_end(struct client *c)
     }
     if (c->port > 0)
         pv_event_close((unsigned int)c->port);
-    if (c->mapped)
-        pv_grant_unmap(c->handle, c->page);
-    drv_vaddr_put(c->page, 1);
+    drv_page_unmap(&c->page);
     drv_free(c);
 }
 
@@ -95,17 +91,13 @@ static int client_connect(struct client *c)
     bool events;
     int err;
 
-    c->page = drv_vaddr_get(1);
-    if (!c->page)
-        return -ENOMEM;
-    err = pv_grant_map(c->domid, GNTTAB_RESERVED_XENSTORE, c->page, false, &c->handle);
+    err = drv_page_map(&c->page, c->domid, GNTTAB_RESERVED_XENSTORE);
     if (err)
         return err;
-    c->mapped = true;
     events = drv_lock(&guard);
     c->conn = xs_server_open(server, c->domid);
     if (c->conn)
-        xs_ring_attach(&c->ring, c->page, c->conn);
+        xs_ring_attach(&c->ring, c->page.vaddr, c->conn);
     drv_unlock(&guard, events);
     if (!c->conn)
         return -ENOMEM;
@@ -165,7 +157,8 @@ static void put(const char *home, const char *leaf, const char *value)
     pv_xs_write(0, path, value);
 }
 
-void xenstored_make_home(domid_t domid, const char *name, unsigned long pages)
+void xenstored_make_home(domid_t domid, const char *name, unsigned long pages, unsigned long console_frame,
+                         unsigned int console_port)
 {
     /* Where the domain may write; the rest of its home it only reads. */
     static const char *const own[] = { "device", "control", "data", "attr", "drivers", "feature", "error" };
@@ -178,6 +171,10 @@ void xenstored_make_home(domid_t domid, const char *name, unsigned long pages)
     put(home, "name", name);
     pv_snprintf(text, sizeof(text), "%lu", pages * 4);
     put(home, "memory/target", text);
+    pv_snprintf(text, sizeof(text), "%lu", console_frame);
+    put(home, "console/ring-ref", text);
+    pv_snprintf(text, sizeof(text), "%u", console_port);
+    put(home, "console/port", text);
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         pv_snprintf(text, sizeof(text), "%s/%s", home, own[i]);
         xenbus_make_dir(text, domid, 0);
@@ -244,7 +241,7 @@ static void scan_boot(void (*came)(domid_t domid, const char *name))
             continue;
         c->domid = info.domid;
         c->remote_port = info.store_port;
-        xenstored_make_home(info.domid, info.name, info.tot_pages);
+        xenstored_make_home(info.domid, info.name, info.tot_pages, info.console_mfn, info.console_port);
         if (came)
             came(info.domid, info.name);
         client_begin(c);

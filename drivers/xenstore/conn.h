@@ -17,9 +17,10 @@
  * 0 or -errno. */
 int xenstored_start(void);
 
-/* Thread: the home of a domain that will be introduced: "/local/domain/N" with name, domid, memory and the
- * directories that it may write. */
-void xenstored_make_home(domid_t domid, const char *name, unsigned long pages);
+/* Thread: the home of a domain that will be introduced: "/local/domain/N" with name, domid, memory, console
+ * (its frame and port) and the directories that it may write. */
+void xenstored_make_home(domid_t domid, const char *name, unsigned long pages, unsigned long console_frame,
+                         unsigned int console_port);
 
 /* Thread: looks at the hypervisor's list. New domains get their home (those that
  * were introduced have one) and are connected; came and gone (either may be NULL) are called for each that

@@ -95,12 +95,18 @@ int pv_grant_access(domid_t to, mfn_t frame, bool readonly)
         if (!grants[ref].used) {
             if (fake_grant_budget > 0)
                 fake_grant_budget--;
-            grants[ref].used = true;
-            grants[ref].readonly = readonly;
-            grants[ref].mfn = frame.v;
+            pv_grant_set(ref, to, frame, readonly);
             return ref;
         }
     return -1;
+}
+
+void pv_grant_set(int ref, domid_t to, mfn_t frame, bool readonly)
+{
+    (void)to;
+    grants[ref].used = true;
+    grants[ref].readonly = readonly;
+    grants[ref].mfn = frame.v;
 }
 
 bool pv_grant_end(int ref)

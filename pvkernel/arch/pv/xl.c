@@ -7,6 +7,7 @@
  * What the hypervisor does not know (a domain's name, and where its store page is) goes through xenstore,
  * whose server is in this domain too. Works on Parador and on stock Xen. Read next: libpv/build.c.
  */
+#include "drivers/back/consback.h"
 #include "libpv/build.h"
 #include "libpv/domctl.h"
 #include "libpv/errno.h"
@@ -15,6 +16,7 @@
 #include "drivers/xenstore/conn.h"
 #include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/core/archive.h"
+#include "pvkernel/core/console.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/lineedit.h"
 #include "pvkernel/core/shell.h"
@@ -28,6 +30,8 @@ int cmd_xl(int argc, char **argv);
 #define DEFAULT_MB   32
 #define MOST_MB      (PV_BUILD_MAX_PAGES >> 8)
 #define MOST_VCPUS   32
+#define CTRL_BRACKET 0x1d
+#define LOOK_NS      100000000ull  /* how often xl console looks whether the domain lives */
 #define END_NS       5000000000ull /* how long xl destroy waits until all of a domain is back */
 
 static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -163,7 +167,8 @@ static bool find_files(struct request *r)
 /* xenstore serves it from here on, and offers it domain 0's disk. */
 static int introduce(const struct request *r)
 {
-    xenstored_make_home(r->build.domid, r->name, r->build.pages);
+    xenstored_make_home(r->build.domid, r->name, r->build.pages, r->build.console_frame,
+                        r->build.console_port);
     pv_script_announce(r->build.domid);
     return pv_xs_introduce(r->build.domid, r->build.store_frame, r->build.store_port);
 }
@@ -311,6 +316,35 @@ static int destroy(int argc, char **argv)
     return 0;
 }
 
+/* The keyboard is the domain's until Ctrl-] or its end. */
+static int console(int argc, char **argv)
+{
+    (void)argc;
+    domid_t domid;
+    if (!find(argv[0], &domid))
+        return 1;
+    struct consback *c = consback_attach(domid, console_write);
+    for (int i = 0; !c && i < 20 && domid; i++) { /* a new domain may be served a moment later */
+        thread_sleep_ns(LOOK_NS);
+        c = consback_attach(domid, console_write);
+    }
+    if (!c)
+        return fail(domid ? "%s: somebody is attached to its console, or it has none"
+                          : "%s: this is its console",
+                    argv[0]);
+    kprintf("(console of %s; Ctrl-] leaves it)\n", argv[0]);
+    for (int key = 0; key != CTRL_BRACKET && consback_lives(c); key = console_getkey_for(LOOK_NS)) {
+        char typed = (char)key;
+        while (key > 0 && consback_lives(c) && !consback_type(c, &typed, 1))
+            thread_sleep_ns(LOOK_NS / 10); /* its ring is full */
+    }
+    bool lives = consback_lives(c);
+    consback_detach(c);
+    console_interrupted(); /* Ctrl-C was for the domain */
+    kprintf("\n(%s %s)\n", argv[0], lives ? "goes on" : "has ended");
+    return 0;
+}
+
 static int shutdown(int argc, char **argv)
 {
     (void)argc;
@@ -325,6 +359,7 @@ static int shutdown(int argc, char **argv)
 }
 
 static const struct command commands[] = {
+    { "console", "DOMAIN", "what it wrote, and the keyboard for it; Ctrl-] leaves", console, 1, 1 },
     { "create", "NAME [IMAGE] [mem=MB] [vcpus=N] [ramdisk=FILE] [-- WORDS]",
       "a domain out of a kernel's file", create, 1, SHELL_WORDS },
     { "destroy", "DOMAIN", "ends a domain at once", destroy, 1, 1 },
