@@ -9,7 +9,10 @@
  * median of each kind is written, so the file's lines are the rows in the order in which the guest prints
  * them. Nothing of this costs the guest an instruction.
  *
- *     -plugin file=build/count.so,out=FILE
+ *     -plugin file=build/count.so,out=FILE[,share=on]
+ *
+ * With share=on all instructions are counted too, and those of them that the hypervisor runs: for guests that
+ * can't read a clock which counts instructions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +27,14 @@
 
 int qemu_plugin_version = 1;
 
-static uint64_t counted[EXP_KINDS]; /* since the start; one vcpu thread at a time (-icount) */
-static uint64_t before[EXP_KINDS];  /* at the open sample's start */
-static uint64_t samples[EXP_KINDS][MAX_SAMPLES];
+enum { ALL = EXP_KINDS, HYPERVISOR, COUNTERS };
+
+static uint64_t counted[COUNTERS]; /* since the start; one vcpu thread at a time (-icount) */
+static uint64_t before[COUNTERS];  /* at the open sample's start */
+static uint64_t samples[COUNTERS][MAX_SAMPLES];
 static size_t n;
-static bool open_sample;
+static bool open_sample, share;
+static uint64_t entry; /* 0: none, or it was reached */
 static FILE *out;
 
 static int ascending(const void *a, const void *b)
@@ -43,9 +49,13 @@ static void write_row(void)
     static const char *const names[EXP_KINDS] = EXP_NAMES;
 
     fprintf(out, "{\"n\":%zu", n);
-    for (int k = 0; k < EXP_KINDS; k++) {
+    for (int k = 0; k < (share ? COUNTERS : EXP_KINDS); k++) {
         qsort(samples[k], n, sizeof(samples[k][0]), ascending);
-        fprintf(out, ",\"%s\":%llu", names[k], n ? (unsigned long long)samples[k][n / 2] : 0);
+        fprintf(out, ",\"%s\":%llu",
+                k == ALL          ? "all"
+                : k == HYPERVISOR ? "hypervisor"
+                                  : names[k],
+                n ? (unsigned long long)samples[k][n / 2] : 0);
     }
     fprintf(out, "}\n");
     fflush(out);
@@ -55,7 +65,7 @@ static void end_sample(void)
 {
     if (!open_sample || n == MAX_SAMPLES)
         return;
-    for (int k = 0; k < EXP_KINDS; k++)
+    for (int k = 0; k < COUNTERS; k++)
         samples[k][n] = counted[k] - before[k];
     n++;
     open_sample = false;
@@ -81,6 +91,16 @@ static void mark(unsigned int cpu, void *what)
         open_sample = false;
         break;
     }
+}
+
+static void begins(unsigned int cpu, void *data)
+{
+    (void)data;
+    if (!entry)
+        return;
+    entry = 0;
+    mark(cpu, (void *)MARK_ROW);
+    mark(cpu, (void *)MARK_START);
 }
 
 static void store(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data)
@@ -125,6 +145,13 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         enum expensive kind = expensive_kind(code, size);
         uintptr_t what = mark_of(code, size);
 
+        if (entry && qemu_plugin_insn_vaddr(insn) == entry)
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, begins, QEMU_PLUGIN_CB_NO_REGS, NULL);
+        if (share)
+            qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counted[ALL], 1);
+        if (share && in_hypervisor(qemu_plugin_insn_vaddr(insn)))
+            qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counted[HYPERVISOR],
+                                                       1);
         if (kind < EXP_KINDS)
             qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counted[kind], 1);
         if (kind == EXP_STORE && in_hypervisor(qemu_plugin_insn_vaddr(insn)))
@@ -137,9 +164,13 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
 {
     (void)info;
-    for (int i = 0; i < argc; i++)
+    for (int i = 0; i < argc; i++) {
         if (!strncmp(argv[i], "out=", 4))
             out = fopen(argv[i] + 4, "w");
+        share |= !strcmp(argv[i], "share=on");
+        if (!strncmp(argv[i], "entry=", 6))
+            entry = strtoull(argv[i] + 6, NULL, 16);
+    }
     if (!out) {
         fprintf(stderr, "count: out=FILE expected, a file that can be written\n");
         return -1;

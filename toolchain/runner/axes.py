@@ -17,7 +17,7 @@ class Trouble(Exception):
 KNOWN = {
     "ON": "parador (default) or xen; for test and bench also parador,xen; for test also host: no guests",
     "BOOT": "kernel (default): QEMU loads Parador; iso: GRUB does, from an ISO image such as make iso writes",
-    "GUEST": "the guest's file (default: our kernel, build/pvkernel)",
+    "GUEST": "the guest's file (default: our kernel, build/pvkernel), or a stock one beside our domain 0: linux, linux-cloud, linux-backports, grub",
     "DISK": "a file that domain 0 exports as a disk (default: a small built-in text)",
     "MEM": "the machine's memory in MB (default 256; on Xen 512)",
     "ICOUNT": "0: tests on Parador in real time, its CPUs at once, instead of virtual time",
@@ -41,6 +41,7 @@ KNOWN = {
     "B": "where everything is built (default build)",
     "V": "1: show the commands of the build",
 }
+STOCK = ("linux", "linux-cloud", "linux-backports", "grub")  # guests that runner/stock.py fetches
 MOST_DOMAINS = 128  # as many as domain 0's block backend serves, and itself
 # Settings of make's own that may stand beside ours on its command line.
 OTHERS = {"HOSTCC", "XENHDRS", "CI", "SHELL", "MAKE", "LD", "AR", "OBJCOPY"}
@@ -87,13 +88,15 @@ class Axes:
         if re.search(r"[\s,:;$#%*?]", self.build):
             raise Trouble(f"B={self.build}: make can't build in a folder with such a name; letters, digits, / . - and _ are fine")
         self.runs = self.text("RUNS") or f"{self.build}/run"  # a folder for each run; the tests have one of their own each
-        self.guest = self.file("GUEST")
+        self.stock = self.text("GUEST") if self.text("GUEST") in STOCK else None
+        self.stock_files = {}  # beside its own in a stock guest's initramfs
+        self.guest = None if self.stock else self.file("GUEST")
         self.disk = self.file("DISK")
         self.mem = self.megabytes("MEM")
         self.smp = self.number("SMP", 1, 1, 64)
         self.icount = self.choice("ICOUNT", "1", "0") == "1"
         self.vcpus = self.number("VCPUS", min(self.smp, 8), 1, 16)
-        self.domains = self.number("DOMAINS", 2, 1, MOST_DOMAINS)
+        self.domains = self.number("DOMAINS", 1 if self.stock else 2, 1, MOST_DOMAINS)
         self.minutes = self.number("MINUTES", 9, 1, 100000)
         self.script = self.read_script()
         self.record = self.text("RECORD")

@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 
-from . import benchtable, boot, build, domu, packages, plot, stockxen
+from . import benchtable, boot, build, domu, packages, plot, stockbench, stockxen
 from .axes import Trouble
 from .machine import ICOUNT, Guard, Machine, arguments, module
 
@@ -139,6 +139,8 @@ def measure(axes, system):
 
 
 def main(axes):
+    if axes.stock:
+        return stockbench.main(axes)
     if not os.path.exists("tests/bench/main.c"):
         raise Trouble("tests/bench/main.c is not there yet")
     if axes.accel == "kvm":

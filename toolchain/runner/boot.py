@@ -18,11 +18,12 @@ from .machine import Alone, Guard, Machine, Output, arguments, hardware, module
 
 NO_STATUS = 3
 READY = "PARADOR_READY"  # in the environment: everything is built, as runner/endtoend.py knows
-MEM = 256
+MEM, MEM_WITH_STOCK = 256, 512
 MIB = 1 << 20
 SPARE = 12  # MB that are Parador's and the firmware's
 RAMDISK = 128 << 10  # bytes, about, of a domain without a disk
 LEAST, MOST = 16, 32  # MB for a domain beside domain 0
+STOCK_MB = 128  # of a stock guest
 # An unattended run counts as hung after this many seconds without a line; see machine.Guard.
 PATIENCE = {"cpu": 600, "idle": 120}
 LONELY = 10  # seconds that a machine may be idle when stdin has ended
@@ -76,9 +77,31 @@ def ramdisks(axes):
     common = {"bin/": b"", **programs(f"{axes.build}/user"), "motd": MOTD.encode(), "README": README.encode()}
     driver = dict(common, disk=read(axes.disk) if axes.disk else builtin_disk())
     driver["guest"], driver["guest.ramdisk"] = read(axes.guest or f"{axes.build}/guest"), archive(common)
-    if axes.script is not None:
+    if axes.stock:
+        driver.update(stock_files(axes))
+    elif axes.script is not None:
         driver["script"] = axes.script.encode() + b"\n"
     return archive(driver), archive(common)
+
+
+def stock_files(axes):
+    """What domain 0 needs to start a stock guest and to show its console. SCRIPT= is for the guest's own shell then."""
+    from . import stock
+    name, files = axes.stock, axes.stock_files
+    if axes.script is not None:
+        files = {"script": axes.script.encode() + b"\n", **files}
+    image = stock.image(axes, name, files)
+    driver = {name: read(image.kernel)}
+    words = f"{'console=hvc0' if image.ramdisk else ''} {axes.args}".strip()
+    if image.ramdisk:
+        driver[f"{name}.ramdisk"] = read(image.ramdisk)
+    create = f"xl create {name} {name} mem={STOCK_MB} vcpus={axes.vcpus} {f'ramdisk={name}.ramdisk ' if image.ramdisk else ''}-- {words}"
+    driver["script" if "script" in files else "start"] = f"d0: {create}\nd0: xl console {name}\n".encode()
+    return driver
+
+
+def machine_memory(axes, plain=None, with_stock=None):
+    return axes.mem or (with_stock or MEM_WITH_STOCK if axes.stock else plain or MEM)
 
 
 def shares(axes, machine, disk):
@@ -92,7 +115,7 @@ def shares(axes, machine, disk):
     kernels = axes.domains * (os.path.getsize(kernel) + RAMDISK) // MIB if os.path.exists(kernel) else 0
     driver = MOST + module_mb + module_mb // 8
     others = axes.domains - 1
-    need = SPARE + module_mb + kernels + driver
+    need = SPARE + module_mb + kernels + driver + (STOCK_MB if axes.stock else 0)
     if module_mb > 1:
         need += LEAST * min(others, 1)
     if machine < need:
@@ -100,7 +123,7 @@ def shares(axes, machine, disk):
         what += f" beside {kernels} MB of kernels and ramdisks" if kernels > LEAST else ""
         raise Trouble(f"{what}: MEM={-(-need // 16) * 16} at least")
     # A domain costs Parador up to 1 MB beside its memory: structures, and its kernel's symbols for reports.
-    return driver, max(LEAST, min(MOST, (machine - SPARE - module_mb - driver) // others - 1)) if others else 0
+    return driver, max(LEAST, min(MOST, (machine - SPARE - module_mb - driver - (STOCK_MB if axes.stock else 0)) // others - 1)) if others else 0
 
 
 def parador_image(axes):
@@ -114,7 +137,7 @@ def parador_files(axes, folder):
     if folder.kept:
         image, kernel = folder.link("parador", image), kernel if axes.guest else folder.link("pvkernel", kernel)
     first, other = ramdisks(axes)
-    driver_mb, other_mb = shares(axes, axes.mem or MEM, len(first))
+    driver_mb, other_mb = shares(axes, machine_memory(axes), len(first))
     script = " script" if axes.script is not None else ""
     modules = []
     for n in range(axes.domains):
@@ -130,9 +153,9 @@ def parador_command(axes, folder, extra=()):
     """QEMU's command line for Parador with its domains, loaded by QEMU or from an ISO image."""
     if axes.boot == "iso":
         from . import iso
-        return [*hardware(axes, axes.mem or MEM, extra), "-cdrom", iso.make(axes, folder, f"{folder.path}/parador.iso")]
+        return [*hardware(axes, machine_memory(axes), extra), "-cdrom", iso.make(axes, folder, f"{folder.path}/parador.iso")]
     image, modules = parador_files(axes, folder)
-    return arguments(axes, axes.mem or MEM, image, axes.append, [module(*m) for m in modules], extra)
+    return arguments(axes, machine_memory(axes), image, axes.append, [module(*m) for m in modules], extra)
 
 
 class Watcher:
@@ -171,7 +194,7 @@ def main(axes):
         raise Trouble("BOOT=iso is for ON=parador without RECORD=")
     disk = os.path.getsize(axes.disk) if axes.disk else 0
     if system == "parador":  # before anything is built
-        shares(axes, axes.mem or MEM, disk)
+        shares(axes, machine_memory(axes), disk)
     else:
         stockxen.fits(axes, disk)
     if axes.accel == "kvm" and kvm.trouble():
@@ -202,7 +225,7 @@ def converse(axes, command, watcher, grace, show=None, awake=None, farewell=None
     if watcher.status is not None:
         return watcher.status
     if machine.quit:
-        print("\nrun: ended by Ctrl-]", file=sys.stderr)
+        print("\nrun: ended by Ctrl-] Ctrl-]", file=sys.stderr)
     elif machine.hang:
         print(f"\nrun: ended, the machine hangs: {machine.hang}", file=sys.stderr)
     elif machine.left:

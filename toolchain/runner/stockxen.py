@@ -13,6 +13,7 @@ from .packages import XEN
 # domain 0's console_io output comes out at all log levels; noreboot: a crash ends in a halt that we can see.
 OPTIONS = "com1=115200 console=com1 loglvl=warning guest_loglvl=all noreboot"
 MEM = 512
+MEM_WITH_STOCK = 1024
 OTHERS = 128  # MB that domain 0 leaves where there are enough
 SPARE = 24  # MB that Xen and our kernel want at least beside the disk, which stays where the boot loader put it
 # What Xen says once its domain 0 has ended, and the exit status where no script gave one.
@@ -78,9 +79,23 @@ def fits(axes, disk):
     """A Trouble where the machine can't hold a disk of so many bytes: Xen would panic, or the loader never end."""
     disk_mb = -(-disk // boot.MIB)
     need = SPARE + disk_mb + disk_mb // 64
-    if (axes.mem or MEM) < need:
+    if (boot.machine_memory(axes) if axes.stock else axes.mem or MEM) < need:
         what = f"DISK is {disk_mb} MiB" if disk_mb > 1 else f"MEM={axes.mem} is too little for Xen and its domain 0"
         raise Trouble(f"{what}: MEM={-(-need // 16) * 16} at least")
+
+
+def run_command(axes, folder, extra=()):
+    """QEMU's command line for make run ON=xen: our kernel as domain 0, with its ramdisk."""
+    kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
+    disk, _ = boot.ramdisks(axes)
+    script = " script" if axes.script is not None else ""
+    words = f"role=driver domains=1{script} {'' if axes.stock else axes.args}"
+    megabytes = boot.machine_memory(axes, MEM, MEM_WITH_STOCK)
+    # Memory for the domains that xl makes there; without the word Xen gives domain 0 all that there is.
+    others = OTHERS + (boot.STOCK_MB if axes.stock else 0)
+    options = f"dom0_mem=-{others}M" if megabytes >= others * 3 + len(disk) // boot.MIB * 2 and "dom0_mem" not in axes.append else ""
+    vcpus = 1 if axes.stock else axes.vcpus
+    return command(axes, megabytes, kernel, words, folder.write("ramdisk0", disk), f"{options} dom0_max_vcpus={vcpus}", extra)
 
 
 def run(axes):
@@ -90,14 +105,7 @@ def run(axes):
     if axes.given("DOMAINS") and axes.domains > 1:
         raise Trouble(f"DOMAINS={axes.domains}: on Xen our kernel runs alone, as domain 0; toolchain/xen-domu starts others")
     with boot.Folder(axes) as folder:
-        kernel = folder.link("guest", axes.guest) if axes.guest else f"{axes.build}/pvkernel"
-        disk, _ = boot.ramdisks(axes)
-        script = " script" if axes.script is not None else ""
-        words = f"role=driver domains=1{script} {axes.args}"
-        megabytes = axes.mem or MEM
-        # Memory for the domains that xl makes there; without the word Xen gives domain 0 all that there is.
-        options = f"dom0_mem=-{OTHERS}M" if megabytes >= OTHERS * 3 + len(disk) // boot.MIB * 2 and "dom0_mem" not in axes.append else ""
-        line = command(axes, megabytes, kernel, words, folder.write("ramdisk0", disk), f"{options} dom0_max_vcpus={axes.vcpus}")
+        line = run_command(axes, folder)
         quiet = Quiet(Output())
         watcher = Watcher()
         shown = "loglvl=" in axes.append

@@ -14,7 +14,9 @@
 #include "pvkernel/core/archive.h"
 #include "pvkernel/core/block.h"
 #include "pvkernel/core/lib.h"
+#include "pvkernel/core/lineedit.h"
 #include "pvkernel/core/page.h"
+#include "pvkernel/core/script.h"
 #include "pvkernel/core/shell.h"
 #include "pvkernel/core/thread.h"
 
@@ -89,6 +91,19 @@ static void hint(bool driver)
         kprintf("  more: cat motd\n");
 }
 
+/* The commands of the ramdisk's file `start`, before the prompt. */
+static void run_start(void)
+{
+    struct file f;
+    char command[LINE_MAX];
+    int domain;
+    if (!ramdisk_find("start", &f))
+        return;
+    struct script s = { (const char *)f.data, f.size, 0, false };
+    while (script_next(&s, &domain, command, sizeof(command)))
+        shell_run_shown(prompt, command);
+}
+
 static void kernel_main(void *arg)
 {
     read_command_line();
@@ -102,6 +117,7 @@ static void kernel_main(void *arg)
         return;
     }
     hint(driver);
+    run_start();
     shell_main(prompt);
 }
 

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""Stock guests, which nobody here wrote: Debian's Linux kernels and PV-GRUB. Fetched as packages, of which nothing is installed;
+kernels are unpacked, because who builds a PV domain wants an ELF file.
+
+    image(axes, "linux").kernel     an ELF file
+    image(axes, "linux").ramdisk    an initramfs: busybox, the modules for our disk, and INIT; None for PV-GRUB
+
+What was fetched and made is kept under build/stock (PARADOR_CACHE names another folder).
+"""
+import glob
+import gzip
+import lzma
+import os
+import re
+import struct
+import subprocess
+import sys
+import zlib
+from collections import namedtuple
+
+from .archive import archive, read
+from .axes import Trouble
+
+BACKPORTS = "bookworm-backports"
+# GUEST=: the package (of a kernel: the one that depends on its package), where it is from if not from the machine's own sources,
+# and the file in it.
+GUESTS = {"linux": ("linux-image-amd64", None, "boot/vmlinuz-*"),
+          "linux-cloud": ("linux-image-cloud-amd64", None, "boot/vmlinuz-*"),
+          "linux-backports": ("linux-image-amd64", BACKPORTS, "boot/vmlinuz-*"),
+          "grub": ("grub-xen-host", None, "usr/lib/grub-xen/grub-x86_64-xen.bin")}
+MODULES = ["xen-blkfront", "ext4", "crc32c_generic", "crc32c-intel"]  # those that a kernel has; what they need comes along
+
+INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for m in $(cat /modules); do insmod /lib/$m.ko || echo "init: no module $m"; done
+for i in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /sys/bus/xen/devices/vbd-51712 ] || [ -e /dev/xvda ] || sleep 0.2; done
+[ ! -e /dev/xvda ] || mount /dev/xvda /mnt 2>/dev/null && echo "init: /dev/xvda is mounted at /mnt"
+echo "init: $(uname -r), $(nproc) vcpus, $(cut -d ' ' -f 1 /proc/uptime) s"
+[ ! -e /script ] || { sh /script; echo "init: exit $?"; poweroff -f; }
+setsid cttyhack sh
+poweroff -f
+"""
+
+Image = namedtuple("Image", "kernel ramdisk")
+
+
+def folder(axes):
+    return os.environ.get("PARADOR_CACHE") or f"{axes.build}/stock"
+
+
+# ---- fetching ----
+
+def apt(place, suite, *words):
+    """Runs apt-get, or apt-cache for the word `depends`; with `suite`, on sources of its own beside the machine's."""
+    options = ["-o", "APT::Sandbox::User=root"]
+    if suite:
+        sources = f"{place}/{suite}"
+        for part in ("lists/partial", "cache/archives/partial"):
+            os.makedirs(f"{sources}/{part}", exist_ok=True)
+        with open(f"{sources}/sources.list", "w", encoding="ascii") as f:
+            f.write(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian {suite} main\n")
+        options += ["-o", f"Dir::Etc::sourcelist={sources}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
+                    "-o", f"Dir::State::lists={sources}/lists", "-o", f"Dir::Cache={sources}/cache"]
+    tool = "apt-cache" if words[0] == "depends" else "apt-get"
+    return subprocess.run([tool, *options, *words], cwd=place, capture_output=True, text=True, check=False)
+
+
+def fetch(place, name):
+    """The package of a guest, unpacked at place/NAME."""
+    package, suite, _ = GUESTS[name]
+    if os.path.isdir(f"{place}/{name}"):
+        return
+    os.makedirs(place, exist_ok=True)
+    if suite:
+        apt(place, suite, "update")
+    if name.startswith("linux"):
+        found = re.search(r"Depends: (linux-image-\S+)", apt(place, suite, "depends", package).stdout)
+        if not found:
+            raise Trouble(f"apt-cache knows no {package}{' in ' + suite if suite else ''} (apt-get update?)")
+        package = found[1]
+    print(f"setup: fetching {package}", file=sys.stderr, flush=True)
+    done = apt(place, suite, "download", package)
+    packages = glob.glob(f"{place}/{package}_*.deb")
+    if done.returncode or not packages:
+        raise Trouble(f"could not fetch {package}: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}")
+    subprocess.run(["dpkg", "-x", packages[0], f"{place}/{name}.new"], check=True)
+    os.replace(f"{place}/{name}.new", f"{place}/{name}")
+    os.remove(packages[0])
+
+
+# ---- unpacking ----
+
+def by_program(*command):
+    def unpack(data):
+        try:
+            return subprocess.run(command, input=data, capture_output=True, check=False).stdout  # some complain of what follows
+        except FileNotFoundError:
+            raise Trouble(f"no program {command[0]}, which unpacks this kernel ('make setup' installs what is missing)") from None
+    return unpack
+
+
+# How a payload begins, and what unpacks it.
+FORMATS = {b"\xfd7zXZ\0": lambda data: lzma.LZMADecompressor().decompress(data), b"\x1f\x8b": lambda data: zlib.decompressobj(31).decompress(data),
+           b"\x28\xb5\x2f\xfd": by_program("zstd", "-dc"), b"\x02\x21\x4c\x18": by_program("lz4", "-dc")}
+
+
+def unpack(bzimage):
+    """The ELF file inside a bzImage (Linux's Documentation/arch/x86/boot.rst: setup_sects, payload_offset, payload_length)."""
+    if bzimage[:4] == b"\x7fELF":
+        return bzimage
+    if bzimage[0x202:0x206] != b"HdrS":
+        raise Trouble("neither an ELF file nor a bzImage")
+    start = ((bzimage[0x1f1] or 4) + 1) * 512
+    offset, length = struct.unpack_from("<II", bzimage, 0x248)
+    payload = bzimage[start + offset:start + offset + length]
+    for magic, unpacker in FORMATS.items():
+        if payload.startswith(magic):
+            kernel = unpacker(payload)
+            if kernel[:4] == b"\x7fELF":
+                return kernel
+    raise Trouble(f"a bzImage packed in a way that nobody here knows ({payload[:6].hex()})")
+
+
+# ---- initramfs ----
+
+def module(place, name):
+    """The bytes of a kernel module, or None where the kernel has none of that name."""
+    found = glob.glob(f"{place}/**/{name.replace('_', '[-_]')}.ko*", recursive=True)
+    data = read(found[0]) if found else None
+    return lzma.decompress(data) if found and found[0].endswith(".xz") else data
+
+
+def modules(place, names):
+    """{name: bytes} of the modules and, before each, what it depends on (its own `depends=` says)."""
+    found = {}
+    for name in names:
+        data = module(place, name)
+        if data is None:
+            continue
+        needed = re.search(rb"\0depends=([^\0]*)", data)
+        for other, bytes_ in modules(place, needed[1].decode().split(",") if needed and needed[1] else []).items():
+            found.setdefault(other, bytes_)
+        found.setdefault(name, data)
+    return found
+
+
+def initramfs(place, files=()):
+    """Busybox, the modules and INIT, and further files."""
+    parts = modules(f"{place}/lib/modules", MODULES)
+    tree = {f"{d}/": b"" for d in "bin dev lib mnt proc sys tmp".split()}
+    tree["dev/console"] = (0o20600, b"", 5, 1)
+    tree["init"] = (0o100755, INIT.encode(), 0, 0)
+    tree["bin/busybox"] = read("/bin/busybox")
+    tree["modules"] = "\n".join(parts).encode()
+    tree.update({f"lib/{name}.ko": data for name, data in parts.items()})
+    return gzip.compress(archive({**tree, **dict(files)}), 6)
+
+
+def image(axes, name, files=()):
+    """The guest NAME of GUESTS, ready to boot; files: {path: bytes} beside INIT (script: a shell script that runs and ends it)."""
+    place = folder(axes)
+    fetch(place, name)
+    kernel, ramdisk = f"{place}/{name}.elf", f"{place}/{name}.initramfs"
+    if not os.path.exists(kernel):
+        with open(kernel + ".new", "wb") as f:
+            f.write(unpack(read(glob.glob(f"{place}/{name}/{GUESTS[name][2]}")[0])))
+        os.replace(kernel + ".new", kernel)
+    if not name.startswith("linux"):
+        return Image(kernel, None)
+    with open(ramdisk, "wb") as f:
+        f.write(initramfs(f"{place}/{name}", files))
+    return Image(kernel, ramdisk)
