@@ -199,7 +199,7 @@ def typed_cases():
 def cases(axes, systems):
     files = Files(axes)
     found = list(disk_cases(axes, files)) if "parador" in systems else []
-    for case in (*iso_cases(files), *vcpu_cases(), *script_cases(files), *typed_cases(), *xltests.cases(Case, files), *stocktests.cases(Case, files), *bad_boots(axes, files), *runner_cases(files)):
+    for case in (*iso_cases(files), *vcpu_cases(), *script_cases(files), *typed_cases(), *xltests.cases(Case, files), *stocktests.cases(axes, Case, files), *bad_boots(axes, files), *runner_cases(files)):
         if case.system == "host" and "parador" in systems or case.system in systems:
             found.append(case)
     return [c for c in found if not axes.tests or any(t in c.name for t in axes.tests)]
