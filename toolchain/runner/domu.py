@@ -7,14 +7,12 @@ under build/xen-domu (PARADOR_CACHE names another folder): Xen's packages are un
 """
 import glob
 import gzip
-import lzma
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 
-from . import stockxen
+from . import stock, stockxen
 from .archive import archive, read
 from .axes import Trouble
 from .boot import Folder
@@ -66,36 +64,6 @@ def cache(axes):
     return os.environ.get("PARADOR_CACHE") or f"{axes.build}/xen-domu"
 
 
-def fetch_linux(folder):
-    """A kernel for domain 0 and its modules, out of Debian's package; nothing is installed."""
-    if glob.glob(f"{folder}/linux/boot/vmlinuz-*"):
-        return
-    depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"Depends: (linux-image-\S+)", depends)
-    if not found:
-        raise Trouble("apt-cache knows no linux-image-amd64, the domain 0 beside stock Xen (apt-get update?)")
-    print(f"setup: fetching {found[1]} as the domain 0 beside stock Xen", file=sys.stderr, flush=True)
-    done = subprocess.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", found[1]], cwd=folder, capture_output=True,
-                          text=True, check=False)
-    packages = glob.glob(f"{folder}/linux-image-*.deb")
-    if done.returncode or not packages:
-        reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
-        raise Trouble(f"could not fetch {found[1]}: {reason}")
-    subprocess.run(["dpkg", "-x", packages[0], f"{folder}/linux.new"], check=True)
-    os.replace(f"{folder}/linux.new", f"{folder}/linux")
-    os.remove(packages[0])
-
-
-def unpack_kernel(bzimage):
-    """The ELF file inside a bzImage, where xz packed it (as Debian's): Xen would spend seconds on that under emulation."""
-    start = bzimage.find(b"\xfd7zXZ\0")
-    if start >= 0:
-        kernel = lzma.LZMADecompressor().decompress(bzimage[start:])
-        if kernel[:4] == b"\x7fELF":
-            return kernel
-    return bzimage
-
-
 def libraries(program):
     """The shared libraries of a program, as ldd finds them."""
     text = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
@@ -121,13 +89,13 @@ def prepare(axes):
     """Makes what is not there yet; the folder that holds vmlinux and dom0.gz."""
     folder = cache(axes)
     os.makedirs(folder, exist_ok=True)
-    fetch_linux(folder)
+    stock.fetch(folder, "linux")
     vmlinux, dom0, builder = f"{folder}/vmlinux", f"{folder}/dom0.gz", f"{folder}/mkdomu"
     sources = (SOURCE, os.path.abspath(__file__))
     if os.path.exists(dom0) and os.path.getmtime(dom0) > max(os.path.getmtime(f) for f in sources):
         return folder
     with open(vmlinux, "wb") as f:
-        f.write(unpack_kernel(read(glob.glob(f"{folder}/linux/boot/vmlinuz-*")[0])))
+        f.write(stock.unpack(read(glob.glob(f"{folder}/linux/boot/vmlinuz-*")[0])))
     done = subprocess.run(["gcc", "-O2", "-Wall", "-o", builder, SOURCE, *LIBRARIES], check=False)
     if done.returncode:
         raise Trouble(f"could not build {SOURCE}")
