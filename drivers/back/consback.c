@@ -30,7 +30,7 @@ struct consback {
     bool pending;                            /* its event came, or somebody attached */
     void (*out)(const char *text, size_t n); /* who is attached, NULL: nobody; with the guard held */
     uint32_t out_cons, in_prod;              /* our indices of the ring; in_prod: with the guard held */
-    uint64_t written, shown;                 /* bytes so far */
+    uint64_t written, shown;                 /* bytes so far; the service thread's */
     char kept[CONSBACK_KEPT];
 };
 
@@ -75,8 +75,10 @@ static void show(struct consback *c)
 {
     void (*out)(const char *text, size_t n) = __atomic_load_n(&c->out, __ATOMIC_ACQUIRE);
 
-    if (!out)
+    if (!out) {
+        c->shown = 0; /* for the next one, from the beginning */
         return;
+    }
     if (c->written - c->shown > CONSBACK_KEPT)
         c->shown = c->written - CONSBACK_KEPT;
     while (c->shown < c->written) {
@@ -207,7 +209,6 @@ struct consback *consback_attach(domid_t front, void (*out)(const char *text, si
     if (c && c->out)
         c = NULL;
     if (c) {
-        c->shown = 0;
         __atomic_store_n(&c->out, out, __ATOMIC_RELEASE);
         poke(c);
     }
