@@ -52,7 +52,7 @@ def make(axes, folder, path):
 
 
 def main(axes):
-    machine = axes.mem or boot.MEM
+    machine = boot.machine_memory(axes)
     boot.shares(axes, machine, os.path.getsize(axes.disk) if axes.disk else 0)  # before anything is built
     boot.prepare(axes, "parador")
     with boot.Folder(axes) as folder:

@@ -79,7 +79,7 @@ def fits(axes, disk):
     """A Trouble where the machine can't hold a disk of so many bytes: Xen would panic, or the loader never end."""
     disk_mb = -(-disk // boot.MIB)
     need = SPARE + disk_mb + disk_mb // 64
-    if (boot.machine_memory(axes) if axes.stock else axes.mem or MEM) < need:
+    if boot.machine_memory(axes, MEM, MEM_WITH_STOCK) < need:
         what = f"DISK is {disk_mb} MiB" if disk_mb > 1 else f"MEM={axes.mem} is too little for Xen and its domain 0"
         raise Trouble(f"{what}: MEM={-(-need // 16) * 16} at least")
 
