@@ -60,7 +60,7 @@ static void protect_image(void)
         image_l1[i] = entry;
     }
     hv_l4[0] = 0;
-    load_cr3(hv_l4_maddr());
+    load_cr3(this_cpu(), hv_l4_maddr());
 }
 
 void boot_main(uint32_t magic, uint64_t info_maddr)

@@ -12,9 +12,7 @@
 #include "x86/segment.h"
 #include "x86/trap.h"
 
-#define FRAME_MAX   96 /* bytes: 7 words, an error code, the 4 selectors of failsafe */
-
-#define VMASST_IOPL (1U << VMASST_TYPE_architectural_iopl)
+#define FRAME_MAX 96 /* bytes: 7 words, an error code, the 4 selectors of failsafe */
 
 struct target {
     uint64_t rip;
@@ -57,8 +55,7 @@ static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const 
     mask = READ_ONCE(v->info->evtchn_upcall_mask);
     if (mask)
         flags &= ~(uint64_t)RFLAGS_IF;
-    if (unlikely(v->arch.iopl) && v->domain->vm_assist & VMASST_IOPL)
-        flags |= v->arch.iopl << 12;
+    flags |= v->arch.iopl & v->domain->iopl_shown;
 
     guest_put_or((uint64_t)r->ss, sp - 8, fault);
     guest_put_or(r->rsp, sp - 16, fault);

@@ -72,6 +72,7 @@ struct domain {
     struct lock lock;                        /* LOCK_DOMAIN: fields that say so */
     uint32_t refs;                           /* atomic: the list's, and each get_domain()'s */
     uint32_t vm_assist;                      /* VMASST_TYPE_* bits; word-sized, its own vcpus */
+    uint32_t iopl_shown;                     /* RFLAGS_IOPL by the assist architectural_iopl, else 0 */
     struct vcpu *vcpu[MAX_VCPUS_PER_DOMAIN]; /* constant once built */
 
     struct shared_info *shared; /* Parador's address of the page */

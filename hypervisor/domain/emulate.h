@@ -31,9 +31,9 @@ enum {
  * for the architectural IOPL. */
 static inline bool emulate_iopl_ok(const struct vcpu *v)
 {
-    unsigned int kernel = v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1 ? 0 : 1;
+    unsigned int kernel = v->domain->iopl_shown ? 0 : 1;
 
-    return v->arch.iopl >= (v->kernel_mode ? kernel : 3);
+    return v->arch.iopl >> 12 >= (v->kernel_mode ? kernel : 3);
 }
 
 int emulate_rdmsr(struct vcpu *v, const struct priv_insn *p);

@@ -102,8 +102,10 @@ static void wake_pollers(struct domain *d, uint32_t port)
 /* An unmasked port has become pending: the selector, the flag, and a vcpu that waits. */
 static void set_selector(struct vcpu *v, uint32_t port)
 {
-    if (!test_and_set_bit(port / 64, &v->info->evtchn_pending_sel) &&
-        !__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+    struct vcpu_info *info = v->info;
+
+    if (!test_and_set_bit(port / 64, &info->evtchn_pending_sel) &&
+        !__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         vcpu_wake(v);
 }
 

@@ -10,6 +10,7 @@
 #include "mm/descriptor.h"
 #include "mm/paging.h"
 #include "x86/cpu.h"
+#include "x86/trap.h"
 
 #define FXSAVE_SIZE    512
 #define FXSAVE_MXCSR   24
@@ -78,7 +79,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->regs.cs |= 3;
     v->regs.ss |= 3;
     v->regs.rflags = (c->user_regs.rflags & RFLAGS_GUEST) | RFLAGS_FIXED;
-    v->arch.iopl = c->user_regs.rflags >> 12 & 3;
+    v->arch.iopl = c->user_regs.rflags & RFLAGS_IOPL;
     v->kernel_mode = c->flags & VGCF_in_kernel;
     for (unsigned int i = 0; i < ARRAY_SIZE(c->debugreg); i++)
         if (c->debugreg[i] && set_debugreg(v, i, c->debugreg[i]))

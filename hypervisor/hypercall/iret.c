@@ -12,7 +12,6 @@
 #include "x86/segment.h"
 #include "x86/trap.h"
 
-#define VMASST_IOPL (1U << VMASST_TYPE_architectural_iopl)
 static __attribute__((cold, noinline)) long bad_iret(struct vcpu *v, const char *why)
 {
     domain_crash(v->domain, "iret: %s", why);
@@ -51,13 +50,13 @@ long do_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
         guest_get_or(r->rcx, AT(rcx), fault);
         guest_get_or(r->r11, AT(r11), fault);
     }
-    if (unlikely(v->domain->vm_assist & VMASST_IOPL))
-        v->arch.iopl = rflags >> 12 & 3;
+    if (unlikely(v->domain->iopl_shown))
+        v->arch.iopl = rflags & RFLAGS_IOPL;
     WRITE_ONCE(v->info->evtchn_upcall_mask, !(rflags & RFLAGS_IF));
     v->arch.multicall_entry = 0;
     if ((cs & 3) == 3)
         enter_guest_user(v);
-    hypercall_exit();
+    hypercall_exit(v->cpu);
 fault:
     return bad_iret(v, "no frame can be read at RSP");
 }

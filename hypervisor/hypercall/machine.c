@@ -17,7 +17,7 @@ static long set_iopl(struct vcpu *v, uint32_t op, void *arg)
 
     if (iopl > 3)
         return refuse(-EINVAL, R_IOPL_RANGE, iopl, 0);
-    v->arch.iopl = iopl;
+    v->arch.iopl = (uint64_t)iopl << 12;
     return 0;
 }
 

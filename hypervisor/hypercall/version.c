@@ -9,6 +9,7 @@
 #include <xen/features.h>
 #include <xen/version.h>
 #include "lib/string.h"
+#include "x86/trap.h"
 
 #define XEN_VERSION (4 << 16 | 17)
 #define LARGEST     sizeof(xen_capabilities_info_t)
@@ -112,5 +113,7 @@ long do_vm_assist(uint64_t command, uint64_t which, uint64_t a3, uint64_t a4, ui
         __atomic_fetch_or(&d->vm_assist, 1u << type, __ATOMIC_RELAXED);
     else
         __atomic_fetch_and(&d->vm_assist, ~(1u << type), __ATOMIC_RELAXED);
+    if (type == VMASST_TYPE_architectural_iopl)
+        WRITE_ONCE(d->iopl_shown, cmd == VMASST_CMD_enable ? RFLAGS_IOPL : 0);
     return 0;
 }

@@ -60,7 +60,7 @@ static inline void lock_init(struct lock *l, enum lock_order order)
 static inline void lock_take(struct lock *l)
 {
     lock_check(l, true);
-    while (__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE))
+    while (unlikely(__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE)))
         while (__atomic_load_n(&l->taken, __ATOMIC_RELAXED))
             cpu_relax();
 }

@@ -34,7 +34,7 @@ void tlb_load_root(uint64_t maddr)
 {
     uint32_t now = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
 
-    load_cr3(maddr);
+    load_cr3(this_cpu(), maddr);
     __atomic_store_n(&this_cpu()->tlb_clock, now, __ATOMIC_RELEASE);
     if (unlikely(!(now & ROUND)))
         new_round();

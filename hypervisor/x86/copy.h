@@ -17,10 +17,14 @@ static force_inline bool guest_range_ok(uint64_t addr, uint64_t size)
 {
     uint64_t end = addr + size;
 
-    /* One comparison for objects of a known size. One that wraps from the last address to 0 is the guest's
-     * too. */
-    if (__builtin_constant_p(size) && size && size <= PAGE_SIZE)
-        return addr - ((1ULL << 47) - size + 1) >= HV_VIRT_END - (1ULL << 47) + size - 1;
+    /* One comparison for objects of a known size in a guest kernel's half. One that wraps from the last
+     * address to 0 is the guest's too. */
+    if (__builtin_constant_p(size) && size && size <= PAGE_SIZE) {
+        if (likely(addr >= HV_VIRT_END))
+            return true;
+        __asm__("" : "+r"(addr)); /* the compiler would make one longer comparison out of two */
+        return addr <= (1ULL << 47) - size;
+    }
     if (addr < (1ULL << 47))
         return size <= (1ULL << 47) - addr;
     return addr >= HV_VIRT_END && (end >= addr || end == 0);

@@ -189,11 +189,11 @@ static inline uint64_t read_cr2(void)
     return val;
 }
 
-/* Loads CR3 and remembers it: the one way to change it. A full flush of this CPU's translations (nothing is
- * global). */
-static inline void load_cr3(uint64_t maddr)
+/* Loads CR3 and remembers it: the one way to change it. A full flush of this CPU's, c's, translations
+ * (nothing is global). */
+static inline void load_cr3(struct cpu *c, uint64_t maddr)
 {
-    this_cpu()->cr3 = maddr;
+    c->cr3 = maddr;
     __asm__ volatile("mov %0, %%cr3" : : "r"(maddr) : "memory");
 }
 

@@ -160,16 +160,12 @@ hypercall_done:
     cmpl $0, CPU_work(%rsp)
     jne exit_to_guest
     mov VCPU_info(%r11), %rcx
-    movzwl (%rcx), %ecx /* pending in the low byte, mask in the high one */
-    dec %ecx
-    cmp $0xfe, %ecx
-    jbe hypercall_event
+    cmpb $0, INFO_pending(%rcx)
+    jne hypercall_pending
+hypercall_masked:
     mov VCPU_rip(%r11), %rcx
-    mov %rcx, %rdx
-    sar $47, %rdx
-    inc %edx
-    cmp $1, %edx /* not canonical: SYSRET would fault in ring 0 on the guest's stack */
-    ja exit_to_guest
+    cmp kernel_half(%rip), %rcx
+    jb exit_to_guest
     .irp reg, r10, r9, r8, rdx, rsi, rdi
     mov VCPU_\reg(%r11), %\reg
     .endr
@@ -177,7 +173,9 @@ hypercall_done:
     mov VCPU_rflags(%r11), %r11
     sysretq
 
-hypercall_event:
+hypercall_pending: /* rcx = its vcpu_info */
+    cmpb $0, INFO_mask(%rcx)
+    jne hypercall_masked
     mov %r11, %rbx
     jmp exit_event
 
@@ -185,11 +183,6 @@ no_hypercall:
     mov %rax, %rdi
     call hypercall_unknown
     jmp hypercall_done
-
-user_syscall:
-    lea -VCPU_regs(%r11), %rdi
-    call bounce_syscall
-    jmp exit_to_guest
 
 cstar_entry: /* rdi = the vcpu */
     call bounce_syscall32
@@ -201,33 +194,33 @@ sysenter_entry:
 
 /* --- Out ------------------------------------------------------------------------------------------------------------------ */
 
-    .globl hypercall_exit, enter_guests
-hypercall_exit:
+    .globl exit_to_guest, enter_guests
 enter_guests:
     or $(STACKS_SIZE - 1), %rsp
     sub $(CPU_sizeof - 1), %rsp
+    jmp exit_to_guest
+
+    .balign 64
+user_syscall:
+    lea -VCPU_regs(%r11), %rdi
+    call bounce_syscall
 
 /* In: rsp = the CPU's empty stack. Everything that the guest gets is in current->regs. */
-    .balign 64
 exit_to_guest:
     latency_end
     mov CPU_current(%rsp), %rbx
     cmpl $0, CPU_work(%rsp)
     jne exit_work
-    mov VCPU_info(%rbx), %rax
-    movzwl (%rax), %eax
-    dec %eax
-    cmp $0xfe, %eax
-    jbe exit_event
+    mov VCPU_info(%rbx), %rcx
+    cmpb $0, INFO_pending(%rcx)
+    jne exit_pending
 exit_restore:
     cmpl $-1, VCPU_vector(%rbx)
     jne exit_iret
     mov VCPU_rip(%rbx), %rcx
-    mov %rcx, %rax
-    sar $47, %rax
-    inc %eax
-    cmp $1, %eax
-    ja exit_iret
+    cmp kernel_half(%rip), %rcx
+    jb exit_low_half
+exit_sysret:
     load_registers
     mov VCPU_rflags(%rbx), %r11
     mov VCPU_rsp(%rbx), %rsp
@@ -243,8 +236,17 @@ exit_work:
     call cpu_exit_work
     jmp exit_to_guest
 
-exit_event: /* events are masked afterwards, unless the domain was ended: that is work */
-    mov %rbx, %rdi
+/* Not canonical: SYSRET would fault in ring 0 on the guest's stack. */
+exit_low_half:
+    cmp user_end(%rip), %rcx
+    jb exit_sysret
+    jmp exit_iret
+
+exit_pending: /* rcx = its vcpu_info */
+    cmpb $0, INFO_mask(%rcx)
+    jne exit_restore
+exit_event:
+    mov %rbx, %rdi /* events are masked afterwards, unless the domain was ended: that is work */
     call bounce_event
     cmpl $0, CPU_work(%rsp)
     je exit_restore
@@ -329,5 +331,12 @@ trap_own_stack:
     mov %rsp, %rdi
     call trap_ist
     jmp back_to_ring0
+
+    .section .rodata
+    .balign 8
+user_end: /* where the canonical addresses stop, */
+    .quad 1 << 47
+kernel_half: /* and go on */
+    .quad HV_VIRT_START
 
     .section .note.GNU-stack, "", @progbits

@@ -28,6 +28,8 @@ void offsets(void)
     VCPU(cpu, cpu);
     VCPU(history, history);
     VCPU(hypercalls, hypercalls);
+    DEFINE(INFO_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
+    DEFINE(INFO_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
 
     DEFINE(NR_HYPERCALLS, NR_HYPERCALLS);
     DEFINE(HISTORY_mask, HISTORY - 1);
@@ -45,6 +47,3 @@ _Static_assert(AT(r15, 0) && AT(rdi, 14 * 8) && AT(error_code, 15 * 8) && AT(ent
 _Static_assert(sizeof(struct history) == 32, "entry.S indexes by a shift");
 _Static_assert(sizeof(struct hypercall) == 32, "entry.S indexes by a shift");
 _Static_assert(sizeof(struct cpu) % 16 == 0, "the stack below it is aligned");
-_Static_assert(offsetof(struct vcpu_info, evtchn_upcall_pending) == 0,
-               "entry.S tests both bytes as one word");
-_Static_assert(offsetof(struct vcpu_info, evtchn_upcall_mask) == 1, "entry.S tests both bytes as one word");

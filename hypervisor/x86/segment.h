@@ -60,14 +60,14 @@ static inline void enter_guest_kernel(struct vcpu *v)
 {
     v->kernel_mode = true;
     swapgs();
-    load_cr3(v->arch.cr3_kernel);
+    load_cr3(v->cpu, v->arch.cr3_kernel);
     if (unlikely(v->areas_due)) /* they are addresses in the kernel's tables */
-        cpu_set_work(this_cpu(), WORK_AREAS);
+        cpu_set_work(v->cpu, WORK_AREAS);
 }
 
 static inline void enter_guest_user(struct vcpu *v)
 {
     v->kernel_mode = false;
     swapgs();
-    load_cr3(v->arch.cr3_user);
+    load_cr3(v->cpu, v->arch.cr3_user);
 }

@@ -38,7 +38,7 @@ struct vcpu_arch {
     uint64_t cr4;    /* what it believes to have set */
     uint64_t xcr0;
     uint64_t debugreg[8];
-    uint64_t iopl;  /* virtual, 0..3 */
+    uint64_t iopl;  /* the virtual one, where RFLAGS has it */
     uint64_t iobmp; /* guest virtual, 0: none */
     uint32_t iobmp_limit;
     void *xsave;              /* a page */

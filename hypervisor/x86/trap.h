@@ -49,10 +49,16 @@
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
+#include "x86/percpu.h"
 #include <xen/xen.h>
 
 /* Leaves the current hypercall for good: out to the guest with all of current->regs (iret). */
-void hypercall_exit(void) __noreturn;
+static inline void __noreturn hypercall_exit(struct cpu *c)
+{
+    __asm__ volatile("mov %0, %%rsp; jmp exit_to_guest" : : "r"(c) : "memory");
+    __builtin_unreachable();
+}
+
 /* Out to the guest from the boot: this CPU's stack begins anew. */
 void enter_guests(void) __noreturn;
 
