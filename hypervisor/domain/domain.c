@@ -100,6 +100,7 @@ struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_v
     if (!d)
         return NULL;
     d->domid = domid;
+    d->owner = domid + 1u;
     d->privileged = domid == 0;
     memcpy(d->name, name, strnlen(name, NAME_LEN - 1));
     lock_init(&d->lock, LOCK_DOMAIN);

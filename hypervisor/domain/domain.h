@@ -56,6 +56,7 @@ _Static_assert((offsetof(struct vcpu, regs) + offsetof(struct cpu_user_regs, es)
                "hardware aligns RSP");
 
 struct domain {
+    uint32_t owner; /* of its frames: domid + 1 */
     uint16_t domid;
     uint8_t privileged; /* domain 0 */
     uint8_t dying;      /* enum dying; domain lock */
@@ -225,5 +226,5 @@ extern int exit_status; /* set by domain 0 (PARADOR_exit_status); -1: not set; w
 
 static inline uint32_t owner_of(const struct domain *d)
 {
-    return (uint32_t)d->domid + 1;
+    return d->owner;
 }

@@ -62,9 +62,12 @@ size_t emulate_fetch(const struct vcpu *v, uint8_t code[INSN_MAX + 1])
 
     if (unlikely(!is_64bit_code(v)))
         return 0;
-    if (likely((rip & (PAGE_SIZE - 1)) <= PAGE_SIZE - 16) && likely(guest_range_ok(rip, 16)) &&
-        likely(!get_guest_u64_nocheck(&words[0], rip)) && likely(!get_guest_u64_nocheck(&words[1], rip + 8)))
+    if (likely((rip & (PAGE_SIZE - 1)) <= PAGE_SIZE - 16) && likely(guest_range_ok(rip, 16))) {
+        guest_get_or(words[0], rip, slowly);
+        guest_get_or(words[1], rip + 8, slowly);
         return INSN_MAX;
+    }
+slowly:
     return fetch_slowly(v, code);
 }
 
@@ -94,7 +97,7 @@ static int to_cr3(struct vcpu *v, uint64_t val)
 {
     int rc = v->domain->paging->set_root(v, maddr_to_mfn(val), false);
 
-    return rc == -ERESTART ? EMULATE_AGAIN : rc ? EMULATE_FAULT : EMULATED;
+    return rc == -ERESTART ? EMULATE_AGAIN : rc < 0 ? EMULATE_FAULT : EMULATED;
 }
 
 static int to_cr(struct vcpu *v, const struct priv_insn *p)

@@ -56,9 +56,9 @@ static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
 
     if (!rc)
         rc = ops->set_root(v, maddr_to_mfn(c->ctrlreg[3]), false);
-    if (!rc)
+    if (rc >= 0)
         rc = ops->set_root(v, maddr_to_mfn(c->ctrlreg[1]), true);
-    return rc;
+    return MIN(rc, 0);
 }
 
 static void set_fpu(struct vcpu *v, const struct vcpu_guest_context *c)

@@ -132,8 +132,8 @@ static force_inline long update_batch(uint64_t *at, uint64_t *left, struct domai
         uint64_t ptr, val;
         int rc;
 
-        if (unlikely(get_guest_u64_nocheck(&ptr, *at)) || unlikely(get_guest_u64_nocheck(&val, *at + 8)))
-            return refuse(-EFAULT, R_BAD_POINTER, *at, 0);
+        guest_get_or(ptr, *at, fault);
+        guest_get_or(val, *at + 8, fault);
         if (likely(!(ptr & 7)))
             rc = pt->paging->write_entry(pt, owner, ptr, val, false);
         else
@@ -150,6 +150,8 @@ static force_inline long update_batch(uint64_t *at, uint64_t *left, struct domai
         }
     }
     return 0;
+fault:
+    return refuse(-EFAULT, R_BAD_POINTER, *at, 0);
 }
 
 /* The domain whose tables change stands in the upper half of foreigndom, plus 1; 0: the caller. */
@@ -169,7 +171,7 @@ static int table_owner(struct domain *d, uint64_t foreigndom, struct domain **pt
 
 /* ---- update_va_mapping ---- */
 
-static __attribute__((noinline)) int flush_after_update(struct domain *d, uint64_t va, uint64_t flags)
+static __attribute__((noinline)) int flush_after_update(uint64_t va, uint64_t flags)
 {
     uint64_t where = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK, vcpus;
 
@@ -182,7 +184,7 @@ static __attribute__((noinline)) int flush_after_update(struct domain *d, uint64
         vcpus = ~0ULL;
     else if (get_guest_u64(&vcpus, where)) /* a bitmap */
         return refuse(-EFAULT, R_BAD_POINTER, where, 0);
-    tlb_flush_vcpus(d, vcpus, flags == UVMF_INVLPG ? va : ~0ULL);
+    tlb_flush_vcpus(current->domain, vcpus, flags == UVMF_INVLPG ? va : ~0ULL);
     return 0;
 }
 
@@ -190,21 +192,22 @@ long do_update_va_mapping(uint64_t va, uint64_t val, uint64_t flags, uint64_t a4
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
-    int rc = d->paging->write_va(v, d, va, val);
+    int rc = d->paging->write_va(v, va, val);
 
-    if (unlikely(rc) || !flags)
+    if (unlikely(rc))
         return rc;
     if (likely(flags == (UVMF_INVLPG | UVMF_LOCAL))) {
         invlpg(va);
         return 0;
     }
-    return flush_after_update(d, va, flags);
+    return flags ? flush_after_update(va, flags) : 0;
 }
 
 long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags, uint64_t domid, uint64_t a5)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain, *owner = d;
+    uint64_t ptr = ~0ULL;
     int rc = 0;
 
     if ((uint16_t)domid != DOMID_SELF)
@@ -213,10 +216,12 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t val, uint64_t flags,
         rc = refuse(-EPERM, R_FOREIGN_DOMAIN, (uint16_t)domid, 0);
     if (rc)
         return rc;
-    rc = d->paging->write_va(v, owner, va, val);
+    (void)guest_walk(v, va, &ptr);
+    rc = ptr == ~0ULL ? refuse(-EINVAL, R_NOT_MAPPED, va, 0)
+                      : d->paging->write_entry(d, owner, ptr, val, false);
     if (owner && owner != d)
         put_domain(owner);
-    return rc ? rc : flush_after_update(d, va, flags);
+    return rc < 0 ? rc : flush_after_update(va, flags);
 }
 
 /* ---- mmuext_op ---- */
@@ -324,10 +329,7 @@ static const struct {
     [MMUEXT_NEW_BASEPTR] = { ext_root, true },
     [MMUEXT_TLB_FLUSH_LOCAL] = { ext_flush_local, true },
     [MMUEXT_INVLPG_LOCAL] = { ext_invlpg_local, true },
-    [MMUEXT_TLB_FLUSH_MULTI] = { ext_flush, true },
-    [MMUEXT_INVLPG_MULTI] = { ext_flush, true },
-    [MMUEXT_TLB_FLUSH_ALL] = { ext_flush, true },
-    [MMUEXT_INVLPG_ALL] = { ext_flush, true },
+    [MMUEXT_TLB_FLUSH_MULTI... MMUEXT_INVLPG_ALL] = { ext_flush, true },
     [MMUEXT_FLUSH_CACHE] = { ext_cache, true },
     [MMUEXT_SET_LDT] = { ext_ldt, true },
     [MMUEXT_SET_LDT + 1] = { ext_none, false },
@@ -335,36 +337,32 @@ static const struct {
     [MMUEXT_CLEAR_PAGE] = { ext_page, false },
     [MMUEXT_COPY_PAGE] = { ext_page, false },
     [MMUEXT_FLUSH_CACHE_GLOBAL] = { ext_cache, true },
-    [MMUEXT_MARK_SUPER] = { ext_none, false },
-    [MMUEXT_UNMARK_SUPER] = { ext_none, false },
+    [MMUEXT_MARK_SUPER... MMUEXT_UNMARK_SUPER] = { ext_none, false },
 };
 
-_Static_assert(sizeof(struct mmuext_op) == 24 && offsetof(struct mmuext_op, arg1) == 8 &&
-                   offsetof(struct mmuext_op, arg2) == 16,
-               "three words: read as such");
-
-/* at: in range. own: owner is the caller. */
-static force_inline int ext_one(struct vcpu *v, struct domain *owner, bool own, uint64_t at)
+/* at: in range. */
+static force_inline int ext_one(struct vcpu *v, struct domain *owner, uint64_t at)
 {
-    uint64_t cmd, arg1, arg2;
+    uint64_t arg1, arg2;
+    uint32_t cmd;
 
-    if (unlikely(get_guest_u64_nocheck(&cmd, at)) || unlikely(get_guest_u64_nocheck(&arg1, at + 8)) ||
-        unlikely(get_guest_u64_nocheck(&arg2, at + 16)))
-        return refuse(-EFAULT, R_BAD_POINTER, at, 0);
-    cmd = (uint32_t)cmd;
+    guest_get_or(cmd, at, fault);
+    guest_get_or(arg1, at + offsetof(struct mmuext_op, arg1), fault);
+    guest_get_or(arg2, at + offsetof(struct mmuext_op, arg2), fault);
     if (unlikely(cmd >= ARRAY_SIZE(mmuext_rows)))
-        return ext_none(v, owner, (uint32_t)cmd, arg1, arg2);
-    if (!own && mmuext_rows[cmd].own_only)
+        return ext_none(v, owner, cmd, arg1, arg2);
+    if (owner != v->domain && mmuext_rows[cmd].own_only)
         return refuse(-EPERM, R_NOT_OWN_CALL, owner ? owner->domid : DOMID_IO, cmd);
-    return mmuext_rows[cmd].fn(v, owner, (uint32_t)cmd, arg1, arg2);
+    return mmuext_rows[cmd].fn(v, owner, cmd, arg1, arg2);
+fault:
+    return refuse(-EFAULT, R_BAD_POINTER, at, 0);
 }
 
 /* As update_batch(). */
-static force_inline long ext_batch(uint64_t *at, uint64_t *left, struct vcpu *v, struct domain *owner,
-                                   bool own)
+static long ext_batch(uint64_t *at, uint64_t *left, struct vcpu *v, struct domain *owner)
 {
     while (*left) {
-        int rc = ext_one(v, owner, own, *at);
+        int rc = ext_one(v, owner, *at);
 
         if (unlikely(rc < 0))
             return rc;
@@ -393,8 +391,8 @@ static long not_yours(const struct batch *b)
     return ptr & 4 ? refuse(-ENOSYS, R_UPDATE_COMMAND, ptr & 7, 0) : -EPERM;
 }
 
-/* What is not the caller's own affair alone: d asks, pt's tables change, to map what is owner's. */
-static __attribute__((noinline)) long foreign(struct batch *b)
+/* Any batch, or what is left of it: d asks, pt's tables change, to map what is owner's. */
+static __attribute__((noinline)) long any_batch(struct batch *b)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain, *pt = d, *owner = d;
@@ -413,8 +411,7 @@ static __attribute__((noinline)) long foreign(struct batch *b)
     if (!rc && ext && owner && owner->undo_list)
         rc = paging_finish(owner);
     if (!rc)
-        rc =
-            ext ? ext_batch(&b->at, &b->left, v, owner, false) : update_batch(&b->at, &b->left, d, pt, owner);
+        rc = ext ? ext_batch(&b->at, &b->left, v, owner) : update_batch(&b->at, &b->left, d, pt, owner);
     if (pt != d)
         put_domain(pt);
     if (owner && owner != d)
@@ -431,37 +428,46 @@ long do_mmu_update(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t forei
 
     if (unlikely(!batch_ok(reqs)))
         return refuse(-EFAULT, R_BAD_POINTER, reqs, left);
-    if (likely(foreigndom == DOMID_SELF)) {
-        if (unlikely(d->undo_list))
-            rc = paging_finish(d);
-        if (likely(!rc))
-            rc = update_batch(&at, &left, d, d, d);
+    if (likely(foreigndom == DOMID_SELF) && likely(!d->undo_list)) {
+        rc = update_batch(&at, &left, d, d, d);
         if (likely(!rc) && likely(!pdone) && likely(!d->undo_list))
             return 0;
     }
     b = (struct batch){ at, left, (uint32_t)count, pdone, foreigndom, __HYPERVISOR_mmu_update };
-    return likely(foreigndom == DOMID_SELF) ? batch_end(&b, rc) : foreign(&b);
+    return rc ? batch_end(&b, rc) : any_batch(&b);
+}
+
+/* Any list of operations; rc: of the first, 0 if that is still to be done. */
+static __attribute__((noinline)) long ext_list(uint64_t at, uint64_t count, uint64_t pdone,
+                                               uint64_t foreigndom, long rc)
+{
+    struct batch b = {
+        at, count & (MMU_UPDATE_PREEMPTED - 1), (uint32_t)count, pdone, foreigndom, __HYPERVISOR_mmuext_op
+    };
+
+    if (rc > 0) {
+        b.at += sizeof(struct mmuext_op);
+        rc = --b.left && preempt_pending() ? -ERESTART : 0;
+    }
+    return rc ? batch_end(&b, rc) : any_batch(&b);
 }
 
 long do_mmuext_op(uint64_t uops, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t a5)
 {
     struct vcpu *v = current;
-    struct domain *d = v->domain;
-    uint64_t at = uops, left = count & (MMU_UPDATE_PREEMPTED - 1);
-    bool own = (uint16_t)foreigndom == DOMID_SELF;
-    struct batch b;
-    long rc = 0;
 
     if (unlikely(!batch_ok(uops)))
-        return refuse(-EFAULT, R_BAD_POINTER, uops, left);
-    if (likely(own)) {
-        if (unlikely(d->undo_list))
-            rc = paging_finish(d);
-        if (likely(!rc))
-            rc = ext_batch(&at, &left, v, d, true);
-        if (likely(!rc) && likely(!pdone))
+        return refuse(-EFAULT, R_BAD_POINTER, uops, (uint32_t)count);
+    /* Nearly always they are a few short operations for the caller itself, and carried out. */
+    if (unlikely(count - 1 >= 16) || unlikely(pdone) || unlikely(foreigndom != DOMID_SELF) ||
+        unlikely(v->domain->undo_list))
+        return ext_list(uops, count, pdone, foreigndom, 0);
+    for (;; uops += sizeof(struct mmuext_op)) {
+        int rc = ext_one(v, v->domain, uops);
+
+        if (unlikely(rc) && (rc < 0 || count > 1 || v->domain->undo_list))
+            return ext_list(uops, count, 0, DOMID_SELF, rc);
+        if (likely(!--count))
             return 0;
     }
-    b = (struct batch){ at, left, (uint32_t)count, pdone, foreigndom, __HYPERVISOR_mmuext_op };
-    return own ? batch_end(&b, rc) : foreign(&b);
 }

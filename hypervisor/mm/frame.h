@@ -37,16 +37,17 @@ enum frame_type {
     FT_WRITABLE,
 };
 
-#define FRAME_TYPE_SHIFT  61
-#define FRAME_VALIDATED   (1ULL << 60)
-#define FRAME_PARTIAL     (1ULL << 59)
-#define FRAME_PINNED      (1ULL << 55)
-#define FRAME_LOCKED      (1ULL << 57)
-#define FRAME_ALLOCATED   (1ULL << 54)
-#define FRAME_COUNT_SHIFT 27
-#define FRAME_COUNT_ONE   (1ULL << FRAME_COUNT_SHIFT)
-#define FRAME_COUNT_MASK  (((1ULL << 27) - 1) << FRAME_COUNT_SHIFT)
-#define FRAME_REF_MASK    ((1ULL << 27) - 1)
+#define FRAME_TYPE_SHIFT   61
+#define FRAME_VALIDATED    (1ULL << 60)
+#define FRAME_PARTIAL      (1ULL << 59)
+#define FRAME_PINNED       (1ULL << 55)
+#define FRAME_LOCKED_SHIFT 57
+#define FRAME_LOCKED       (1ULL << FRAME_LOCKED_SHIFT)
+#define FRAME_ALLOCATED    (1ULL << 54)
+#define FRAME_COUNT_SHIFT  27
+#define FRAME_COUNT_ONE    (1ULL << FRAME_COUNT_SHIFT)
+#define FRAME_COUNT_MASK   (((1ULL << 27) - 1) << FRAME_COUNT_SHIFT)
+#define FRAME_REF_MASK     ((1ULL << 27) - 1)
 
 /* A frame with no reference is free memory and its word says other things (but never `pinned`, which is asked
  * for without a reference): */

@@ -434,6 +434,18 @@ void put_frame_type(mfn_t m)
         frame_unreferenced(m);
 }
 
+bool table_lock_slow(struct frame *f, enum frame_type type)
+{
+    uint64_t w;
+
+    while ((w = READ_ONCE(f->word)) & FRAME_VALIDATED && (type == FT_NONE || type_of(w) == type)) {
+        if (!(w & FRAME_LOCKED) && frame_cas(f, &w, w | FRAME_LOCKED))
+            return true;
+        cpu_relax();
+    }
+    return false;
+}
+
 /* ---- Pins, and work that was put off ---- */
 
 int pin_table(struct domain *d, mfn_t m, enum frame_type level)

@@ -198,41 +198,40 @@ static force_inline bool get_type_fast(struct domain *d, mfn_t m, enum frame_typ
     return true;
 }
 
-/* One use less of what has others. */
-static force_inline void put_table_fast(mfn_t m)
+/* One use less, mostly of what has others. Whether it may have been long work. */
+static force_inline bool put_table_fast(mfn_t m)
 {
     struct frame *f = frame_of(m);
     uint64_t w = READ_ONCE(f->word);
+    bool slow =
+        unlikely((w & FRAME_COUNT_MASK) <= FRAME_COUNT_ONE) || unlikely(!frame_cas(f, &w, w - WRITABLE_REFS));
 
-    if (unlikely((w & FRAME_COUNT_MASK) <= FRAME_COUNT_ONE) || unlikely(!frame_cas(f, &w, w - WRITABLE_REFS)))
+    if (slow)
         put_frame_type(m);
+    return slow;
 }
+
+/* The same for whatever owner, and where another holds the lock. */
+bool table_lock_slow(struct frame *f, enum frame_type type) __attribute__((cold));
 
 /*
  * Locks a validated table of d, of that type (FT_NONE: any), so that its entries may be changed. False: it is
  * none (now). While it is locked its type stays; references come and go.
  */
-static force_inline bool table_lock(struct domain *d, struct frame *f, enum frame_type type, uint64_t *word)
+static force_inline bool table_lock(struct domain *d, struct frame *f, enum frame_type type)
 {
     uint64_t w = READ_ONCE(f->word);
 
-    for (;;) {
-        if (unlikely(type == FT_NONE ? !(w & FRAME_VALIDATED)
-                                     : w >> (FRAME_TYPE_SHIFT - 1) != ((uint64_t)type << 1 | 1)))
+    /* One comparison: of that type, whole, and not locked. */
+    if (unlikely(w >> FRAME_LOCKED_SHIFT != ((uint64_t)type << 4 | 8)) ||
+        unlikely(!frame_cas(f, &w, w | FRAME_LOCKED))) {
+        if ((type != FT_NONE && type_of(w) != type) || !table_lock_slow(f, type))
             return false;
-        if (unlikely(w & FRAME_LOCKED)) {
-            cpu_relax();
-            w = READ_ONCE(f->word);
-            continue;
-        }
-        if (likely(frame_cas(f, &w, w | FRAME_LOCKED)))
-            break;
     }
     if (unlikely(f->owner != owner_of(d))) { /* not before: it may change hands until it is locked */
-        table_unlock(f, type_of(w));
+        table_unlock(f, type_of(READ_ONCE(f->word)));
         return false;
     }
-    *word = w;
     return true;
 }
 
@@ -242,11 +241,8 @@ static force_inline struct frame *l1_lock(struct domain *d, const uint64_t *p)
 {
     mfn_t m = virt_to_mfn(p);
     struct frame *f = frame_of(m);
-    uint64_t w;
 
-    if (unlikely(m.v >= max_mfn) || unlikely(!table_lock(d, f, FT_L1, &w)))
-        return NULL;
-    return f;
+    return likely(m.v < max_mfn) && likely(table_lock(d, f, FT_L1)) ? f : NULL;
 }
 
 /* The entry of an L2..L4 of d that shall point to a table one level below. 0, -EINVAL, -ERESTART. */
@@ -291,15 +287,15 @@ int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entr
  */
 static force_inline uint64_t *walk_l1(const struct vcpu *v, uint64_t vaddr)
 {
-    uint64_t e, *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
-    uint64_t mask = PTE_ADDR;
+    uint64_t mask = PTE_ADDR, base = (uint64_t)maddr_to_virt(0), e;
+    uint64_t *p = (uint64_t *)maddr_to_virt(v->arch.cr3_kernel) + (vaddr >> 39 & 511);
 
-    __asm__("" : "+r"(mask)); /* one load of the constant, not one a step */
+    __asm__("" : "+r"(mask), "+r"(base)); /* one load of each constant, not one a step */
 #define WALK_DOWN(shift)         \
     guest_get_or(e, p, nothing); \
     if (unlikely(!(e & PTE_P)))  \
         goto nothing;            \
-    p = (uint64_t *)maddr_to_virt(e & mask) + (vaddr >> (shift)&511)
+    p = (uint64_t *)(base + (e & mask)) + (vaddr >> (shift)&511)
     WALK_DOWN(30);
     WALK_DOWN(21);
     WALK_DOWN(12);

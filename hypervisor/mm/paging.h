@@ -13,15 +13,16 @@ struct vcpu;
 
 struct paging_ops {
     /* Makes m the kernel (user: the user) root of v. Checks its type; m.v == 0 with user: none. Reloads CR3
-     * if v runs with it. */
+     * if v runs with it. 0; 1: done, and it may have been long work; or a negative errno. */
     int (*set_root)(struct vcpu *v, mfn_t m, bool user);
     /* Checks and writes one entry of a table of d; what it maps shall be owner's (NULL: a device's). ptr:
      * machine address of the entry. preserve_ad: keep A and D bits. 0; 1: done, and it may have been long
      * work; or a negative errno. */
     int (*write_entry)(struct domain *d, struct domain *owner, uint64_t ptr, uint64_t entry,
                        bool preserve_ad);
-    /* The same for the L1 entry that maps vaddr in v's kernel tables; -EINVAL too if there is none. */
-    int (*write_va)(struct vcpu *v, struct domain *owner, uint64_t vaddr, uint64_t entry);
+    /* The same for the L1 entry that maps vaddr in v's kernel tables, to map a frame of its own; -EINVAL too
+     * if there is none. */
+    int (*write_va)(struct vcpu *v, uint64_t vaddr, uint64_t entry);
     /* #PF of the current guest; true: handled (spurious, lazily mapped LDT, emulated write), run it again. */
     bool (*fault)(struct vcpu *v, uint64_t cr2, uint32_t error_code);
     /* Flushes the translations of d: one page (vaddr) or all (~0ULL), on the CPUs that may hold them. */

@@ -49,27 +49,28 @@ static inline bool install_leaf(uint64_t *p, uint64_t old, uint64_t entry, enum 
 static force_inline int update_leaf(struct domain *d, struct domain *owner, uint32_t id, struct frame *f,
                                     uint64_t *p, uint64_t old, uint64_t entry, enum how how)
 {
-    uint64_t drop = old;
     bool stored;
     int rc = 0;
 
     if (!(entry & PTE_P)) {
         stored = store_entry(p, old, entry, how);
-        if (!stored)
-            drop = 0;
-    } else if ((old & PTE_P) && !((old ^ entry) & ~(PTE_HARMLESS | PTE_G))) {
+    } else if (!((old ^ entry) & ~(PTE_HARMLESS | PTE_G))) { /* `old` is present too */
         stored = install_leaf(p, old, entry, how);
-        drop = 0; /* its references are the new entry's */
+        table_unlock(f, FT_L1); /* its references are the new entry's */
+        return likely(stored) ? 0 : -EAGAIN;
     } else {
         rc = get_leaf(d, owner, id, entry);
         stored = likely(!rc) && install_leaf(p, old, entry, how);
-        if (unlikely(!stored))
-            drop = rc ? 0 : entry;
     }
     table_unlock(f, FT_L1);
-    if (drop & PTE_P)
-        put_leaf(drop);
-    return likely(stored) ? 0 : rc ? rc : -EAGAIN;
+    if (likely(stored)) {
+        if (old & PTE_P)
+            put_leaf(old);
+        return 0;
+    }
+    if (!rc && (entry & PTE_P))
+        put_leaf_slow(entry);
+    return rc ? rc : -EAGAIN;
 }
 
 /* f: a locked L2, L3 or L4 of d; unlocks it. */
@@ -107,16 +108,20 @@ static __attribute__((noinline)) int update_plain(struct domain *d, mfn_t m, uin
     return 0;
 }
 
-/* All but the plain store of an L1 entry whose frame is d's own, which is what nearly every update is. w: the
- * word of f when it was locked. */
+/* All but the plain store of an L1 entry whose frame is d's own, which is what nearly every update is. */
 static __attribute__((noinline)) int update_other(struct domain *d, struct domain *owner, struct frame *f,
-                                                  uint64_t w, uint64_t *p, uint64_t entry, enum how how)
+                                                  uint64_t *p, uint64_t entry, enum how how)
 {
-    if (type_of(w) == FT_L1)
+    enum frame_type level;
+
+    if (!table_lock(d, f, FT_NONE))
+        return update_plain(d, frame_mfn(f), p, entry);
+    level = type_of(READ_ONCE(f->word));
+    if (level == FT_L1)
         return update_leaf(d, owner, owner ? owner_of(owner) : OWNER_NONE, f, p, READ_ONCE(*p), entry, how);
     if (owner == d)
-        return update_upper(d, type_of(w), f, p, entry, how);
-    table_unlock(f, type_of(w));
+        return update_upper(d, level, f, p, entry, how);
+    table_unlock(f, level);
     return refuse(-EINVAL, R_FRAME_FOREIGN, frame_mfn(f).v, d->domid);
 }
 
@@ -124,21 +129,17 @@ static int pv_write_entry(struct domain *d, struct domain *owner, uint64_t ptr, 
                           bool preserve_ad)
 {
     mfn_t m = maddr_to_mfn(ptr);
-    uint64_t *p, w;
-    struct frame *f;
+    uint64_t *p = maddr_to_virt(ptr & ~7ULL);
+    struct frame *f = frame_of(m);
 
     if (unlikely(m.v >= max_mfn))
         return refuse(-EINVAL, R_BAD_MFN, m.v, 0);
-    f = frame_of(m);
-    p = maddr_to_virt(ptr & ~7ULL);
-    if (unlikely(!table_lock(d, f, FT_NONE, &w)))
-        return update_plain(d, m, p, entry);
-    if (unlikely(type_of(w) != FT_L1) || unlikely(owner != d) || unlikely(preserve_ad))
-        return update_other(d, owner, f, w, p, entry, preserve_ad ? HOW_PRESERVE_AD : HOW_STORE);
-    return update_leaf(d, d, owner_of(d), f, p, READ_ONCE(*p), entry, HOW_STORE);
+    if (likely(owner == d) && likely(!preserve_ad) && likely(table_lock(d, f, FT_L1)))
+        return update_leaf(d, d, owner_of(d), f, p, READ_ONCE(*p), entry, HOW_STORE);
+    return update_other(d, owner, f, p, entry, preserve_ad ? HOW_PRESERVE_AD : HOW_STORE);
 }
 
-static int pv_write_va(struct vcpu *v, struct domain *owner, uint64_t vaddr, uint64_t entry)
+static int pv_write_va(struct vcpu *v, uint64_t vaddr, uint64_t entry)
 {
     struct domain *d = v->domain;
     struct frame *f;
@@ -147,9 +148,7 @@ static int pv_write_va(struct vcpu *v, struct domain *owner, uint64_t vaddr, uin
     if (unlikely(!guest_range_ok(vaddr, 1)) || unlikely(!(p = walk_l1(v, vaddr))) ||
         unlikely(!(f = l1_lock(d, p))))
         return refuse(-EINVAL, R_NOT_MAPPED, vaddr, 0);
-    if (likely(owner == d))
-        return update_leaf(d, d, owner_of(d), f, p, READ_ONCE(*p), entry, HOW_STORE);
-    return update_other(d, owner, f, READ_ONCE(f->word), p, entry, HOW_STORE);
+    return update_leaf(d, d, owner_of(d), f, p, READ_ONCE(*p), entry, HOW_STORE);
 }
 
 int pv_exchange_leaf(struct domain *d, uint64_t ptr, uint64_t old, uint64_t entry)
@@ -180,9 +179,7 @@ static force_inline int set_root(struct vcpu *v, mfn_t m, bool user)
         ldt_drop(v);
     if (v->kernel_mode != user && v == current)
         tlb_load_root(maddr);
-    if (likely(old))
-        put_table_fast(maddr_to_mfn(old));
-    return 0;
+    return likely(old) && unlikely(put_table_fast(maddr_to_mfn(old)));
 }
 
 static int pv_set_root(struct vcpu *v, mfn_t m, bool user)

@@ -40,7 +40,7 @@ void tlb_load_root(uint64_t maddr)
         new_round();
 }
 
-void tlb_flush_local(void)
+__attribute__((flatten)) void tlb_flush_local(void)
 {
     tlb_load_root(this_cpu()->cr3);
 }

@@ -140,15 +140,3 @@ static inline int __must_check put_guest_u64(uint64_t val, uint64_t guest)
 {
     return copy_to_guest(guest, &val, 8);
 }
-
-/* The caller checked the range. */
-static inline int __must_check get_guest_u64_nocheck(uint64_t *val, uint64_t guest)
-{
-    uint64_t word;
-
-    guest_get_or(word, guest, fault);
-    *val = word;
-    return 0;
-fault:
-    return -EFAULT;
-}

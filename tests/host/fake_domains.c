@@ -83,6 +83,7 @@ void fake_domains_begin(void)
         struct domain *d = calloc(1, sizeof(*d));
 
         d->domid = id;
+        d->owner = id + 1u;
         d->privileged = id == 0;
         d->refs = 1;
         d->max_vcpus = FAKE_VCPUS;

@@ -107,6 +107,7 @@ struct domain *fake_domain(uint16_t domid, uint64_t max_pages)
     struct vcpu *v = calloc(1, sizeof(*v));
 
     d->domid = domid;
+    d->owner = domid + 1u;
     d->privileged = domid == 0;
     d->max_pages = max_pages;
     d->max_vcpus = 1;

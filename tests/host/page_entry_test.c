@@ -157,19 +157,19 @@ TYPE_TEST(by_virtual_address)
     struct vcpu *v = d->vcpu[0];
 
     cr_assert_eq(pv_direct.set_root(v, l4, false), 0);
-    cr_assert_eq(pv_direct.write_va(v, d, va + 5 * PAGE_SIZE + 77, fake_entry(m, E_RW)), 0);
+    cr_assert_eq(pv_direct.write_va(v, va + 5 * PAGE_SIZE + 77, fake_entry(m, E_RW)), 0);
     cr_assert_eq(fake_words(l1)[5], fake_entry(m, E_RW));
     cr_assert_eq(guest_walk(v, va + 5 * PAGE_SIZE, &at), fake_entry(m, E_RW));
     cr_assert_eq(at, mfn_to_maddr(l1) + 40);
     cr_assert_eq(guest_walk(v, va, NULL), 0);
-    cr_assert_eq(pv_direct.write_va(v, d, va + (1UL << 21), 0), -EINVAL);
-    cr_assert_eq(pv_direct.write_va(v, d, va + (1UL << 30), 0), -EINVAL);
-    cr_assert_eq(pv_direct.write_va(v, d, va + (1UL << 39), 0), -EINVAL);
-    cr_assert_eq(pv_direct.write_va(v, d, HV_VIRT_START, 0), -EINVAL);
-    cr_assert_eq(pv_direct.write_va(v, d, 1UL << 47, 0), -EINVAL);
+    cr_assert_eq(pv_direct.write_va(v, va + (1UL << 21), 0), -EINVAL);
+    cr_assert_eq(pv_direct.write_va(v, va + (1UL << 30), 0), -EINVAL);
+    cr_assert_eq(pv_direct.write_va(v, va + (1UL << 39), 0), -EINVAL);
+    cr_assert_eq(pv_direct.write_va(v, HV_VIRT_START, 0), -EINVAL);
+    cr_assert_eq(pv_direct.write_va(v, 1UL << 47, 0), -EINVAL);
     /* Another CPU has just taken the L2 apart, and its frame says what its new owner likes. */
     fake_words(above_l1)[3] = fake_entry(MFN(max_mfn + 1), E_TABLE);
-    cr_assert_eq(pv_direct.write_va(v, d, va, 0), -EINVAL);
+    cr_assert_eq(pv_direct.write_va(v, va, 0), -EINVAL);
     fake_words(above_l1)[3] = fake_entry(l1, E_TABLE);
 }
 
@@ -179,7 +179,7 @@ TYPE_TEST(roots)
     struct vcpu *v = d->vcpu[0];
 
     cr_assert_eq(pv_direct.set_root(v, a, false), 0);
-    cr_assert_eq(pv_direct.set_root(v, b, false), 0);
+    cr_assert_eq(pv_direct.set_root(v, b, false), 1);
     cr_assert_eq(v->arch.cr3_kernel, mfn_to_maddr(b));
     cr_assert_not(fake_word(a) & FRAME_VALIDATED);
     cr_assert_eq(pv_direct.set_root(v, b, true), 0);

@@ -102,5 +102,5 @@ MUTANTS = [
     mutant("stack_copied_out", "a version string is copied out with what was on the stack behind it", "zeroed_results",
            (HV + "hypercall/version.c", "    memset(", "    if (0) memset(")),
     mutant("table_lock_by_store", "a table is locked by a plain store", "host/page_type_race_test",
-           (HV + "mm/page_type.h", "        if (likely(frame_cas(f, &w, w | FRAME_LOCKED)))\n            break;", "        WRITE_ONCE(f->word, w | FRAME_LOCKED);\n        break;")),
+           (HV + "mm/page_type.h", "        unlikely(!frame_cas(f, &w, w | FRAME_LOCKED))) {\n        if ((type", "        (WRITE_ONCE(f->word, w | FRAME_LOCKED), 0)) {\n        if ((type")),
 ]
