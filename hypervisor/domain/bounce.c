@@ -29,6 +29,12 @@ static __attribute__((cold, noinline)) void no_way(struct vcpu *v, const char *w
     domain_crash(v->domain, "%s: its kernel stack %s (%llx)", what, why, (unsigned long long)sp);
 }
 
+/* With the padding behind it, so that a constant needs one instruction. */
+static inline void put_selector(uint16_t *field, uint64_t selector)
+{
+    *(uint64_t *)field = selector;
+}
+
 /*
  * Delivers to t. words: what stands in the frame between r11 and rip (error code; selectors), n of them.
  * Inlined into each kind of bounce, so that the compiler drops what that kind doesn't need; no calls but on
@@ -53,6 +59,8 @@ static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const 
     }
     /* In ring 3 the real IF is 1 and IOPL 0; the guest sees its own. */
     mask = READ_ONCE(v->info->evtchn_upcall_mask);
+    if (t->mask_events)
+        WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
     if (mask)
         flags &= ~(uint64_t)RFLAGS_IF;
     flags |= v->arch.iopl & v->domain->iopl_shown;
@@ -67,12 +75,10 @@ static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const 
     guest_put_or(r->r11, sp - 48 - 8 * n, fault);
     guest_put_or(r->rcx, sp - 56 - 8 * n, fault);
 
-    if (t->mask_events)
-        WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
     r->rsp = sp - 56 - 8 * n;
     r->rip = t->rip;
-    r->cs = t->cs;
-    r->ss = FLAT_KERNEL_SS;
+    put_selector(&r->cs, t->cs);
+    put_selector(&r->ss, FLAT_KERNEL_SS);
     r->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_AC);
     r->entry_vector = VEC_SYSCALL;
     return;

@@ -81,11 +81,11 @@ static void report_stack(const struct vcpu *v)
 
 static void report_hypercalls(const struct vcpu *v)
 {
-    uint64_t end = v->hypercalls, n = MIN(end, SHOWN_CALLS);
+    uint64_t end = hypercalls_made(v), n = MIN(end, SHOWN_CALLS);
     char name[NAME_SIZE];
 
     if (n)
-        tell("  last hypercalls of %lu, the latest below:\n", v->hypercalls);
+        tell("  last hypercalls of %lu, the latest below:\n", end);
     for (uint64_t i = end - n; i != end; i++) {
         const struct history *h = &v->history[i % HISTORY];
         const char *call = h->nr < NR_HYPERCALLS ? hypercall_table[h->nr].name : NULL;

@@ -45,11 +45,16 @@ struct vcpu {
     uint64_t period_ns; /* of the periodic timer, 0: stopped */
     bool tick_due;      /* a period ended while it did not run */
     struct refusal refusal;
-    struct history history[HISTORY]; /* entry.S writes row hypercalls % HISTORY, then counts up */
-    uint64_t hypercalls;
-    uint32_t exceptions; /* bounced or emulated */
-    uint16_t destroys;   /* domctl: the domain whose destruction it began and waits for, 0: none */
+    struct history history[HISTORY]; /* entry.S writes here, at history_end modulo its size */
+    uint64_t history_end;            /* bytes written since the start: hypercalls_made() */
+    uint32_t exceptions;             /* bounced or emulated */
+    uint16_t destroys; /* domctl: the domain whose destruction it began and waits for, 0: none */
 };
+
+static inline uint64_t hypercalls_made(const struct vcpu *v)
+{
+    return v->history_end / sizeof(struct history);
+}
 
 _Static_assert(offsetof(struct vcpu, regs) == 8, "the entry stack must end on a multiple of 16");
 _Static_assert((offsetof(struct vcpu, regs) + offsetof(struct cpu_user_regs, es)) % 16 == 0,

@@ -16,6 +16,7 @@
 #include "domain/domain.h"
 #include "lib/bits.h"
 #include "lib/print.h"
+#include "x86/percpu.h"
 
 #define CLOSES_A_STEP 64 /* ports that a preemptible step looks at */
 
@@ -100,20 +101,23 @@ static void wake_pollers(struct domain *d, uint32_t port)
 }
 
 /* An unmasked port has become pending: the selector, the flag, and a vcpu that waits. */
-static void set_selector(struct vcpu *v, uint32_t port)
+static force_inline void set_selector(struct vcpu *v, uint32_t port)
 {
     struct vcpu_info *info = v->info;
 
     if (!test_and_set_bit(port / 64, &info->evtchn_pending_sel) &&
-        !__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+        !__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) &&
+        unlikely(READ_ONCE(v->sched.state) == VS_BLOCKED || nr_cpus > 1)) /* else it runs here */
         vcpu_wake(v);
 }
 
-static inline void set_pending(struct domain *d, struct vcpu *v, uint32_t port)
+static force_inline void set_pending(struct domain *d, struct vcpu *v, uint32_t port)
 {
-    if (test_and_set_bit(port, d->shared->evtchn_pending))
+    struct shared_info *s = d->shared;
+
+    if (test_and_set_bit(port, s->evtchn_pending))
         return;
-    if (!test_bit(port, d->shared->evtchn_mask))
+    if (!test_bit(port, s->evtchn_mask))
         set_selector(v, port);
     if (unlikely(READ_ONCE(d->evtchn.pollers)))
         wake_pollers(d, port);

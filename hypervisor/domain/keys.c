@@ -27,7 +27,7 @@ static void show_domain(struct domain *d)
         if (v->initialised)
             say("      vcpu %u: %s in %s at %lx, CPU %u of %lx, hypercalls: %lu, exceptions: %u\n", v->id,
                 vcpu_is_up(v) ? states[v->sched.state] : "down", v->kernel_mode ? "kernel" : "user",
-                v->regs.rip, v->sched.cpu, v->sched.affinity & all_cpus(), v->hypercalls, v->exceptions);
+                v->regs.rip, v->sched.cpu, v->sched.affinity & all_cpus(), hypercalls_made(v), v->exceptions);
     }
 }
 

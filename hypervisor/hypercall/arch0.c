@@ -35,7 +35,7 @@ static long domain_info(struct vcpu *v, uint32_t op, void *arg)
         if (!of)
             continue;
         info->nr_vcpus += of->initialised;
-        info->nr_hypercalls += of->hypercalls;
+        info->nr_hypercalls += hypercalls_made(of);
         info->nr_exceptions += of->exceptions;
         info->cpu_time_ns += of->sched.runstate.time[RUNSTATE_running];
     }

@@ -57,12 +57,19 @@ static inline void lock_init(struct lock *l, enum lock_order order)
     l->order = (uint32_t)order;
 }
 
+static __attribute__((cold, noinline, unused)) void lock_wait(struct lock *l)
+{
+    do
+        while (__atomic_load_n(&l->taken, __ATOMIC_RELAXED))
+            cpu_relax();
+    while (__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE));
+}
+
 static inline void lock_take(struct lock *l)
 {
     lock_check(l, true);
-    while (unlikely(__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE)))
-        while (__atomic_load_n(&l->taken, __ATOMIC_RELAXED))
-            cpu_relax();
+    if (unlikely(__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE)))
+        lock_wait(l);
 }
 
 static inline void lock_drop(struct lock *l)

@@ -133,14 +133,13 @@ syscall_entry:
     latency_begin
     cmpb $0, V(kernel_mode)(%r11)
     je user_syscall
-    mov V(hypercalls)(%r11), %r9d
+    mov V(history_end)(%r11), %r9d
     and $HISTORY_mask, %r9d
-    shl $5, %r9d
     mov %rax, V(history) + HISTORY_nr(%r11, %r9)
     mov %rdi, V(history) + HISTORY_a1(%r11, %r9)
     mov %rsi, V(history) + HISTORY_a2(%r11, %r9)
     mov %rcx, V(history) + HISTORY_rip(%r11, %r9)
-    incq V(hypercalls)(%r11)
+    addq $HISTORY_sizeof, V(history_end)(%r11)
     cmp $NR_HYPERCALLS, %rax
     jae no_hypercall
     mov %r10, %rcx /* the fourth argument */

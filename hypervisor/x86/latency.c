@@ -55,7 +55,7 @@ static unsigned int kind_now(const struct cpu *c)
         return KIND(c->latency_of);
     if (v->regs.entry_vector != ~0U)
         return KIND(v->regs.entry_vector < 32 ? LATENCY_EXCEPTION : LATENCY_INTERRUPT);
-    return (unsigned int)MIN(v->history[(v->hypercalls - 1) % HISTORY].nr, NR_HYPERCALLS - 1);
+    return (unsigned int)MIN(v->history[(hypercalls_made(v) - 1) % HISTORY].nr, NR_HYPERCALLS - 1);
 }
 
 void latency_end(void)

@@ -27,12 +27,13 @@ void offsets(void)
     VCPU(kernel_mode, kernel_mode);
     VCPU(cpu, cpu);
     VCPU(history, history);
-    VCPU(hypercalls, hypercalls);
+    VCPU(history_end, history_end);
     DEFINE(INFO_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
     DEFINE(INFO_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
 
     DEFINE(NR_HYPERCALLS, NR_HYPERCALLS);
-    DEFINE(HISTORY_mask, HISTORY - 1);
+    DEFINE(HISTORY_sizeof, sizeof(struct history));
+    DEFINE(HISTORY_mask, sizeof(((struct vcpu *)0)->history) - 1);
     DEFINE(HISTORY_nr, offsetof(struct history, nr));
     DEFINE(HISTORY_a1, offsetof(struct history, a1));
     DEFINE(HISTORY_a2, offsetof(struct history, a2));
@@ -44,6 +45,5 @@ _Static_assert(AT(r15, 0) && AT(rdi, 14 * 8) && AT(error_code, 15 * 8) && AT(ent
                    AT(rip, 16 * 8) && AT(cs, 17 * 8) && AT(rflags, 18 * 8) && AT(rsp, 19 * 8) &&
                    AT(ss, 20 * 8),
                "entry.S counts through them");
-_Static_assert(sizeof(struct history) == 32, "entry.S indexes by a shift");
 _Static_assert(sizeof(struct hypercall) == 32, "entry.S indexes by a shift");
 _Static_assert(sizeof(struct cpu) % 16 == 0, "the stack below it is aligned");

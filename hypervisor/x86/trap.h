@@ -55,7 +55,7 @@
 /* Leaves the current hypercall for good: out to the guest with all of current->regs (iret). */
 static inline void __noreturn hypercall_exit(struct cpu *c)
 {
-    __asm__ volatile("mov %0, %%rsp; jmp exit_to_guest" : : "r"(c) : "memory");
+    __asm__ volatile("mov %0, %%rsp; jmp exit_to_guest" : : "rm"(c) : "memory");
     __builtin_unreachable();
 }
 

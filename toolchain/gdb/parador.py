@@ -80,8 +80,9 @@ class Domains(gdb.Command):
         where = gdb.execute(f"info symbol {int(v['regs']['rip']):#x}", to_string=True).split(" in section")[0]
         name = "" if where.startswith("No symbol") else f" {where.replace(' ', '')}"
         state += f" on CPU {int(v['sched']['cpu'])}" if v["sched"]["on_cpu"] else ""
+        calls = int(v["history_end"]) // gdb.lookup_type("struct history").sizeof
         return (f"{int(v['id'])}: {state} in {'kernel' if v['kernel_mode'] else 'user'}"
-                f" at {int(v['regs']['rip']):#x}{name}, {int(v['hypercalls'])} hypercall{'' if v['hypercalls'] == 1 else 's'}")
+                f" at {int(v['regs']['rip']):#x}{name}, {calls} hypercall{'' if calls == 1 else 's'}")
 
 
 class Frames(gdb.Command):

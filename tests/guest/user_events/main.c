@@ -12,6 +12,8 @@
 TEST("user_events");
 ROLE(dom0, domU);
 
+#define PATIENCE 2000 /* system calls to wait for the ticks */
+
 /* rbx counts; r12 to r15, rbp, rsi, rdi, r8 to r10 hold constants, xmm0 a copy of the count. Each 65,536
  * rounds a system call. Ends by ud2 with rax = 0 when all is well, or the number of the check that failed. */
 USER_CODE(code_loop,
@@ -49,7 +51,8 @@ static void system_call(struct pv_regs *r)
     calls++;
     rounds = (unsigned int)r->rax;
     expect_eq(r->rax, r->rbx);
-    r->rax = calls < 20;
+    r->rax =
+        calls < 20 || (calls < PATIENCE && (ticks < 6 || from_user < 3)); /* a busy machine ticks seldom */
 }
 
 void test_main(void)
@@ -66,7 +69,7 @@ void test_main(void)
     pv_exit_hook = NULL;
     pv_timer_set(0);
     expect_eq(test_trap.regs.rax, 0);
-    expect_eq(calls, 20);
-    expect_eq(rounds, 20 * 65536);
+    check(calls >= 20, "%u calls", calls);
+    expect_eq(rounds, calls * 65536);
     check(ticks > 5 && from_user > 2, "%u ticks, %u of them in user mode", ticks, from_user);
 }
