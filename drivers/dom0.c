@@ -13,6 +13,7 @@
 #define XVDA (202u << 8) /* the number of virtual disk "xvda" */
 
 static struct blk_store *the_disk;
+static void (*tell_ended)(domid_t domid, unsigned int reason);
 
 static void came(domid_t domid, const char *name)
 {
@@ -24,19 +25,22 @@ static void came(domid_t domid, const char *name)
         pv_printf("domain %u (%s) gets no disk: no memory\n", domid, name);
 }
 
-static void gone(domid_t domid)
+static void gone(domid_t domid, unsigned int reason)
 {
+    if (tell_ended)
+        tell_ended(domid, reason); /* before who is attached to its console hears of it */
     consback_domain_gone(domid);
     blkback_domain_gone(domid);
 }
 
-int dom0_start(struct blk_store *disk)
+int dom0_start(struct blk_store *disk, void (*ended)(domid_t domid, unsigned int reason))
 {
     int err = xenstored_start();
 
     if (err)
         return err;
     the_disk = disk;
+    tell_ended = ended;
     xenstored_scan(came, gone);
     return 0;
 }

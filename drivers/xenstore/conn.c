@@ -108,29 +108,36 @@ static int client_connect(struct client *c)
     return 0;
 }
 
-/* On stock Xen a domain that has shut down waits for its tools to destroy it. */
-static bool lives(domid_t domid)
+/* If not, *reason is why it ended. On stock Xen a domain that has shut down waits for its tools to destroy
+ * it.
+ */
+static bool lives(domid_t domid, unsigned int *reason)
 {
     struct xen_domctl_getdomaininfo info;
 
-    if (pv_domain_info(domid, &info) || info.domain != domid || info.flags & XEN_DOMINF_dying)
+    *reason = XENSTORED_DESTROYED;
+    if (pv_domain_info(domid, &info) || info.domain != domid)
         return false;
-    if (!(info.flags & XEN_DOMINF_shutdown))
+    if (info.flags & XEN_DOMINF_shutdown)
+        *reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+    if (!(info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)))
         return true;
-    pv_domain_destroy(domid);
+    if (!(info.flags & XEN_DOMINF_dying))
+        pv_domain_destroy(domid);
     return false;
 }
 
 /* A domain that can't be connected is kept as dead, so that it isn't tried again. */
 static void client_begin(struct client *c)
 {
+    unsigned int reason;
     int err;
 
     c->next = clients;
     clients = c;
     err = client_connect(c);
     if (err) {
-        if (lives(c->domid)) /* else it was destroyed before we came to it */
+        if (lives(c->domid, &reason)) /* else it was destroyed before we came to it */
             pv_printf("xenstore: domain %u can't be connected: error %d\n", c->domid, err);
         c->ring.dead = true;
     } else {
@@ -157,27 +164,34 @@ static void put(const char *home, const char *leaf, const char *value)
     pv_xs_write(0, path, value);
 }
 
-void xenstored_make_home(domid_t domid, const char *name, unsigned long pages, unsigned long console_frame,
-                         unsigned int console_port)
+static void put_number(const char *home, const char *leaf, unsigned long n)
+{
+    char text[24];
+
+    pv_snprintf(text, sizeof(text), "%lu", n);
+    put(home, leaf, text);
+}
+
+void xenstored_make_home(const struct xenstored_home *h)
 {
     /* Where the domain may write; the rest of its home it only reads. */
     static const char *const own[] = { "device", "control", "data", "attr", "drivers", "feature", "error" };
     char home[32], text[64];
 
-    pv_snprintf(home, sizeof(home), "/local/domain/%u", domid);
-    xenbus_make_dir(home, 0, domid);
-    pv_snprintf(text, sizeof(text), "%u", domid);
-    put(home, "domid", text);
-    put(home, "name", name);
-    pv_snprintf(text, sizeof(text), "%lu", pages * 4);
-    put(home, "memory/target", text);
-    pv_snprintf(text, sizeof(text), "%lu", console_frame);
-    put(home, "console/ring-ref", text);
-    pv_snprintf(text, sizeof(text), "%u", console_port);
-    put(home, "console/port", text);
+    pv_snprintf(home, sizeof(home), "/local/domain/%u", h->domid);
+    xenbus_make_dir(home, 0, h->domid);
+    put_number(home, "domid", h->domid);
+    put(home, "name", h->name);
+    put_number(home, "memory/target", h->pages * 4);
+    put_number(home, "console/ring-ref", h->console_frame);
+    put_number(home, "console/port", h->console_port);
+    for (unsigned int i = 0; i < h->vcpus; i++) {
+        pv_snprintf(text, sizeof(text), "cpu/%u/availability", i);
+        put(home, text, "online");
+    }
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         pv_snprintf(text, sizeof(text), "%s/%s", home, own[i]);
-        xenbus_make_dir(text, domid, 0);
+        xenbus_make_dir(text, h->domid, 0);
     }
 }
 
@@ -241,7 +255,12 @@ static void scan_boot(void (*came)(domid_t domid, const char *name))
             continue;
         c->domid = info.domid;
         c->remote_port = info.store_port;
-        xenstored_make_home(info.domid, info.name, info.tot_pages, info.console_mfn, info.console_port);
+        xenstored_make_home(&(struct xenstored_home){ .domid = info.domid,
+                                                      .name = info.name,
+                                                      .pages = info.tot_pages,
+                                                      .vcpus = info.nr_vcpus,
+                                                      .console_frame = info.console_mfn,
+                                                      .console_port = info.console_port });
         if (came)
             came(info.domid, info.name);
         client_begin(c);
@@ -281,25 +300,27 @@ static void scan_newcomers(void (*came)(domid_t domid, const char *name))
 }
 
 /* Its number is free for another when the last page of it is unmapped: by client_end, at last. */
-static void scan_ended(void (*gone)(domid_t domid))
+static void scan_ended(void (*gone)(domid_t domid, unsigned int reason))
 {
     struct client *next;
 
     for (struct client *c = clients; c; c = next) {
+        unsigned int reason;
         char home[32];
 
         next = c->next;
-        if (lives(c->domid))
+        if (lives(c->domid, &reason))
             continue;
         if (gone)
-            gone(c->domid);
+            gone(c->domid, reason);
         pv_snprintf(home, sizeof(home), "/local/domain/%u", c->domid);
         pv_xs_rm(0, home);
         client_end(c);
     }
 }
 
-void xenstored_scan(void (*came)(domid_t domid, const char *name), void (*gone)(domid_t domid))
+void xenstored_scan(void (*came)(domid_t domid, const char *name),
+                    void (*gone)(domid_t domid, unsigned int reason))
 {
     __atomic_store_n(&domains_changed, false, __ATOMIC_SEQ_CST);
     scan_ended(gone);

@@ -17,16 +17,26 @@
  * 0 or -errno. */
 int xenstored_start(void);
 
-/* Thread: the home of a domain that will be introduced: "/local/domain/N" with name, domid, memory, console
- * (its frame and port) and the directories that it may write. */
-void xenstored_make_home(domid_t domid, const char *name, unsigned long pages, unsigned long console_frame,
-                         unsigned int console_port);
+/* Thread: the home of a domain that will be introduced: "/local/domain/N" with name, domid, memory, vcpus,
+ * console (its frame and port) and the directories that it may write. */
+struct xenstored_home {
+    domid_t domid;
+    const char *name;
+    unsigned long pages;
+    unsigned int vcpus;
+    unsigned long console_frame;
+    unsigned int console_port;
+};
+void xenstored_make_home(const struct xenstored_home *h);
+
+#define XENSTORED_DESTROYED ~0u /* it did not end by itself */
 
 /* Thread: looks at the hypervisor's list. New domains get their home (those that
  * were introduced have one) and are connected; came and gone (either may be NULL) are called for each that
- * came or ended. On stock Xen there is no list, and domains come by introduction only. Call it at start and
- * when xenstored_domains_changed. */
-void xenstored_scan(void (*came)(domid_t domid, const char *name), void (*gone)(domid_t domid));
+ * came or ended (reason: SHUTDOWN_* or XENSTORED_DESTROYED). On stock Xen there is no list, and domains come
+ * by introduction only. Call it at start and when xenstored_domains_changed. */
+void xenstored_scan(void (*came)(domid_t domid, const char *name),
+                    void (*gone)(domid_t domid, unsigned int reason));
 bool xenstored_domains_changed(void);
 
 /* Upcall-safe: is there anything for xenstored_work? */

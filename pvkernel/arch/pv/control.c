@@ -2,7 +2,7 @@
  *
  * A domain's ear for domain 0, in its own control/ directory of xenstore:
  *
- *     control/shutdown       "poweroff", "halt", "reboot": we power off (what tool stacks write)
+ *     control/shutdown       "poweroff", "halt": we power off; "reboot" (what tool stacks write)
  *     control/parador-run    "SEQ COMMAND": the shell runs it; written by domain 0's script
  *     control/parador-done   "SEQ STATUS": our answer; "0 0" once we are ready for commands
  *     control/parador-script there is a script: no shell on the console
@@ -10,6 +10,8 @@
  * Commands run in a thread of their own, because the one that hears of them has to go on hearing. Read next:
  * script.c.
  */
+#include "libpv/hypercall.h"
+#include "libpv/shutdown.h"
 #include "libpv/xenstore.h"
 #include "drivers/xenbus.h"
 #include "pvkernel/arch/pv/pv.h"
@@ -33,6 +35,8 @@ static void shutdown_changed(struct xenbus_watch *w, const char *changed)
     (void)changed;
     if (pv_xs_read(0, w->path, why, sizeof(why)) > 0 && !str_equal(why, "suspend")) {
         pv_xs_write(0, w->path, ""); /* the acknowledgement that tool stacks wait for */
+        if (str_equal(why, "reboot"))
+            pv_shutdown(SHUTDOWN_reboot);
         arch_poweroff(0);
     }
 }

@@ -153,7 +153,7 @@ void pv_services_start(void)
         memdisk_init(&memdisk, "disk", f.data, f.size, false);
         add_disk(&memdisk.store, "disk", "file of the ramdisk");
     }
-    int error = dom0_start(have ? &memdisk.store : NULL);
+    int error = dom0_start(have ? &memdisk.store : NULL, pv_domain_ended);
     if (!error)
         pv_script_announce(0); /* before the others are served, so that they read it first of all */
     if (error || !thread_start("services", services, NULL)) {

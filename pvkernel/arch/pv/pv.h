@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <xen/xen.h>
 
 /* Takes over all exceptions, the system call callback and the way out of interrupts. */
 void pv_traps_setup(void);
@@ -43,3 +44,7 @@ void pv_control_ready(void);
 char *pv_control_split(char *text, uint64_t *seq);
 /* Domain 0: asks all other domains to power off and waits for them, at most `seconds`. */
 void pv_stop_others(unsigned seconds);
+/* Domain 0: a domain has ended (the service thread says so), reason: SHUTDOWN_* or XENSTORED_DESTROYED. One
+ * that xl made is made anew if it rebooted; never again after pv_domains_stay_ended(). */
+void pv_domain_ended(domid_t domid, unsigned int reason);
+void pv_domains_stay_ended(void);

@@ -129,6 +129,7 @@ static void set_control(unsigned domid, const char *leaf, const char *value)
 void pv_stop_others(unsigned seconds)
 {
     uint64_t until = arch_time_ns() + seconds * 1000000000ull;
+    pv_domains_stay_ended();
     for (unsigned id = 0; (id = next_domain(id + 1)) != 0;)
         set_control(id, "shutdown", "poweroff");
     while (next_domain(1)) {

@@ -5,17 +5,15 @@
  * none.
  *
  * What the hypervisor does not know (a domain's name, and where its store page is) goes through xenstore,
- * whose server is in this domain too. Works on Parador and on stock Xen. Read next: libpv/build.c.
+ * whose server is in this domain too. Works on Parador and on stock Xen. Read next: xl_create.c,
+ * libpv/build.c.
  */
 #include "drivers/back/consback.h"
-#include "libpv/build.h"
 #include "libpv/domctl.h"
 #include "libpv/errno.h"
 #include "libpv/start.h"
 #include "libpv/xenstore.h"
-#include "drivers/xenstore/conn.h"
-#include "pvkernel/arch/pv/pv.h"
-#include "pvkernel/core/archive.h"
+#include "pvkernel/arch/pv/xl.h"
 #include "pvkernel/core/console.h"
 #include "pvkernel/core/lib.h"
 #include "pvkernel/core/lineedit.h"
@@ -24,18 +22,11 @@
 
 int cmd_xl(int argc, char **argv);
 
-#define NAME_MAX     32
-#define DEFAULT_FILE "guest"
 #define OURSELVES    "domain 0 can't do that to itself (poweroff ends it)"
-#define DEFAULT_MB   32
-#define MOST_MB      (PV_BUILD_MAX_PAGES >> 8)
-#define MOST_VCPUS   32
 #define CTRL_BRACKET 0x1d
-#define LOOK_NS      100000000ull  /* how often xl console looks whether the domain lives */
-#define END_NS       5000000000ull /* how long xl destroy waits until all of a domain is back */
+#define LOOK_NS      100000000ull /* how often xl console looks whether the domain lives */
 
-static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int fail(const char *format, ...)
+int xl_fail(const char *format, ...)
 {
     char text[160];
     va_list ap;
@@ -46,7 +37,7 @@ static int fail(const char *format, ...)
     return 1;
 }
 
-static const char *reason(int error)
+const char *xl_reason(int error)
 {
     return error == -EPERM    ? "only domain 0 may do that"
            : error == -ESRCH  ? "there is no such domain (xl list shows them)"
@@ -55,19 +46,19 @@ static const char *reason(int error)
                               : "the hypervisor refuses (why says more)";
 }
 
-static void name_of(unsigned domid, char *name)
+void xl_name_of(unsigned domid, char *name)
 {
     char path[40];
     ksnprintf(path, sizeof(path), "/local/domain/%u/name", domid);
-    if (pv_xs_read(0, path, name, NAME_MAX) < 0)
-        ksnprintf(name, NAME_MAX, "(none)");
+    if (pv_xs_read(0, path, name, XL_NAME_MAX) < 0)
+        ksnprintf(name, XL_NAME_MAX, "(none)");
 }
 
 /* The domain with this number or name. False: there is none, and that was said. */
 static bool find(const char *word, domid_t *domid)
 {
     struct xen_domctl_getdomaininfo info;
-    char name[NAME_MAX];
+    char name[XL_NAME_MAX];
     uint64_t id;
     if (str_number(word, &id) && id < DOMID_FIRST_RESERVED) {
         *domid = (domid_t)id;
@@ -75,136 +66,13 @@ static bool find(const char *word, domid_t *domid)
             return true;
     }
     for (domid_t next = 0; !pv_domain_info(next, &info); next = (domid_t)(info.domain + 1)) {
-        name_of(info.domain, name);
+        xl_name_of(info.domain, name);
         *domid = info.domain;
         if (str_equal(name, word))
             return true;
     }
-    fail("%s: %s", word, reason(-ESRCH));
+    xl_fail("%s: %s", word, xl_reason(-ESRCH));
     return false;
-}
-
-/* ---- create ---- */
-
-struct request {
-    struct pv_build build;
-    const char *name, *image, *ramdisk;
-    uint64_t mb, vcpus;
-    char words[LINE_MAX];
-};
-
-static bool number_word(const char *word, const char *key, uint64_t most, uint64_t *value, bool *wrong)
-{
-    size_t n = str_len(key);
-    if (!str_starts(word, key))
-        return false;
-    *wrong = !str_number(word + n, value) || *value < 1 || *value > most;
-    if (*wrong)
-        fail("%s: a number from 1 to %lu expected", word, most);
-    return true;
-}
-
-/* NAME [IMAGE] [mem=MB] [vcpus=N] [ramdisk=FILE] [-- WORDS]. */
-static bool read_request(struct request *r, int argc, char **argv)
-{
-    bool wrong = false;
-    int i = 1;
-    r->name = argv[0];
-    r->mb = DEFAULT_MB;
-    r->vcpus = 1;
-    for (; i < argc && !wrong && !str_equal(argv[i], "--"); i++) {
-        if (str_starts(argv[i], "ramdisk="))
-            r->ramdisk = argv[i] + 8;
-        else if (!number_word(argv[i], "mem=", MOST_MB, &r->mb, &wrong) &&
-                 !number_word(argv[i], "vcpus=", MOST_VCPUS, &r->vcpus, &wrong)) {
-            wrong = r->image || r->name == argv[i];
-            if (wrong)
-                fail("%s: mem=MB, vcpus=N, ramdisk=FILE or -- expected", argv[i]);
-            r->image = argv[i];
-        }
-    }
-    for (i++; i < argc; i++)
-        ksnprintf(r->words + str_len(r->words), sizeof(r->words) - str_len(r->words), "%s%s",
-                  r->words[0] ? " " : "", argv[i]);
-    return !wrong;
-}
-
-static bool good_name(const char *name)
-{
-    char other[NAME_MAX];
-    uint64_t number;
-    struct xen_domctl_getdomaininfo info;
-    if (str_len(name) >= NAME_MAX || str_number(name, &number) || !name[0])
-        return fail("%.40s: a name of 1 to %d characters, and no number, expected", name, NAME_MAX - 1),
-               false;
-    for (domid_t id = 0; !pv_domain_info(id, &info); id = (domid_t)(info.domain + 1)) {
-        name_of(info.domain, other);
-        if (str_equal(name, other) && !(info.flags & XEN_DOMINF_dying))
-            return fail("%s: domain %u has that name", name, info.domain), false;
-    }
-    return true;
-}
-
-static bool find_files(struct request *r)
-{
-    struct file f;
-    bool guest = !r->image;
-    if (!ramdisk_find(guest ? DEFAULT_FILE : r->image, &f))
-        return fail("%s: no such file in domain 0's ramdisk", guest ? DEFAULT_FILE : r->image), false;
-    r->build.kernel = f.data;
-    r->build.kernel_size = f.size;
-    if (!r->ramdisk && !guest)
-        return true;
-    if (ramdisk_find(r->ramdisk ? r->ramdisk : DEFAULT_FILE ".ramdisk", &f)) {
-        r->build.ramdisk = f.data;
-        r->build.ramdisk_size = f.size;
-    } else if (r->ramdisk) {
-        return fail("%s: no such file in domain 0's ramdisk", r->ramdisk), false;
-    }
-    return true;
-}
-
-/* xenstore serves it from here on, and offers it domain 0's disk. */
-static int introduce(const struct request *r)
-{
-    xenstored_make_home(r->build.domid, r->name, r->build.pages, r->build.console_frame,
-                        r->build.console_port);
-    pv_script_announce(r->build.domid);
-    return pv_xs_introduce(r->build.domid, r->build.store_frame, r->build.store_port);
-}
-
-static int create(int argc, char **argv)
-{
-    static struct request r;
-    static bool busy; /* one at a time */
-    if (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
-        return fail("another domain is being made");
-    r = (struct request){ .build.domid = 0 };
-    int status = 1, error;
-    if (!read_request(&r, argc, argv) || !good_name(r.name) || !find_files(&r))
-        goto out;
-    r.build.words = r.words;
-    r.build.pages = r.mb << 8;
-    r.build.vcpus = (unsigned)r.vcpus;
-    error = pv_build(&r.build);
-    if (error) {
-        fail("%s: %s%s", r.image ? r.image : r.name, r.build.why ? "" : reason(error),
-             r.build.why ? r.build.why : "");
-        goto out;
-    }
-    error = introduce(&r);
-    if (!error)
-        error = pv_domain_unpause(r.build.domid);
-    if (error) {
-        pv_domain_destroy(r.build.domid);
-        fail("%s: it was built, but not started (%d)", r.name, error);
-        goto out;
-    }
-    kprintf("%s: domain %u, %lu MB, %lu vcpu%s\n", r.name, r.build.domid, r.mb, r.vcpus, plural(r.vcpus));
-    status = 0;
-out:
-    __atomic_store_n(&busy, false, __ATOMIC_RELEASE);
-    return status;
 }
 
 /* ---- list ---- */
@@ -231,11 +99,11 @@ static int list(int argc, char **argv)
     kprintf("%-32s %5s %5s %5s %9s %8s\n", "Name", "ID", "Mem", "VCPUs", "State", "Time(s)");
     int error = pv_domain_info(only, &d);
     if (error)
-        return fail("%s", reason(error));
+        return xl_fail("%s", xl_reason(error));
     for (; !error; error = argc ? -ESRCH : pv_domain_info((domid_t)(d.domain + 1), &d)) {
-        char name[NAME_MAX], state[7];
+        char name[XL_NAME_MAX], state[7];
         uint64_t tenths = d.cpu_time / 100000000;
-        name_of(d.domain, name);
+        xl_name_of(d.domain, name);
         state_of(&d, state);
         kprintf("%-32s %5u %5lu %5u %9s %6lu.%lu\n", name, d.domain, d.tot_pages >> 8, d.nr_online_vcpus,
                 state, tenths / 10, tenths % 10);
@@ -249,8 +117,8 @@ static int list(int argc, char **argv)
 static int status_of(const char *word, domid_t domid, int error)
 {
     if (error == -EINVAL && domid == 0)
-        return fail("%s: %s", word, OURSELVES);
-    return error ? fail("%s: %s", word, reason(error)) : 0;
+        return xl_fail("%s: %s", word, OURSELVES);
+    return error ? xl_fail("%s: %s", word, xl_reason(error)) : 0;
 }
 
 static int pause(int argc, char **argv)
@@ -268,7 +136,7 @@ static int unpause(int argc, char **argv)
     if (!find(argv[0], &domid))
         return 1;
     if (!pv_domain_info(domid, &info) && !(info.flags & XEN_DOMINF_paused))
-        return fail("%s: it is not paused", argv[0]);
+        return xl_fail("%s: it is not paused", argv[0]);
     return status_of(argv[0], domid, pv_domain_unpause(domid));
 }
 
@@ -280,59 +148,61 @@ static int vcpu_pin(int argc, char **argv)
     uint64_t vcpu, cpu, cpus = ~0ul;
     if (!find(argv[0], &domid))
         return 1;
-    if (!str_number(argv[1], &vcpu) || vcpu >= MOST_VCPUS)
-        return fail("%s: the number of a vcpu expected", argv[1]);
+    if (!str_number(argv[1], &vcpu) || vcpu >= XL_MOST_VCPUS)
+        return xl_fail("%s: the number of a vcpu expected", argv[1]);
     if (!str_equal(argv[2], "all")) {
         if (!str_number(argv[2], &cpu) || cpu >= 64)
-            return fail("%s: the number of a CPU, or all, expected", argv[2]);
+            return xl_fail("%s: the number of a CPU, or all, expected", argv[2]);
         cpus = 1ul << cpu;
     }
     if (!pv_domain_info(domid, &info) && vcpu > info.max_vcpu_id)
-        return fail("%s: %s has vcpus 0 to %u", argv[1], argv[0], info.max_vcpu_id);
+        return xl_fail("%s: %s has vcpus 0 to %u", argv[1], argv[0], info.max_vcpu_id);
     int error = pv_domain_pin(domid, (unsigned)vcpu, cpus);
     if (error == -EINVAL)
-        return fail("%s: the machine has no such CPU", argv[2]);
+        return xl_fail("%s: the machine has no such CPU", argv[2]);
     return status_of(argv[0], domid, error);
 }
 
-/* Until its number is free, that is until the services of this domain have unmapped what they mapped of it.
- */
-static int destroy(int argc, char **argv)
+unsigned long xl_await_end(domid_t domid)
 {
-    (void)argc;
-    domid_t domid;
     struct xen_domctl_getdomaininfo info;
-    if (!find(argv[0], &domid))
-        return 1;
-    int error = domid ? pv_domain_destroy(domid) : -EINVAL;
-    if (error)
-        return status_of(argv[0], domid, error);
-    uint64_t until = arch_time_ns() + END_NS;
+    uint64_t until = arch_time_ns() + XL_END_NS;
     while (!pv_domain_info(domid, &info) && info.domain == domid) {
         if (arch_time_ns() > until)
-            return fail("%s: others still map %lu of its pages", argv[0], info.tot_pages);
+            return info.tot_pages;
         thread_sleep_ns(1000000);
     }
     return 0;
 }
 
-/* The keyboard is the domain's until Ctrl-] or its end. */
-static int console(int argc, char **argv)
+static int destroy(int argc, char **argv)
 {
     (void)argc;
     domid_t domid;
     if (!find(argv[0], &domid))
         return 1;
+    int error = domid ? pv_domain_destroy(domid) : -EINVAL;
+    if (error)
+        return status_of(argv[0], domid, error);
+    unsigned long left = xl_await_end(domid);
+    return left ? xl_fail("%s: others still map %lu of its pages", argv[0], left) : 0;
+}
+
+/* ---- console ---- */
+
+static struct consback *attach(domid_t domid)
+{
     struct consback *c = consback_attach(domid, console_write);
     for (int i = 0; !c && i < 20 && domid; i++) { /* a new domain may be served a moment later */
         thread_sleep_ns(LOOK_NS);
         c = consback_attach(domid, console_write);
     }
-    if (!c)
-        return fail(domid ? "%s: somebody is attached to its console, or it has none"
-                          : "%s: this is its console",
-                    argv[0]);
-    kprintf("(console of %s; Ctrl-] leaves it)\n", argv[0]);
+    return c;
+}
+
+/* The keyboard is the domain's until Ctrl-] or its end. True: it lives. */
+static bool talk(struct consback *c)
+{
     for (int key = 0; key != CTRL_BRACKET && consback_lives(c); key = console_getkey_for(LOOK_NS)) {
         char typed = (char)key;
         while (key > 0 && consback_lives(c) && !consback_type(c, &typed, 1))
@@ -341,30 +211,67 @@ static int console(int argc, char **argv)
     bool lives = consback_lives(c);
     consback_detach(c);
     console_interrupted(); /* Ctrl-C was for the domain */
+    return lives;
+}
+
+/* What rebooted is followed to its next life. */
+static int console(int argc, char **argv)
+{
+    (void)argc;
+    domid_t domid;
+    char name[XL_NAME_MAX];
+    bool lives = false;
+    if (!find(argv[0], &domid))
+        return 1;
+    xl_name_of(domid, name);
+    struct consback *c = attach(domid);
+    if (!c)
+        return xl_fail(domid ? "%s: somebody is attached to its console, or it has none"
+                             : "%s: this is its console",
+                       argv[0]);
+    kprintf("(console of %s; Ctrl-] leaves it)\n", argv[0]);
+    while (c && !(lives = talk(c))) {
+        domid = xl_successor(name, domid);
+        c = domid ? attach(domid) : NULL;
+    }
     kprintf("\n(%s %s)\n", argv[0], lives ? "goes on" : "has ended");
     return 0;
+}
+
+/* ---- what it is asked to do by itself, in words of control/shutdown ---- */
+
+static int ask(const char *word, const char *what)
+{
+    domid_t domid;
+    char path[48];
+    if (!find(word, &domid))
+        return 1;
+    if (!domid)
+        return xl_fail("%s: %s", word, OURSELVES);
+    ksnprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
+    return !pv_xs_write(0, path, what) ? 0 : xl_fail("%s: it can't be asked", word);
 }
 
 static int shutdown(int argc, char **argv)
 {
     (void)argc;
-    domid_t domid;
-    char path[48];
-    if (!find(argv[0], &domid))
-        return 1;
-    if (!domid)
-        return fail("%s: %s", argv[0], OURSELVES);
-    ksnprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
-    return !pv_xs_write(0, path, "poweroff") ? 0 : fail("%s: it can't be asked", argv[0]);
+    return ask(argv[0], "poweroff");
+}
+
+static int reboot(int argc, char **argv)
+{
+    (void)argc;
+    return ask(argv[0], "reboot");
 }
 
 static const struct command commands[] = {
     { "console", "DOMAIN", "what it wrote, and the keyboard for it; Ctrl-] leaves", console, 1, 1 },
     { "create", "NAME [IMAGE] [mem=MB] [vcpus=N] [ramdisk=FILE] [-- WORDS]",
-      "a domain out of a kernel's file", create, 1, SHELL_WORDS },
+      "a domain out of a kernel's file; made anew when it reboots", xl_create, 1, SHELL_WORDS },
     { "destroy", "DOMAIN", "ends a domain at once", destroy, 1, 1 },
     { "list", "[DOMAIN]", "the domains, and how they are", list, 0, 1 },
     { "pause", "DOMAIN", "stops its vcpus", pause, 1, 1 },
+    { "reboot", "DOMAIN", "asks a domain to reboot", reboot, 1, 1 },
     { "shutdown", "DOMAIN", "asks a domain to power off", shutdown, 1, 1 },
     { "unpause", "DOMAIN", "lets them go on", unpause, 1, 1 },
     { "vcpu-pin", "DOMAIN VCPU CPU|all", "where a vcpu may run", vcpu_pin, 3, 3 },
@@ -379,8 +286,7 @@ static void help(const char *name)
             kprintf("  xl %s %s: %s\n", c->name, c->args, c->help);
     if (!name)
         kprintf("DOMAIN is a number or a name; IMAGE and FILE are files of this ramdisk (ls), IMAGE is "
-                "`%s` if none is named\n",
-                DEFAULT_FILE);
+                "`guest` if none is named\n");
 }
 
 int cmd_xl(int argc, char **argv)
@@ -393,9 +299,9 @@ int cmd_xl(int argc, char **argv)
     while (c < commands + NR_COMMANDS && !str_equal(c->name, argv[1]))
         c++;
     if (c == commands + NR_COMMANDS)
-        return fail("%s: no such command (xl help lists them)", argv[1]), 2;
+        return xl_fail("%s: no such command (xl help lists them)", argv[1]), 2;
     if (!pv_is_dom0())
-        return fail("%s", reason(-EPERM));
+        return xl_fail("%s", xl_reason(-EPERM));
     if (argc - 2 < c->least || argc - 2 > c->most) {
         help(c->name);
         return 2;
