@@ -50,6 +50,7 @@ PACKAGES = [
     ("busybox-static", "stock", "the userspace of stock Linux guests", path("/bin/busybox")),
     ("zstd", "stock", "unpacking kernels", program("zstd")),
     ("lz4", "stock", "unpacking kernels", program("lz4")),
+    ("e2fsprogs", "stock", "file systems for stock guests", path("/sbin/mke2fs")),
     ("gcc", "plugin", "the plugin that counts", program("cc", "gcc", "clang")),
     ("libc6-dev", "plugin", "the plugin that counts", path("/usr/include/stdio.h")),
     ("gnuplot-nox", "plot", "PLOT=", program("gnuplot")),

@@ -22,12 +22,13 @@ from .archive import archive, read
 from .axes import Trouble
 
 BACKPORTS = "bookworm-backports"
-# GUEST=: the package (of a kernel: the one that depends on its package), where it is from if not from the machine's own sources,
-# and the file in it.
-GUESTS = {"linux": ("linux-image-amd64", None, "boot/vmlinuz-*"),
+# GUEST=, and what our tests want: the package (of a kernel: the one that depends on its package), where it is from if not from the
+# machine's own sources, and the file in it.
+FETCHED = {"linux": ("linux-image-amd64", None, "boot/vmlinuz-*"),
           "linux-cloud": ("linux-image-cloud-amd64", None, "boot/vmlinuz-*"),
           "linux-backports": ("linux-image-amd64", BACKPORTS, "boot/vmlinuz-*"),
-          "grub": ("grub-xen-host", None, "usr/lib/grub-xen/grub-x86_64-xen.bin")}
+          "grub": ("grub-xen-host", None, "usr/lib/grub-xen/grub-x86_64-xen.bin"),
+           "e2fsck": ("e2fsck-static", None, "sbin/e2fsck.static")}
 MODULES = ["xen-blkfront", "ext4", "crc32c_generic", "crc32c-intel"]  # those that a kernel has; what they need comes along
 
 INIT = """#!/bin/busybox sh
@@ -37,16 +38,17 @@ for m in $(cat /modules); do insmod /lib/$m.ko || echo "init: no module $m"; don
 for i in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /sys/bus/xen/devices/vbd-51712 ] || [ -e /dev/xvda ] || sleep 0.2; done
 [ ! -e /dev/xvda ] || mount /dev/xvda /mnt 2>/dev/null && echo "init: /dev/xvda is mounted at /mnt"
 echo "init: $(uname -r), $(nproc) vcpus, $(cut -d ' ' -f 1 /proc/uptime) s"
-[ ! -e /script ] || { sh /script; echo "init: exit $?"; poweroff -f; }
-setsid cttyhack sh
-poweroff -f
+end() { umount -a -r 2>/dev/null; exec "$@" -f; }
+trap "end poweroff" USR2; trap "end reboot" TERM; trap "end halt" USR1  # what busybox's commands of these names send
+if [ -e /script ]; then sh /script & wait $!; echo "init: exit $?"; else setsid cttyhack sh & wait $!; fi
+end poweroff
 """
 
 Image = namedtuple("Image", "kernel ramdisk")
 
 
 def folder(axes):
-    return os.environ.get("PARADOR_CACHE") or f"{axes.build}/stock"
+    return os.path.abspath(os.environ.get("PARADOR_CACHE") or f"{axes.build}/stock")  # apt runs inside it
 
 
 # ---- fetching ----
@@ -67,8 +69,8 @@ def apt(place, suite, *words):
 
 
 def fetch(place, name):
-    """The package of a guest, unpacked at place/NAME."""
-    package, suite, _ = GUESTS[name]
+    """A package of FETCHED, unpacked at place/NAME."""
+    package, suite, _ = FETCHED[name]
     if os.path.isdir(f"{place}/{name}"):
         return
     os.makedirs(place, exist_ok=True)
@@ -87,6 +89,13 @@ def fetch(place, name):
     subprocess.run(["dpkg", "-x", packages[0], f"{place}/{name}.new"], check=True)
     os.replace(f"{place}/{name}.new", f"{place}/{name}")
     os.remove(packages[0])
+
+
+def fetched(axes, name):
+    """The path of the file NAME of FETCHED."""
+    place = folder(axes)
+    fetch(place, name)
+    return glob.glob(f"{place}/{name}/{FETCHED[name][2]}")[0]
 
 
 # ---- unpacking ----
@@ -151,6 +160,7 @@ def initramfs(place, files=()):
     tree = {f"{d}/": b"" for d in "bin dev lib mnt proc sys tmp".split()}
     tree["dev/console"] = (0o20600, b"", 5, 1)
     tree["init"] = (0o100755, INIT.encode(), 0, 0)
+    tree["sbin"] = (0o120777, b"bin", 0, 0)  # the kernel's own /sbin/poweroff, when domain 0 asks for it
     tree["bin/busybox"] = read("/bin/busybox")
     tree["modules"] = "\n".join(parts).encode()
     tree.update({f"lib/{name}.ko": data for name, data in parts.items()})
@@ -158,13 +168,12 @@ def initramfs(place, files=()):
 
 
 def image(axes, name, files=()):
-    """The guest NAME of GUESTS, ready to boot; files: {path: bytes} beside INIT (script: a shell script that runs and ends it)."""
-    place = folder(axes)
-    fetch(place, name)
+    """The guest NAME of FETCHED, ready to boot; files: {path: bytes} beside INIT (script: a shell script that runs and ends it)."""
+    place, source = folder(axes), fetched(axes, name)
     kernel, ramdisk = f"{place}/{name}.elf", f"{place}/{name}.initramfs"
     if not os.path.exists(kernel):
         with open(kernel + ".new", "wb") as f:
-            f.write(unpack(read(glob.glob(f"{place}/{name}/{GUESTS[name][2]}")[0])))
+            f.write(unpack(read(source)))
         os.replace(kernel + ".new", kernel)
     if not name.startswith("linux"):
         return Image(kernel, None)

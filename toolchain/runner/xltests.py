@@ -50,6 +50,11 @@ def cases(case, files):
         "xl destroy web", "xl list web", "domains")}, 1,
         [r"\[d0\] web: domain 2, 32 MB, 1 vcpu$", r"\[d0\] web +2 +32 +1 +[-rb]{2}---- +0\.\d$", r"\[d2\] \d+ \d+ xvda", r"\[d0\] web +2 +32 +1 +-[-b]p--- +0\.\d$",
          r"\[d2\] hello from user mode", r"\[d0\] domain 2 +connected", r"\[d0\] xl: web: there is no such domain"], check=leaves_nothing(1))
+    for system, n in (("parador", 2), ("xen", 1)):
+        yield case(f"xl_reboot_on_{system}", {"ON": system, "SCRIPT": script(
+            "xl create web mem=16", f"d{n}: mem", "xl reboot web", "sleep 2", f"d{n + 1}: sum xvda", f"xl reboot {n + 1}", "sleep 2", f"d{n + 2}: sum xvda", "xl list",
+            f"d{n + 2}: poweroff", "sleep 2", "xl list web")}, 1,
+            [rf"web rebooted: domain {n + 1}$", rf"web rebooted: domain {n + 2}$", rf"web +{n + 2} +16 +1 ", r"xl: web: there is no such domain"], system=system)
     yield case("xl_words", {"SCRIPT": script(
         "xl", "xl frobnicate", "xl create", "xl create 7", "xl create d1", "xl create x nowhere", "xl create x README", "xl create x mem=1", "xl create x mem=0",
         "xl create x vcpus=33", "xl create x guest ramdisk=nowhere", "xl create x guest guest", "xl create x mem=1000", "xl destroy nobody", "xl destroy 0",
