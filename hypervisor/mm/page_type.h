@@ -83,19 +83,16 @@ void put_leaf_slow(uint64_t entry) __attribute__((cold));
 /*
  * Takes the references of a present L1 entry of a table of d, whose frame shall be owner's (NULL: device
  * memory); id: owner's number. 0; -EINVAL flags; -EPERM device memory that d may not map; -EBUSY not owner's,
- * or not usable so.
+ * or not usable so. get_leaf_of(): the entry is of frame f and has no bits that are forbidden.
  *
  * The frame's owner is read again after the exchange: the frame might have changed hands in between, back to
  * a word of the same value.
  */
-static force_inline int get_leaf(struct domain *d, struct domain *owner, uint32_t id, uint64_t entry)
+static force_inline int get_leaf_of(struct frame *f, struct domain *d, struct domain *owner, uint32_t id,
+                                    uint64_t entry)
 {
-    uint64_t m = entry_mfn(entry).v, w, new;
-    struct frame *f;
+    uint64_t w, new;
 
-    if (unlikely(entry & PTE_CACHE) || unlikely(m >= max_mfn))
-        return get_leaf_slow(d, owner, entry);
-    f = frame_of(MFN(m));
     if (unlikely(f->owner != id))
         return get_leaf_slow(d, owner, entry);
     w = READ_ONCE(f->word);
@@ -114,6 +111,15 @@ static force_inline int get_leaf(struct domain *d, struct domain *owner, uint32_
         return get_leaf_slow(d, owner, entry);
     }
     return 0;
+}
+
+static force_inline int get_leaf(struct domain *d, struct domain *owner, uint32_t id, uint64_t entry)
+{
+    mfn_t m = entry_mfn(entry);
+
+    if (unlikely(entry & PTE_CACHE) || unlikely(m.v >= max_mfn))
+        return get_leaf_slow(d, owner, entry);
+    return get_leaf_of(frame_of(m), d, owner, id, entry);
 }
 
 /* Drops the lock of a frame of that type; state: FRAME_VALIDATED or 0. The byte is its holder's alone.
@@ -143,29 +149,33 @@ static force_inline void stamp_and_unlock(struct frame *f, enum frame_type type)
 }
 
 /* Drops them. The last reference, and a device's entry, go the slow way. */
-static force_inline void put_leaf(uint64_t entry)
+static force_inline void put_leaf_of(struct frame *f, uint64_t entry)
 {
-    uint64_t m = entry_mfn(entry).v, w, new;
+    uint64_t w = READ_ONCE(f->word), new;
 
-    if (likely(m < max_mfn)) {
-        struct frame *f = frame_of(MFN(m));
-
-        w = READ_ONCE(f->word);
-        if (likely(w & (FRAME_REF_MASK & ~1ULL))) {
-            new = w - WRITABLE_REFS;
-            if (!(entry & PTE_RW)) {
-                if (likely(frame_cas(f, &w, w - 1)))
-                    return;
-            } else if (new &FRAME_COUNT_MASK) {
-                if (likely(frame_cas(f, &w, new)))
-                    return;
-            } else if (likely(!(w & FRAME_LOCKED)) && likely(frame_cas(f, &w, new | FRAME_LOCKED))) {
-                stamp_and_unlock(f, FT_WRITABLE); /* it was the last use */
+    if (likely(w & (FRAME_REF_MASK & ~1ULL))) {
+        new = w - WRITABLE_REFS;
+        if (!(entry & PTE_RW)) {
+            if (likely(frame_cas(f, &w, w - 1)))
                 return;
-            }
+        } else if (new &FRAME_COUNT_MASK) {
+            if (likely(frame_cas(f, &w, new)))
+                return;
+        } else if (likely(!(w & FRAME_LOCKED)) && likely(frame_cas(f, &w, new | FRAME_LOCKED))) {
+            stamp_and_unlock(f, FT_WRITABLE); /* it was the last use */
+            return;
         }
     }
     put_leaf_slow(entry);
+}
+
+static force_inline void put_leaf(uint64_t entry)
+{
+    mfn_t m = entry_mfn(entry);
+
+    if (unlikely(m.v >= max_mfn))
+        return put_leaf_slow(entry);
+    put_leaf_of(frame_of(m), entry);
 }
 
 /*
