@@ -4,7 +4,7 @@
  *
  * The list holds a reference to each domain from its creation to the end of its teardown. get_domain() adds
  * one under the list's lock; nobody keeps it beyond one hypercall. So a domain whose references are down to
- * the list's own can be taken off the list, and then freed.
+ * the list's own can be taken off the list, and then, when all CPUs have stood still (find_domain()), freed.
  *
  * Leaves to others: memory and kernel (boot/builder.c), vcpus (vcpu.c), the end (teardown.c).
  */
@@ -48,7 +48,7 @@ bool domain_list_remove(struct domain *d)
     lock_take(&domains.lock);
     unused = __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE) == 1;
     if (unused) {
-        domains.by_id[d->domid] = NULL;
+        WRITE_ONCE(domains.by_id[d->domid], NULL);
         if (domain0 == d)
             domain0 = NULL;
     }
@@ -116,7 +116,7 @@ struct domain *domain_create(uint16_t domid, const char *name, unsigned int nr_v
     }
     lock_take(&domains.lock);
     ASSERT(!domains.by_id[domid]);
-    domains.by_id[domid] = d;
+    __atomic_store_n(&domains.by_id[domid], d, __ATOMIC_RELEASE);
     lock_drop(&domains.lock);
     if (domid == 0)
         domain0 = d;

@@ -119,9 +119,9 @@ extern struct domain *domain0; /* set once at boot; NULL again when it is gone *
 extern struct domain idle_domain;
 
 extern struct domain_list {
-    struct lock lock; /* LOCK_DOMAIN_LIST: all fields */
-    struct domain *by_id[DOMID_MAX_BOOT];
-    uint16_t last; /* the number that was chosen last */
+    struct lock lock;                     /* LOCK_DOMAIN_LIST: all fields */
+    struct domain *by_id[DOMID_MAX_BOOT]; /* find_domain() reads without it */
+    uint16_t last;                        /* the number that was chosen last */
 } domains;
 
 static inline void domain_ref(struct domain *d)
@@ -147,6 +147,13 @@ static inline struct domain *__must_check get_domain(uint16_t domid)
         domain_ref(d);
     lock_drop(&domains.lock);
     return d;
+}
+
+/* The same without a reference, for what is done before this CPU can stand still (x86/cpu.h): who frees a
+ * domain has them all stand still after it left the list. It may be dying, to its end. */
+static inline struct domain *find_domain(uint16_t domid)
+{
+    return likely(domid < DOMID_MAX_BOOT) ? __atomic_load_n(&domains.by_id[domid], __ATOMIC_ACQUIRE) : NULL;
 }
 
 /* DOMID_SELF is the caller's; no privilege is checked here. */

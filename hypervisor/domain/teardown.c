@@ -216,6 +216,8 @@ static void finish(struct domain *d)
     snprintf(name, sizeof(name), "%s", d->name);
     if (started)
         console_domain_ends(d);
+    cpus_stop(); /* nobody has it from find_domain() any more */
+    cpus_go();
     domain_free(d);
 
     lock_take(&teardown.lock);

@@ -19,6 +19,10 @@ static struct domain *d;                    /* the one that ends */
 static struct vcpu *v;                      /* its second one */
 static unsigned int stripped[FAKE_DOMAINS]; /* how often something was taken from it */
 
+static bool let_go; /* others map nothing of it: else it stays until the test is over */
+static struct domain *off_list, *freed;
+static bool all_stood_still; /* since then */
+
 /* ---- What the end is made of, and what surrounds it ---- */
 
 void cpu_serve_work(void)
@@ -63,30 +67,33 @@ int domain_frames_relinquish(struct domain *of)
 bool shared_page_idle(const void *page)
 {
     (void)page;
-    return false; /* it stays until the test is over */
+    return let_go;
 }
 
 bool grant_idle(struct domain *of)
 {
     (void)of;
-    return false;
+    return let_go;
 }
 
 bool domain_list_remove(struct domain *of)
 {
-    (void)of;
-    return false;
+    all_stood_still = false;
+    off_list = of;
+    return true;
 }
 
 void domain_free(struct domain *of)
 {
-    (void)of;
+    cr_assert_eq(off_list, of);
+    cr_assert(all_stood_still, "who has it from find_domain() may be at work");
+    freed = of;
 }
 
 struct domain *get_domain_by_index(unsigned int idx)
 {
-    (void)idx;
-    return NULL;
+    domain_ref(domains.by_id[idx]);
+    return domains.by_id[idx];
 }
 
 uint64_t frames_free(void)
@@ -96,6 +103,7 @@ uint64_t frames_free(void)
 
 void cpus_stop(void)
 {
+    all_stood_still = true;
 }
 
 void cpus_go(void)
@@ -211,6 +219,14 @@ Test(teardown, who_has_a_reference_is_waited_for)
     put_domain(ref);
     steps(0);
     cr_assert_eq(stripped[1], 1);
+}
+
+Test(teardown, who_found_it_is_waited_for)
+{
+    let_go = true;
+    domain_destroy(d);
+    steps(0);
+    cr_assert_eq(freed, d);
 }
 
 /* Who begins the end (a watchdog's timer, say, with no reference) has marked the domain, and not paused all
