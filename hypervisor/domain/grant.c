@@ -102,6 +102,31 @@ int grant_frame_refused(struct domain *r, mfn_t mfn)
     return refuse(foreign ? GNTST_bad_page : GNTST_general_error, R_GRANT_BAD_FRAME, mfn.v, r->domid);
 }
 
+int grant_pin_again(struct domain *r, const struct domain *user, uint32_t ref, uint32_t pin, uint32_t kind,
+                    mfn_t *mfn)
+{
+    struct grant_active *act = grant_active(r->grant, ref);
+    struct grant_entry_v1 *entry = grant_shared(r->grant, ref);
+    const uint32_t pins = act->pins;
+    int rc = GNTST_okay;
+
+    if (act->domid != user->domid || (pins & pin << PIN_FULL_SHIFT))
+        return refuse(GNTST_general_error, R_GRANT_BUSY, ref, act->domid);
+    if (pin & PINS_WRITING && !(pins & PINS_WRITING))
+        rc = grant_mark(entry, user, true, kind);
+    if (rc)
+        return rc;
+    *mfn = MFN(act->mfn);
+    rc = grant_get_frame(r, *mfn, pin);
+    if (!rc) {
+        act->pins = pins + pin;
+        return GNTST_okay;
+    }
+    grant_unmark(entry, pins);
+    return rc == GNTST_bad_page ? refuse_as(GNTST_bad_domain)
+                                : rc; /* the guest unmapped it, and gave it back */
+}
+
 int grant_swap(struct domain *d, uint32_t a, uint32_t b)
 {
     struct grant_table *t = d->grant;

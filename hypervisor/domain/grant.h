@@ -27,13 +27,15 @@ int grant_setup(struct domain *d, uint32_t nr_frames) __must_check;
 mfn_t grant_frame(struct domain *d, uint32_t i);
 void grant_size(struct domain *d, uint32_t *nr_frames, uint32_t *max_frames);
 
-/* Sub-operations, for the running vcpu v (or its domain d). GNTST_okay or a negative GNTST_*; the status
- * field is left to the caller, other results are filled in. */
-int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op) __must_check;
+/* The three of every request: arrays of a guest's, for the running vcpu v (grant_batch.h). */
+long grant_map(struct vcpu *v, uint64_t guest, uint32_t count) __must_check;
+long grant_unmap_batch(struct vcpu *v, uint64_t guest, uint32_t count) __must_check;
+long grant_copy(struct vcpu *v, uint64_t guest, uint32_t count) __must_check;
+
+/* Other sub-operations, for the running vcpu v (or its domain d). GNTST_okay or a negative GNTST_*. */
 /* An address of 0: that kind of mapping stays; new_addr 0: nothing comes in its place. */
 int grant_unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr,
                 uint32_t handle) __must_check;
-int grant_copy(struct domain *d, const struct gnttab_copy *op) __must_check;
 int grant_transfer(struct domain *d, const struct gnttab_transfer *op) __must_check;
 int grant_swap(struct domain *d, uint32_t a, uint32_t b) __must_check;
 

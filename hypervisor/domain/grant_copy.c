@@ -5,80 +5,59 @@
  * Both sides are pinned (or referenced) while the bytes move, so neither frame can become a page table or
  * change its owner under the copy.
  */
+#include "domain/grant_batch.h"
 #include "domain/grant_table.h"
 #include "lib/string.h"
 
-/* One side of a copy. */
-struct side {
-    struct domain *r; /* the granter, with a reference; NULL: the caller's own frame, or nothing held */
-    uint32_t ref;
-    mfn_t mfn;
-};
-
-/* The granter, with a reference; NULL for one's own frame, named by number. */
-grant_inline int find_granter(struct domain *d, const struct gnttab_copy_ptr *p, bool by_grant,
-                              struct side *s)
+/* pin: PIN_HOST_RO for the source, PIN_HOST_RW for the destination. r: whose frame it is. */
+grant_inline int hold(struct domain *d, struct domain *r, const struct gnttab_copy_ptr *p, bool by_grant,
+                      uint32_t pin, mfn_t *mfn)
 {
-    s->r = NULL;
-    if (!by_grant && p->domid == DOMID_SELF)
-        return GNTST_okay;
-    s->r = get_domain(p->domid == DOMID_SELF ? d->domid : p->domid);
-    return likely(s->r) ? GNTST_okay : refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, p->domid, 0);
+    if (by_grant)
+        return grant_pin(r, d, p->u.ref, pin, GRANT_TO_COPY, mfn);
+    if (unlikely(p->domid != DOMID_SELF)) /* only own frames may be named by number */
+        return refuse(GNTST_permission_denied, R_GRANT_COPY_FOREIGN, p->u.gmfn, p->domid);
+    *mfn = MFN(p->u.gmfn);
+    return grant_get_frame(d, *mfn, pin);
 }
 
-/* pin: PIN_HOST_RO for the source, PIN_HOST_RW for the destination. */
-grant_inline int hold(struct domain *d, const struct gnttab_copy_ptr *p, bool by_grant, uint32_t pin,
-                      struct side *s)
+grant_inline void release(struct domain *r, const struct gnttab_copy_ptr *p, bool by_grant, uint32_t pin,
+                          mfn_t mfn)
 {
-    if (!by_grant) {
-        if (unlikely(s->r)) /* only own frames may be named by number */
-            return refuse(GNTST_permission_denied, R_GRANT_COPY_FOREIGN, p->u.gmfn, p->domid);
-        s->mfn = MFN(p->u.gmfn);
-        return grant_get_frame(d, s->mfn, pin);
-    }
-    s->ref = p->u.ref;
-    return grant_pin(s->r, d->domid, s->ref, pin, GRANT_TO_COPY, &s->mfn);
+    grant_put_frame(mfn, pin);
+    if (by_grant)
+        grant_unpin(r, p->u.ref, pin);
 }
 
-grant_inline void release(const struct side *s, uint32_t pin)
+grant_inline int copy_one(struct vcpu *v, void *arg)
 {
-    grant_put_frame(s->mfn, pin);
-    if (s->r)
-        grant_unpin(s->r, s->ref, pin);
-}
+    struct gnttab_copy *op = arg;
+    struct domain *d = v->domain, *from, *to;
+    mfn_t from_mfn = INVALID_MFN, to_mfn = INVALID_MFN;
+    int rc;
 
-/* Both granters are known. */
-grant_inline int copy(struct domain *d, const struct gnttab_copy *op, struct side *from, struct side *to)
-{
-    int rc = hold(d, &op->source, op->flags & GNTCOPY_source_gref, PIN_HOST_RO, from);
-
+    __asm__("" : "+m"(*op)); /* many fields, each used once or twice: they stay in memory */
+    from = likely(op->source.domid != DOMID_SELF) ? find_domain(op->source.domid) : d;
+    to = likely(op->dest.domid == DOMID_SELF) ? d : find_domain(op->dest.domid);
+    if (unlikely(!from) || unlikely(!to))
+        return refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, from ? op->dest.domid : op->source.domid, 0);
+    rc = hold(d, from, &op->source, op->flags & GNTCOPY_source_gref, PIN_HOST_RO, &from_mfn);
     if (unlikely(rc))
         return rc;
-    rc = hold(d, &op->dest, op->flags & GNTCOPY_dest_gref, PIN_HOST_RW, to);
+    rc = hold(d, to, &op->dest, op->flags & GNTCOPY_dest_gref, PIN_HOST_RW, &to_mfn);
     if (likely(!rc)) {
         if (likely(op->source.offset + op->len <= PAGE_SIZE && op->dest.offset + op->len <= PAGE_SIZE))
-            memcpy((char *)mfn_to_virt(to->mfn) + op->dest.offset,
-                   (const char *)mfn_to_virt(from->mfn) + op->source.offset, op->len);
+            memcpy((char *)mfn_to_virt(to_mfn) + op->dest.offset,
+                   (const char *)mfn_to_virt(from_mfn) + op->source.offset, op->len);
         else
             rc = refuse(GNTST_bad_copy_arg, R_GRANT_COPY_ARG, op->len, op->source.offset);
-        release(to, PIN_HOST_RW);
+        release(to, &op->dest, op->flags & GNTCOPY_dest_gref, PIN_HOST_RW, to_mfn);
     }
-    release(from, PIN_HOST_RO);
+    release(from, &op->source, op->flags & GNTCOPY_source_gref, PIN_HOST_RO, from_mfn);
     return rc;
 }
 
-int grant_copy(struct domain *d, const struct gnttab_copy *op)
+long grant_copy(struct vcpu *v, uint64_t guest, uint32_t count)
 {
-    struct side from = { 0 }, to = { 0 };
-    int rc = find_granter(d, &op->source, op->flags & GNTCOPY_source_gref, &from);
-
-    if (likely(!rc))
-        rc = find_granter(d, &op->dest, op->flags & GNTCOPY_dest_gref, &to);
-    if (likely(!rc))
-        rc = copy(d, op, &from, &to);
-    if (from.r)
-        put_domain(from.r);
-    if (to.r)
-        put_domain(to.r);
-    return rc;
+    return GRANT_BATCH(v, GNTTABOP_copy, gnttab_copy, copy_one);
 }

@@ -7,6 +7,7 @@
  * way back: entry, flush, reference, pin. The handle says what there is to unmap, so the caller's word is not
  * taken for anything but where.
  */
+#include "domain/grant_batch.h"
 #include "domain/grant_table.h"
 #include "mm/paging.h"
 
@@ -30,13 +31,6 @@ static uint32_t device_pin(uint32_t flags)
     return flags & GNTMAP_readonly ? PIN_DEV_RO : PIN_DEV_RW;
 }
 
-/* A second kind beside the host map, for who gives the frame to a device: rare, so out of line. */
-static __attribute__((cold, noinline)) int map_device(struct vcpu *v, struct domain *r,
-                                                      const struct gnttab_map_grant_ref *op, mfn_t *mfn)
-{
-    return grant_pin(r, v->domain->domid, op->ref, device_pin(op->flags), GRANT_TO_MAP, mfn);
-}
-
 static __attribute__((cold, noinline)) void unmap_device(struct domain *r, uint32_t ref, uint32_t flags,
                                                          mfn_t mfn)
 {
@@ -47,7 +41,7 @@ static __attribute__((cold, noinline)) void unmap_device(struct domain *r, uint3
 grant_inline int map_host(struct vcpu *v, struct domain *r, const struct gnttab_map_grant_ref *op,
                           uint32_t pin, mfn_t *mfn)
 {
-    int rc = grant_pin(r, v->domain->domid, op->ref, pin, GRANT_TO_MAP, mfn);
+    int rc = grant_pin(r, v->domain, op->ref, pin, GRANT_TO_MAP, mfn);
 
     if (unlikely(rc))
         return rc;
@@ -58,19 +52,25 @@ grant_inline int map_host(struct vcpu *v, struct domain *r, const struct gnttab_
     return rc;
 }
 
-/* Both kinds that op asks for, or none. */
-static int map_kinds(struct vcpu *v, struct domain *r, const struct gnttab_map_grant_ref *op, mfn_t *mfn)
+grant_inline int map_host_as(struct vcpu *v, struct domain *r, const struct gnttab_map_grant_ref *op,
+                             mfn_t *mfn)
 {
-    int rc = GNTST_okay;
+    return op->flags & GNTMAP_readonly ? map_host(v, r, op, PIN_HOST_RO, mfn)
+                                       : map_host(v, r, op, PIN_HOST_RW, mfn);
+}
 
-    if (unlikely(op->flags & GNTMAP_device_map))
-        rc = map_device(v, r, op, mfn);
-    if (unlikely(rc) || !(op->flags & GNTMAP_host_map))
+/* A second kind beside the host map, for who gives the frame to a device: both that op asks for, or none.
+ * Rare, so out of line. */
+static __attribute__((cold, noinline)) int map_device(struct vcpu *v, struct domain *r,
+                                                      struct gnttab_map_grant_ref op, mfn_t *mfn)
+{
+    int rc = grant_pin(r, v->domain, op.ref, device_pin(op.flags), GRANT_TO_MAP, mfn);
+
+    if (rc || !(op.flags & GNTMAP_host_map))
         return rc;
-    rc = op->flags & GNTMAP_readonly ? map_host(v, r, op, PIN_HOST_RO, mfn)
-                                     : map_host(v, r, op, PIN_HOST_RW, mfn);
-    if (unlikely(rc) && op->flags & GNTMAP_device_map)
-        unmap_device(r, op->ref, op->flags, *mfn);
+    rc = map_host_as(v, r, &op, mfn);
+    if (rc)
+        unmap_device(r, op.ref, op.flags, *mfn);
     return rc;
 }
 
@@ -92,28 +92,28 @@ static __attribute__((cold, noinline)) bool more_handles(struct domain *d)
     return true;
 }
 
-/* A handle whose mapping is still empty, or NO_HANDLE. */
-static inline uint32_t new_handle(struct domain *d)
+/* A handle whose mapping is still empty, or NULL. */
+static inline struct maptrack *new_handle(struct domain *d, uint32_t *handle)
 {
     struct grant_table *t = d->grant;
-    uint32_t handle = NO_HANDLE;
+    struct maptrack *map = NULL;
 
     lock_take(&t->lock);
     if (likely(t->free_handle != NO_HANDLE) || more_handles(d)) {
-        handle = t->free_handle;
-        t->free_handle = grant_handle(t, handle)->ref;
+        *handle = t->free_handle;
+        map = grant_handle(t, *handle);
+        t->free_handle = map->ref;
         t->nr_mapped++;
     }
     lock_drop(&t->lock);
-    return handle;
+    return map;
 }
 
 /* The end of what was claimed of a handle; left: kinds that stay after all. It is free when nothing is left,
  * by others who end another kind either. */
-static inline void settle(struct grant_table *t, uint32_t handle, uint32_t claimed, uint32_t left)
+static inline void settle(struct grant_table *t, struct maptrack *map, uint32_t handle, uint32_t claimed,
+                          uint32_t left)
 {
-    struct maptrack *map = grant_handle(t, handle);
-
     lock_take(&t->lock);
     map->flags = (uint16_t)((map->flags & ~(claimed << MAP_ENDING_SHIFT)) | left);
     if (likely(!(map->flags & (MAP_KINDS | MAP_KINDS << MAP_ENDING_SHIFT)))) {
@@ -125,69 +125,76 @@ static inline void settle(struct grant_table *t, uint32_t handle, uint32_t claim
     lock_drop(&t->lock);
 }
 
-int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
+grant_inline int map_one(struct vcpu *v, void *arg)
 {
-    struct grant_table *t = v->domain->grant;
+    struct gnttab_map_grant_ref *op = arg;
+    const bool device = unlikely((op->flags & MAP_KINDS) != GNTMAP_host_map);
     struct maptrack *map;
     struct domain *r;
     uint32_t handle;
-    mfn_t mfn;
+    mfn_t mfn = INVALID_MFN, with;
     int rc;
 
-    if (unlikely(!(op->flags & MAP_KINDS)))
+    if (device && !(op->flags & MAP_KINDS))
         return refuse(GNTST_bad_gntref, R_GRANT_NO_KIND, op->flags, 0);
-    r = get_domain(op->dom);
+    r = find_domain(op->dom); /* from grant_pin() on the pin keeps it */
     if (unlikely(!r))
         return refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, op->dom, 0);
-    handle = new_handle(v->domain);
-    if (unlikely(handle == NO_HANDLE)) {
-        rc = refuse(GNTST_no_space, R_GRANT_NO_HANDLES, MAPTRACK_PAGES * MAPTRACK_PER_PAGE, 0);
-    } else if (unlikely(rc = map_kinds(v, r, op, &mfn))) {
-        settle(t, handle, 0, 0);
-        if (rc == GNTST_bad_domain) /* grant_pin(), of a copy's */
-            rc = refuse_as(GNTST_general_error);
-    } else {
-        map = grant_handle(t, handle);
-        map->ref = op->ref;
-        map->domid = op->dom;
-        map->mfn = mfn.v;
-        /* Now it can be unmapped. MAP_ENDING is no guest's to say. */
-        __atomic_store_n(&map->flags, (uint8_t)op->flags, __ATOMIC_RELEASE);
-        op->dev_bus_addr = mfn_to_maddr(mfn);
-        op->handle = handle;
+    map = new_handle(v->domain, &handle);
+    if (unlikely(!map))
+        return refuse(GNTST_no_space, R_GRANT_NO_HANDLES, MAPTRACK_PAGES * MAPTRACK_PER_PAGE, 0);
+    if (device)
+        rc = map_device(v, r, *op, &with), mfn = with;
+    else
+        rc = map_host_as(v, r, op, &mfn);
+    if (unlikely(rc)) {
+        settle(v->domain->grant, map, handle, 0, 0);
+        return rc == GNTST_bad_domain ? refuse_as(GNTST_general_error) : rc; /* grant_pin(), of a copy's */
     }
-    put_domain(r);
-    return rc;
+    map->ref = op->ref;
+    map->domid = op->dom;
+    map->mfn = mfn.v;
+    /* Now it can be unmapped. MAP_ENDING is no guest's to say. */
+    __atomic_store_n(&map->flags, (uint8_t)op->flags, __ATOMIC_RELEASE);
+    op->dev_bus_addr = mfn_to_maddr(mfn);
+    op->handle = handle;
+    return GNTST_okay;
 }
 
-/* Takes the kinds out of the handle that the caller wants to end, so that nobody else ends them too. *map:
- * the handle as it was. The kinds that were there. */
-static inline uint32_t claim(struct grant_table *t, uint32_t handle, uint32_t kinds, struct maptrack *map)
+long grant_map(struct vcpu *v, uint64_t guest, uint32_t count)
 {
-    struct maptrack *live;
+    return GRANT_BATCH(v, GNTTABOP_map_grant_ref, gnttab_map_grant_ref, map_one);
+}
+
+/* Takes the kinds out of the handle that the caller wants to end, so that nobody else ends them too; *kinds:
+ * those of them that were there; *flags: as they were. While there are some the handle stays. NULL: it is not
+ * in use. */
+static inline struct maptrack *claim(struct grant_table *t, uint32_t handle, uint32_t *kinds, uint32_t *flags)
+{
+    struct maptrack *map;
 
     if (unlikely(handle >= READ_ONCE(t->nr_handles)))
-        return 0;
+        return NULL;
     lock_take(&t->lock);
-    live = grant_handle(t, handle);
+    map = grant_handle(t, handle);
     /* grant_map() writes without the lock, the flags last: nothing else counts before them. */
-    if (likely(__atomic_load_n(&live->flags, __ATOMIC_ACQUIRE) & MAP_KINDS)) {
-        *map = *live;
-        kinds &= map->flags;
-        live->flags = (uint16_t)((map->flags & ~kinds) | kinds << MAP_ENDING_SHIFT);
+    *flags = __atomic_load_n(&map->flags, __ATOMIC_ACQUIRE);
+    if (likely(*flags & MAP_KINDS)) {
+        *kinds &= *flags;
+        map->flags = (uint16_t)((*flags & ~*kinds) | *kinds << MAP_ENDING_SHIFT);
     } else {
-        kinds = 0;
+        map = NULL;
     }
     lock_drop(&t->lock);
-    return kinds;
+    return map;
 }
 
-static inline int unmap_host(struct vcpu *v, struct domain *r, uint64_t host_addr, uint64_t new_addr,
-                             const struct maptrack *map)
+/* pin: PIN_HOST_RO or PIN_HOST_RW, a constant. */
+grant_inline int unmap_host(struct vcpu *v, struct domain *r, uint64_t host_addr, uint64_t new_addr,
+                            const struct maptrack *map, uint32_t flags, uint32_t pin)
 {
-    mfn_t mfn = MFN(map->mfn);
-    uint64_t entry = entry_for(mfn, map->flags);
-    bool by_pte = map->flags & GNTMAP_contains_pte;
+    uint64_t entry = grant_leaf(MFN(map->mfn), pin);
+    bool by_pte = flags & GNTMAP_contains_pte;
     struct domain *d = v->domain;
     int rc;
 
@@ -203,55 +210,75 @@ static inline int unmap_host(struct vcpu *v, struct domain *r, uint64_t host_add
     if (unlikely(rc))
         return rc;
     d->paging->flush(d, by_pte ? ~0ULL : host_addr);
-    if (map->flags & GNTMAP_readonly)
-        grant_release(r, map->ref, PIN_HOST_RO, mfn);
-    else
-        grant_release(r, map->ref, PIN_HOST_RW, mfn);
+    grant_release(r, map->ref, pin, MFN(map->mfn));
     return GNTST_okay;
+}
+
+/* kinds: what the addresses say. */
+grant_inline int unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr,
+                       uint32_t handle, uint32_t kinds)
+{
+    struct grant_table *t = v->domain->grant;
+    int rc = GNTST_okay;
+    struct maptrack *map;
+    uint32_t flags, left;
+    struct domain *r;
+
+    map = claim(t, handle, &kinds, &flags);
+    if (unlikely(!map))
+        return refuse(GNTST_bad_handle, R_GRANT_BAD_HANDLE, handle, 0);
+    if (unlikely(!kinds)) /* others may have freed it meanwhile, and it is somebody's again */
+        return GNTST_okay;
+    left = kinds;
+    r = domains.by_id[map->domid]; /* it stays, and its table does, while our pin is there */
+    if (unlikely((kinds & GNTMAP_device_map) && dev_bus_addr != map->mfn << PAGE_SHIFT))
+        rc = refuse(GNTST_bad_dev_addr, R_GRANT_BAD_DEVICE_ADDRESS, dev_bus_addr, map->mfn);
+    if (likely(!rc && (kinds & GNTMAP_host_map))) {
+        rc = flags & GNTMAP_readonly ? unmap_host(v, r, host_addr, new_addr, map, flags, PIN_HOST_RO)
+                                     : unmap_host(v, r, host_addr, new_addr, map, flags, PIN_HOST_RW);
+        if (likely(!rc))
+            left &= ~(uint32_t)GNTMAP_host_map;
+    }
+    if (!rc && unlikely(kinds & GNTMAP_device_map)) {
+        unmap_device(r, map->ref, flags, MFN(map->mfn));
+        left &= ~(uint32_t)GNTMAP_device_map;
+    }
+    settle(t, map, handle, kinds, left);
+    return rc;
 }
 
 int grant_unmap(struct vcpu *v, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr, uint32_t handle)
 {
-    uint32_t kinds = host_addr ? GNTMAP_host_map : 0, left;
-    struct grant_table *t = v->domain->grant;
-    struct maptrack map = { 0 };
-    int rc = GNTST_okay;
-    struct domain *r;
+    return unmap(v, host_addr, dev_bus_addr, new_addr, handle,
+                 (host_addr ? GNTMAP_host_map : 0U) | (dev_bus_addr ? GNTMAP_device_map : 0U));
+}
 
-    if (unlikely(dev_bus_addr))
-        kinds |= GNTMAP_device_map;
-    left = kinds = claim(t, handle, kinds, &map);
-    if (unlikely(!(map.flags & MAP_KINDS)))
-        return refuse(GNTST_bad_handle, R_GRANT_BAD_HANDLE, handle, 0);
-    r = domains.by_id[map.domid]; /* it stays, and its table does, while our pin is there */
-    if (unlikely((kinds & GNTMAP_device_map) && dev_bus_addr != map.mfn << PAGE_SHIFT))
-        rc = refuse(GNTST_bad_dev_addr, R_GRANT_BAD_DEVICE_ADDRESS, dev_bus_addr, map.mfn);
-    if (likely(!rc && (kinds & GNTMAP_host_map))) {
-        rc = unmap_host(v, r, host_addr, new_addr, &map);
-        if (!rc)
-            left &= ~(uint32_t)GNTMAP_host_map;
-    }
-    if (!rc && unlikely(kinds & GNTMAP_device_map)) {
-        unmap_device(r, map.ref, map.flags, MFN(map.mfn));
-        left &= ~(uint32_t)GNTMAP_device_map;
-    }
-    if (likely(kinds)) /* else others may have freed it meanwhile, and it is somebody's again */
-        settle(t, handle, kinds, left);
-    return rc;
+grant_inline int unmap_one(struct vcpu *v, void *arg)
+{
+    const struct gnttab_unmap_grant_ref *op = arg;
+
+    return likely(op->host_addr && !op->dev_bus_addr)
+               ? unmap(v, op->host_addr, 0, 0, op->handle, GNTMAP_host_map)
+               : grant_unmap(v, op->host_addr, op->dev_bus_addr, 0, op->handle);
+}
+
+long grant_unmap_batch(struct vcpu *v, uint64_t guest, uint32_t count)
+{
+    return GRANT_BATCH(v, GNTTABOP_unmap_grant_ref, gnttab_unmap_grant_ref, unmap_one);
 }
 
 /* d's page tables are gone, and with them what its mappings held of the frames. */
 static void forget_mapping(struct domain *d, uint32_t handle)
 {
-    struct maptrack map = { 0 };
-    uint32_t kinds = claim(d->grant, handle, MAP_KINDS, &map);
-    struct domain *r = domains.by_id[map.domid]; /* never gone: it waits for this pin */
+    uint32_t kinds = MAP_KINDS, flags = 0;
+    struct maptrack *map = claim(d->grant, handle, &kinds, &flags);
+    struct domain *r = domains.by_id[map->domid]; /* never gone: it waits for this pin */
 
     if (kinds & GNTMAP_device_map)
-        unmap_device(r, map.ref, map.flags, MFN(map.mfn));
+        unmap_device(r, map->ref, flags, MFN(map->mfn));
     if (kinds & GNTMAP_host_map)
-        grant_unpin(r, map.ref, map.flags & GNTMAP_readonly ? PIN_HOST_RO : PIN_HOST_RW);
-    settle(d->grant, handle, kinds, 0);
+        grant_unpin(r, map->ref, flags & GNTMAP_readonly ? PIN_HOST_RO : PIN_HOST_RW);
+    settle(d->grant, map, handle, kinds, 0);
 }
 
 int grant_relinquish(struct domain *d)

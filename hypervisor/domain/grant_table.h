@@ -102,12 +102,13 @@ grant_inline uint32_t *grant_header_word(struct grant_entry_v1 *entry)
 #define GRANT_TO_MAP  ((uint32_t)(GTF_type_mask | GTF_sub_page))
 
 /* Marks the entry as in use by `user`; kind: GRANT_TO_*. */
-grant_inline int grant_mark(struct grant_entry_v1 *entry, uint16_t user, bool writing, uint32_t kind)
+grant_inline int grant_mark(struct grant_entry_v1 *entry, const struct domain *user, bool writing,
+                            uint32_t kind)
 {
     uint32_t *word = grant_header_word(entry), old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 
     for (int i = 0; i < GRANT_ENTRY_TRIES; i++) {
-        if (unlikely((old & kind) != GTF_permit_access) || unlikely(old >> 16 != user))
+        if (unlikely((old & kind) != GTF_permit_access) || unlikely(old >> 16 != user->domid))
             return refuse(GNTST_general_error, R_GRANT_NOT_FOR_YOU, old & 0xffff, old >> 16);
         if (unlikely(writing && (old & GTF_readonly)))
             return refuse(GNTST_general_error, R_GRANT_READ_ONLY, old & 0xffff, 0);
@@ -143,24 +144,25 @@ grant_inline int __must_check grant_get_frame(struct domain *r, mfn_t mfn, uint3
 {
     if (unlikely(mfn.v >= max_mfn) || unlikely(frame_of(mfn)->owner != owner_of(r)))
         return grant_frame_refused(r, mfn);
-    if (unlikely(get_leaf(r, r, owner_of(r), grant_leaf(mfn, pin))))
+    if (unlikely(get_leaf_of(frame_of(mfn), r, r, owner_of(r), grant_leaf(mfn, pin))))
         return grant_frame_refused(r, mfn);
     return GNTST_okay;
 }
 
 grant_inline void grant_put_frame(mfn_t mfn, uint32_t pin)
 {
-    put_leaf(grant_leaf(mfn, pin));
+    put_leaf_of(frame_of(mfn), grant_leaf(mfn, pin));
 }
 
-grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref, uint32_t pin, uint32_t kind,
-                                  mfn_t *mfn)
+/* One use more of what has some. The lock is held. */
+int grant_pin_again(struct domain *r, const struct domain *user, uint32_t ref, uint32_t pin, uint32_t kind,
+                    mfn_t *mfn) __must_check __attribute__((cold));
+
+grant_inline int grant_pin_locked(struct domain *r, struct grant_table *t, const struct domain *user,
+                                  uint32_t ref, uint32_t pin, uint32_t kind, mfn_t *mfn)
 {
-    struct grant_table *t = r->grant;
-    const bool writing = pin & PINS_WRITING;
     struct grant_entry_v1 *entry;
     struct grant_active *act;
-    uint32_t pins;
     int rc;
 
     if (unlikely(ref >= t->nr_entries))
@@ -168,28 +170,27 @@ grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref,
     if (unlikely(r->dying))
         return refuse(GNTST_general_error, R_GRANT_DYING, ref, r->domid);
     act = grant_active(t, ref);
-    entry = grant_shared(t, ref);
-    pins = act->pins;
-    if (unlikely(pins) && (act->domid != user || (pins & pin << PIN_FULL_SHIFT)))
-        return refuse(GNTST_general_error, R_GRANT_BUSY, ref, act->domid);
-    if (likely(!pins) || (writing && !(pins & PINS_WRITING))) {
-        rc = grant_mark(entry, user, writing, kind);
-        if (unlikely(rc))
-            return rc;
+    if (unlikely(act->pins)) {
+        mfn_t again;
+
+        rc = grant_pin_again(r, user, ref, pin, kind, &again);
+        *mfn = again;
+        return rc;
     }
-    *mfn = MFN(unlikely(pins) ? act->mfn : READ_ONCE(entry->frame));
+    entry = grant_shared(t, ref);
+    rc = grant_mark(entry, user, pin & PINS_WRITING, kind);
+    if (unlikely(rc))
+        return rc;
+    *mfn = MFN(READ_ONCE(entry->frame));
     rc = grant_get_frame(r, *mfn, pin);
     if (unlikely(rc)) {
-        grant_unmark(entry, pins);
-        return pins && rc == GNTST_bad_page ? refuse_as(GNTST_bad_domain)
-                                            : rc; /* the guest unmapped it, and gave it back */
+        grant_unmark(entry, 0);
+        return rc;
     }
-    if (likely(!pins)) {
-        act->domid = user;
-        act->mfn = mfn->v;
-        t->nr_active++;
-    }
-    act->pins = pins + pin;
+    act->domid = user->domid;
+    act->mfn = mfn->v;
+    act->pins = pin;
+    t->nr_active++;
     return GNTST_okay;
 }
 
@@ -197,14 +198,15 @@ grant_inline int grant_pin_locked(struct domain *r, uint16_t user, uint32_t ref,
  * Begins a use of r's grant `ref` by domain `user`: checks the entry, counts `pin` (one of PIN_*), and takes
  * a reference to the frame (a writable one for a writing pin). GNTST_okay and *mfn, or a negative GNTST_*.
  */
-grant_inline int __must_check grant_pin(struct domain *r, uint16_t user, uint32_t ref, uint32_t pin,
-                                        uint32_t kind, mfn_t *mfn)
+grant_inline int __must_check grant_pin(struct domain *r, const struct domain *user, uint32_t ref,
+                                        uint32_t pin, uint32_t kind, mfn_t *mfn)
 {
+    struct grant_table *t = r->grant;
     int rc;
 
-    lock_take(&r->grant->lock);
-    rc = grant_pin_locked(r, user, ref, pin, kind, mfn);
-    lock_drop(&r->grant->lock);
+    lock_take(&t->lock);
+    rc = grant_pin_locked(r, t, user, ref, pin, kind, mfn);
+    lock_drop(&t->lock);
     return rc;
 }
 
@@ -212,14 +214,16 @@ grant_inline int __must_check grant_pin(struct domain *r, uint16_t user, uint32_
 grant_inline void grant_unpin(struct domain *r, uint32_t ref, uint32_t pin)
 {
     struct grant_table *t = r->grant;
-    struct grant_active *act;
+    uint32_t pins;
 
     lock_take(&t->lock);
-    act = grant_active(t, ref);
-    act->pins -= pin;
-    if (likely(!act->pins))
+    pins = grant_active(t, ref)->pins -= pin;
+    if (likely(!pins)) {
         t->nr_active--;
-    grant_unmark(grant_shared(t, ref), act->pins);
+        grant_unmark(grant_shared(t, ref), 0);
+    } else {
+        grant_unmark(grant_shared(t, ref), pins);
+    }
     lock_drop(&t->lock);
 }
 

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * grant_table_op: arrays of sub-operations, a status each.
- *
- * Structures are copied in whole and out from where the results begin. Between two entries the batch may stop
- * and go on later. Source: xen/grant_table.h.
+ * grant_table_op: most sub-operations are arrays (domain/grant_batch.h). Source: xen/grant_table.h.
  */
 #include "hypercall/hypercall.h"
 #include "domain/grant.h"
+#include "domain/grant_batch.h"
 
 #define VERSION  1U
 #define CMD_BITS 12 /* above them Xen keeps the progress of a cache flush */
 
 /* The frame of the caller's (or one that it maps), within the page. Processors here see the same memory as
  * devices, so there is nothing to do but to check. */
-static int cache_flush(struct vcpu *v, const struct gnttab_cache_flush *op)
+static int cache_flush(struct vcpu *v, void *arg)
 {
+    const struct gnttab_cache_flush *op = arg;
     mfn_t m = maddr_to_mfn(op->a.dev_bus_addr);
 
     if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE || op->offset + op->length > PAGE_SIZE ||
@@ -126,76 +125,24 @@ static const struct sub_op ops[] = {
     [GNTTABOP_get_version] = { .fn = op_get_version, IN_OUT(struct gnttab_get_version) },
 };
 
-static __attribute__((cold)) long bad_pointer(uint64_t guest)
+static int replace_one(struct vcpu *v, void *arg)
 {
-    return refuse(-EFAULT, R_BAD_POINTER, guest, 0);
+    const struct gnttab_unmap_and_replace *op = arg;
+
+    return grant_unmap(v, op->host_addr, 0, op->new_addr, op->handle);
 }
 
-static __attribute__((cold)) long go_on_later(uint32_t cmd, uint64_t guest, uint32_t count)
+static int transfer_one(struct vcpu *v, void *arg)
 {
-    return hypercall_restart(__HYPERVISOR_grant_table_op, 3, (uint64_t[]){ cmd, guest, count });
+    return grant_transfer(v->domain, arg);
 }
 
-union op {
-    struct gnttab_map_grant_ref map;
-    struct gnttab_unmap_grant_ref unmap;
-    struct gnttab_unmap_and_replace replace;
-    struct gnttab_transfer transfer;
-    struct gnttab_copy copy;
-    struct gnttab_swap_grant_ref swap;
-    struct gnttab_cache_flush flush;
-};
-
-/* One of an array. The result is its status, but that of cache_flush. */
-static force_inline int run_one(uint32_t cmd, struct vcpu *v, union op *op)
+static int swap_one(struct vcpu *v, void *arg)
 {
-    switch (cmd) {
-    case GNTTABOP_map_grant_ref:
-        return grant_map(v, &op->map);
-    case GNTTABOP_unmap_grant_ref:
-        return grant_unmap(v, op->unmap.host_addr, op->unmap.dev_bus_addr, 0, op->unmap.handle);
-    case GNTTABOP_unmap_and_replace:
-        return grant_unmap(v, op->replace.host_addr, 0, op->replace.new_addr, op->replace.handle);
-    case GNTTABOP_transfer:
-        return grant_transfer(v->domain, &op->transfer);
-    case GNTTABOP_copy:
-        return grant_copy(v->domain, &op->copy);
-    case GNTTABOP_swap_grant_ref:
-        return grant_swap(v->domain, op->swap.ref_a, op->swap.ref_b);
-    default:
-        return cache_flush(v, &op->flush);
-    }
+    const struct gnttab_swap_grant_ref *op = arg;
+
+    return grant_swap(v->domain, op->ref_a, op->ref_b);
 }
-
-/* An array of structures of `size` bytes with the status at `status`, from whose word on they go back; at
- * `size`: there is none, an error ends the array. Inlined for each of its users, so that the copies are a few
- * moves. */
-static force_inline long run_batch(uint32_t cmd, uint64_t guest, uint32_t count, size_t size, size_t status)
-{
-    size_t out = status & ~7UL;
-    union op op;
-    int rc;
-
-    if (unlikely(!count)) /* even so */
-        return guest_range_ok(guest, 1) ? 0 : bad_pointer(guest);
-    for (uint32_t i = 0; i < count; i++, guest += size) {
-        if (i && unlikely(preempt_pending()))
-            return go_on_later(cmd, guest, count - i);
-        if (unlikely(copy_from_guest(&op, guest, size)))
-            return bad_pointer(guest);
-        rc = run_one(cmd, current, &op);
-        if (status == size && rc)
-            return rc;
-        if (status == size)
-            continue;
-        *(int16_t *)(void *)((char *)&op + status) = (int16_t)rc;
-        if (unlikely(copy_to_guest(guest + out, (char *)&op + out, size - out)))
-            return bad_pointer(guest);
-    }
-    return 0;
-}
-
-#define BATCH(cmd, type) run_batch(cmd, guest, count, sizeof(struct type), offsetof(struct type, status))
 
 static __attribute__((noinline)) long other_op(uint32_t cmd, uint64_t guest, uint32_t count)
 {
@@ -203,11 +150,11 @@ static __attribute__((noinline)) long other_op(uint32_t cmd, uint64_t guest, uin
 
     switch (cmd) {
     case GNTTABOP_unmap_and_replace:
-        return BATCH(cmd, gnttab_unmap_and_replace);
+        return GRANT_BATCH(current, cmd, gnttab_unmap_and_replace, replace_one);
     case GNTTABOP_transfer:
-        return BATCH(cmd, gnttab_transfer);
+        return GRANT_BATCH(current, cmd, gnttab_transfer, transfer_one);
     case GNTTABOP_swap_grant_ref:
-        return BATCH(cmd, gnttab_swap_grant_ref);
+        return GRANT_BATCH(current, cmd, gnttab_swap_grant_ref, swap_one);
     case GNTTABOP_setup_table:
     case GNTTABOP_query_size:
     case GNTTABOP_get_status_frames:
@@ -216,7 +163,7 @@ static __attribute__((noinline)) long other_op(uint32_t cmd, uint64_t guest, uin
         break;
     default:
         if ((cmd & ((1U << CMD_BITS) - 1)) == GNTTABOP_cache_flush)
-            return run_batch(GNTTABOP_cache_flush, guest, count, size, size);
+            return grant_batch(current, GNTTABOP_cache_flush, guest, count, size, size, cache_flush);
         if (cmd >> CMD_BITS)
             return refuse(-EINVAL, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
     }
@@ -231,10 +178,10 @@ long do_grant_table_op(uint64_t op, uint64_t guest, uint64_t nr, uint64_t a4, ui
     if (unlikely((int32_t)count < 0))
         return refuse(-EINVAL, R_GRANT_COUNT, count, cmd);
     if (cmd == GNTTABOP_map_grant_ref)
-        return BATCH(cmd, gnttab_map_grant_ref);
+        return grant_map(current, guest, count);
     if (cmd == GNTTABOP_unmap_grant_ref)
-        return BATCH(cmd, gnttab_unmap_grant_ref);
+        return grant_unmap_batch(current, guest, count);
     if (cmd == GNTTABOP_copy)
-        return BATCH(cmd, gnttab_copy);
+        return grant_copy(current, guest, count);
     return other_op(cmd, guest, count);
 }

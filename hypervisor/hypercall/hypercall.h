@@ -6,8 +6,8 @@
  * is called with interrupts off on the CPU's stack; `current` is the caller. Its return value goes into the
  * guest's RAX, unless it returns with hypercall_restart(): then the arguments in current->regs hold the
  * progress, RIP was moved back onto the SYSCALL (or the multicall's entry rewritten), and the call runs again
- * after events were delivered. Only do_* and the copy helpers touch guest pointers; what they call takes
- * checked values and typed arguments.
+ * after events were delivered. Only do_*, grant_batch() and the copy helpers touch guest pointers; what
+ * they call takes checked values and typed arguments.
  */
 #pragma once
 

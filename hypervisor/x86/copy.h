@@ -108,13 +108,12 @@ fault:
     return -EFAULT;
 }
 
-static force_inline int __must_check copy_to_guest(uint64_t guest, const void *src, size_t n)
+/* The caller checked the range. */
+static force_inline int __must_check copy_to_guest_nocheck(uint64_t guest, const void *src, size_t n)
 {
     uint64_t word;
     uint32_t half;
 
-    if (unlikely(!guest_range_ok(guest, n)))
-        return -EFAULT;
     if (!COPY_BY_WORDS(n))
         return unlikely(copy_guest_raw((void *)guest, src, n)) ? -EFAULT : 0;
     UNROLL for (size_t at = 0; at + 8 <= n; at += 8)
@@ -129,6 +128,11 @@ static force_inline int __must_check copy_to_guest(uint64_t guest, const void *s
     return 0;
 fault:
     return -EFAULT;
+}
+
+static force_inline int __must_check copy_to_guest(uint64_t guest, const void *src, size_t n)
+{
+    return likely(guest_range_ok(guest, n)) ? copy_to_guest_nocheck(guest, src, n) : -EFAULT;
 }
 
 static inline int __must_check get_guest_u64(uint64_t *val, uint64_t guest)

@@ -253,6 +253,11 @@ void cpus_go(void)
 {
 }
 
+long hypercall_restart(unsigned int nr, unsigned int nargs, const uint64_t *args)
+{
+    abort(); /* nobody asks for several at once */
+}
+
 bool preempt_pending(void)
 {
     if (fake_preempt_every == ~0UL || ++preempt_calls <= fake_preempt_every)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "domain/domain.h"
+#include "domain/grant.h"
 #include "mm/frame.h"
 #include "mm/page_type.h"
 
@@ -44,6 +45,16 @@ static inline uint64_t fake_refs(mfn_t m)
 static inline uint64_t fake_entry(mfn_t m, uint64_t flags)
 {
     return mfn_to_maddr(m) | flags;
+}
+
+/* One grant operation of v's, and its status. */
+static inline int fake_grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
+{
+    return (int)grant_map(v, (uint64_t)op, 1) ?: op->status;
+}
+static inline int fake_grant_copy(struct vcpu *v, struct gnttab_copy *op)
+{
+    return (int)grant_copy(v, (uint64_t)op, 1) ?: op->status;
 }
 
 #define E_RW    (PTE_P | PTE_RW | PTE_US)

@@ -54,7 +54,7 @@ static void copy(struct side *s, struct side *far, uint32_t ref, unsigned int r)
     own->u.gmfn = pick(s, r / 2).v;
     own->domid = DOMID_SELF;
     /* No bytes: those that race are the guests' own affair. */
-    if (!grant_copy(s->d, &op))
+    if (!fake_grant_copy(s->d->vcpu[0], &op))
         __atomic_add_fetch(&copied, 1, __ATOMIC_RELAXED);
 }
 
@@ -85,7 +85,7 @@ static void one_step(struct side *s, struct side *far, unsigned int *seed)
     case 3 ... 6:
         op.flags = GNTMAP_host_map | GNTMAP_contains_pte | (r / 8192 % 2 ? GNTMAP_readonly : 0) |
                    (r / 16384 % 4 ? 0 : GNTMAP_device_map);
-        if (!grant_map(s->d->vcpu[0], &op))
+        if (!fake_grant_map(s->d->vcpu[0], &op))
             __atomic_add_fetch(&mapped, 1, __ATOMIC_RELAXED);
         break;
     case 7 ... 10:

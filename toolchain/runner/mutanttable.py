@@ -47,7 +47,7 @@ MUTANTS = [
     mutant("teardown_keeps_type", "a domain that ends leaves its pinned tables their types", "leave_all",
            (HV + "mm/page_type.c", "    if ((word_if(d, f) & FRAME_PINNED)", "    if (0 && (word_if(d, f) & FRAME_PINNED)")),
     mutant("grant_busy", "a grant that another domain uses, or as often as can be counted, is used once more", "grant_limits",
-           (HV + "domain/grant_table.h", "unlikely(pins) && (act->domid != user || (pins & pin << PIN_FULL_SHIFT))", "0")),
+           (HV + "domain/grant.c", "act->domid != user->domid || (pins & pin << PIN_FULL_SHIFT)", "0")),
     mutant("pointer_range", "pointers of guests may lead into the hypervisor's slots", "bad_pointers",
            (HV + "x86/copy.h", "    uint64_t end = addr + size;\n", "    return true;\n    uint64_t end = addr + size;\n")),
     mutant("event_bit_after_test", "an event's mask is tested before its pending bit is set", "host/evtchn_race_test",
