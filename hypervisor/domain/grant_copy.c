@@ -37,10 +37,11 @@ grant_inline int copy_one(struct vcpu *v, void *arg)
     int rc;
 
     __asm__("" : "+m"(*op)); /* many fields, each used once or twice: they stay in memory */
-    from = likely(op->source.domid != DOMID_SELF) ? find_domain(op->source.domid) : d;
-    to = likely(op->dest.domid == DOMID_SELF) ? d : find_domain(op->dest.domid);
-    if (unlikely(!from) || unlikely(!to))
-        return refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, from ? op->dest.domid : op->source.domid, 0);
+    from = to = d;
+    if (op->source.domid != DOMID_SELF && unlikely(!(from = find_domain(op->source.domid))))
+        return refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, op->source.domid, 0);
+    if (op->dest.domid != DOMID_SELF && unlikely(!(to = find_domain(op->dest.domid))))
+        return refuse(GNTST_bad_domain, R_NO_SUCH_DOMAIN, op->dest.domid, 0);
     rc = hold(d, from, &op->source, op->flags & GNTCOPY_source_gref, PIN_HOST_RO, &from_mfn);
     if (unlikely(rc))
         return rc;

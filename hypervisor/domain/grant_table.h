@@ -108,7 +108,8 @@ grant_inline int grant_mark(struct grant_entry_v1 *entry, const struct domain *u
     uint32_t *word = grant_header_word(entry), old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 
     for (int i = 0; i < GRANT_ENTRY_TRIES; i++) {
-        if (unlikely((old & kind) != GTF_permit_access) || unlikely(old >> 16 != user->domid))
+        /* one comparison for what is offered, and to whom */
+        if (unlikely((old & (kind | ~0xffffU)) != (GTF_permit_access | (uint32_t)user->domid << 16)))
             return refuse(GNTST_general_error, R_GRANT_NOT_FOR_YOU, old & 0xffff, old >> 16);
         if (unlikely(writing && (old & GTF_readonly)))
             return refuse(GNTST_general_error, R_GRANT_READ_ONLY, old & 0xffff, 0);
