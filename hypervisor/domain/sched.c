@@ -19,6 +19,8 @@
 #include "x86/copy.h"
 #include "x86/cpu.h"
 
+#define SLICE_LEAST 100000 /* ns: a rest that is no slice any more */
+
 const struct sched_ops *sched = &sched_rr;
 
 static struct run_queue {
@@ -138,15 +140,38 @@ static int runstate_waiting(const struct vcpu *v)
     return v->sched.state == VS_BLOCKED ? RUNSTATE_blocked : RUNSTATE_runnable;
 }
 
-/* This CPU's queue, locked, is not empty. */
-static force_inline void limit_slice(struct run_queue *q, uint64_t now)
+/* Somebody new is in this CPU's queue, which is locked: the running one's slice gets an end, an earlier one
+ * if the new one was woken. */
+static force_inline void limit_slice(struct run_queue *q, uint64_t now, bool woken)
 {
     const struct vcpu *running = current;
+    uint64_t until;
 
-    if (!running || running->sched.state != VS_RUNNING || running->sched.slice_end <= now)
+    if (!running || running->sched.state != VS_RUNNING || running->sched.slice_end <= now) {
         reschedule(NULL);
-    else if (!q->slice.armed)
-        timer_set(&q->slice, running->sched.slice_end);
+        return;
+    }
+    until = woken ? now + sched->wake_ns : running->sched.slice_end;
+    if (!q->slice.armed || q->slice.deadline > until)
+        timer_set(&q->slice, until);
+}
+
+/* v does not run any more: what is left of its slice. */
+static force_inline void stop_slice(struct vcpu *v, uint64_t now)
+{
+    if (v->sched.slice_end)
+        v->sched.slice_left = v->sched.slice_end > now ? v->sched.slice_end - now : 0;
+    v->sched.slice_end = 0;
+}
+
+/* v, which does not run, enters its queue: in front while its slice lasts, with a new one at the end. */
+static force_inline void enter(struct vcpu *v, enum sched_entry how)
+{
+    if (v->sched.slice_left < SLICE_LEAST)
+        how = ENTER_LAST;
+    if (how == ENTER_LAST)
+        v->sched.slice_left = sched->slice_ns;
+    sched->enqueue(v, how);
 }
 
 void sched_limit_slice(void)
@@ -156,7 +181,7 @@ void sched_limit_slice(void)
 
     lock_take(&q->lock);
     if (sched->waiting(cpu))
-        limit_slice(q, now_ns());
+        limit_slice(q, now_ns(), true);
     lock_drop(&q->lock);
 }
 
@@ -167,9 +192,11 @@ static void enqueue_locked(struct run_queue *q, struct vcpu *v, bool woken)
 
     if (!v->sched.on_cpu)
         set_runstate(v, runstate_waiting(v), now);
-    sched->enqueue(v, woken);
+    else
+        stop_slice(v, now);
+    enter(v, woken ? ENTER_WOKEN : ENTER_LAST);
     if (likely(v->sched.cpu == this_cpu()->id))
-        limit_slice(q, now);
+        limit_slice(q, now, woken);
     else
         cpu_kick(cpus[v->sched.cpu], WORK_SLICE);
     if (unlikely(nr_cpus > 1))
@@ -240,7 +267,7 @@ static bool pull(struct run_queue *q, uint32_t cpu)
         v = sched->pick(from, cpu);
         if (v) {
             v->sched.cpu = cpu;
-            sched->enqueue(v, false);
+            sched->enqueue(v, ENTER_AGAIN);
         }
         unlock_pair(&q->lock, &run_queues[from].lock);
     }
@@ -312,8 +339,10 @@ void vcpu_block_polling(struct vcpu *v)
 
 void vcpu_yield(struct vcpu *v)
 {
-    if (sched->waiting(v->sched.cpu))
-        kick(v);
+    if (!sched->waiting(v->sched.cpu))
+        return;
+    v->sched.slice_end = 1; /* over */
+    kick(v);
 }
 
 void vcpu_pause(struct vcpu *v, uint8_t why)
@@ -403,10 +432,13 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t *at)
 
     lock_take(&q->lock);
     *at = now = now_ns();
-    if (prev && prev->sched.state == VS_RUNNING) {
-        prev->sched.state = VS_RUNNABLE;
-        if (!prev->sched.pause)
-            sched->enqueue(prev, false);
+    if (prev) {
+        stop_slice(prev, now);
+        if (prev->sched.state == VS_RUNNING) {
+            prev->sched.state = VS_RUNNABLE;
+            if (!prev->sched.pause)
+                enter(prev, ENTER_AGAIN);
+        }
     }
     next = sched->pick(cpu, cpu);
     if (next) {
@@ -418,7 +450,7 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t *at)
             if (next->sched.runstate_area)
                 next->areas_due = true;
         }
-        next->sched.slice_end = now + sched->slice_ns;
+        next->sched.slice_end = now + next->sched.slice_left;
         if (sched->waiting(cpu))
             timer_set(&q->slice, next->sched.slice_end);
         else if (q->slice.armed)

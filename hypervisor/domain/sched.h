@@ -32,22 +32,28 @@ struct sched_vcpu {
     uint32_t cpu;       /* whose run queue it belongs to: where it last ran; changes under both queues' locks,
                            while it is not loaded */
     uint64_t affinity;  /* CPUs that it may run on, bit n: CPU n */
-    uint64_t slice_end; /* ns */
+    uint64_t slice_end; /* ns; 0: it does not run */
+    uint64_t slice_left; /* ns; while it does not */
+    bool woken;          /* in the queue, since an event woke it; the policy's */
     struct vcpu_runstate_info runstate;
     uint64_t runstate_area; /* guest virtual address of the registered area, 0: none; the vcpu itself */
     uint32_t poll_port;     /* polling (evtchn.pollers): the single port, or 0: every event wakes */
 };
 
+/* Who enters the queue: behind all; in the middle of its slice, pre-empted; the same, woken by an event. */
+enum sched_entry { ENTER_LAST, ENTER_AGAIN, ENTER_WOKEN };
+
 /* All but waiting() are called with the run queue's lock held. */
 struct sched_ops {
     void (*init_cpu)(uint32_t cpu);
-    void (*enqueue)(struct vcpu *v, bool woken); /* v became runnable, or was pre-empted or yielded */
+    void (*enqueue)(struct vcpu *v, enum sched_entry how);
     void (*dequeue)(struct vcpu *v); /* v is in the queue, and stops being runnable without running */
     /* Takes off from's queue the next that may run on `to` (affinity): from itself, or another CPU that has
      * nothing to do and holds both locks, for which it must not be loaded. NULL: nobody. */
     struct vcpu *(*pick)(uint32_t from, uint32_t to);
     bool (*waiting)(uint32_t cpu); /* somebody is in the queue */
     uint64_t slice_ns;
+    uint64_t wake_ns; /* who runs goes on at most so long when another is woken */
 };
 
 extern const struct sched_ops sched_rr;

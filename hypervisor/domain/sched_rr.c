@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The round-robin policy: one queue a CPU, everybody gets the same slice in turn. Who wakes or was pre-empted
- * goes to the tail. An idle CPU takes the first of another's queue that may go. Called with the run queue's
- * lock held (LOCK_SCHED), rr_pick() with both; rr_waiting() without it too.
+ * The round-robin policy: one queue a CPU, everybody gets the same slice in turn. Who wakes in the middle of
+ * its slice goes first, then who was pre-empted for it: so an event is served soon, and nobody gets more than
+ * a slice before all others that wait had theirs. An idle CPU takes the first of another's queue that may go.
+ * Called with the run queue's lock held (LOCK_SCHED), rr_pick() with both; rr_waiting() without it too.
  *
  * A policy for exercises to replace: the contract is struct sched_ops in sched.h.
  */
@@ -16,9 +17,16 @@ static void rr_init_cpu(uint32_t cpu)
     list_init(&queue[cpu]);
 }
 
-static void rr_enqueue(struct vcpu *v, bool woken)
+static void rr_enqueue(struct vcpu *v, enum sched_entry how)
 {
-    list_add_before(&queue[v->sched.cpu], &v->sched.node);
+    struct list *head = &queue[v->sched.cpu], *before = head;
+
+    v->sched.woken = how == ENTER_WOKEN;
+    if (how != ENTER_LAST)
+        do
+            before = before->next;
+        while (before != head && list_entry(before, struct vcpu, sched.node)->sched.woken);
+    list_add_before(before, &v->sched.node);
 }
 
 static void rr_dequeue(struct vcpu *v)
@@ -51,4 +59,5 @@ const struct sched_ops sched_rr = {
     .pick = rr_pick,
     .waiting = rr_waiting,
     .slice_ns = 30000000,
+    .wake_ns = 1000000,
 };

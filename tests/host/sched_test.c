@@ -13,6 +13,7 @@
 
 #define MS    1000000ULL
 #define SLICE (30 * MS)
+#define WAKE  sched_rr.wake_ns
 
 static struct vcpu *a, *b, *c; /* vcpu 0 of domains 1, 2, 3 */
 
@@ -116,24 +117,63 @@ Test(sched, yield_lets_the_others_run_first)
     cr_assert_eq(run(0), a);
 }
 
-Test(sched, who_wakes_waits_for_the_running_ones_slice_at_most)
+Test(sched, who_wakes_in_its_slice_runs_soon)
 {
     vcpu_up(a);
     vcpu_up(b);
     schedule();
+    run(4 * MS);
     vcpu_block(a);
     cr_assert_eq(run(0), b);
     run(10 * MS);
     event(a);
-    cr_assert_eq(run(19 * MS), b);
-    cr_assert_eq(run(1 * MS), a);
-    vcpu_block(a);
+    cr_assert_eq(run(WAKE - 1), b);
+    cr_assert_eq(run(1), a);
     a->info->evtchn_upcall_pending = 0;
     vcpu_block(a);
     cr_assert_eq(run(0), b);
     run(500 * MS); /* b had its slice many times over */
     event(a);
     cr_assert_eq(run(0), a, "at once then");
+    cr_assert_eq(run(26 * MS - 1), a);
+    cr_assert_eq(run(1), b, "what was left of its slice, not more");
+}
+
+Test(sched, who_wakes_often_takes_nobodys_turn)
+{
+    vcpu_up(a);
+    vcpu_up(b);
+    vcpu_up(c);
+    schedule();
+    vcpu_block(a);
+    cr_assert_eq(run(0), b);
+    for (unsigned int i = 0; i < 10; i++) { /* a works for 0.5 ms after every 2 ms of the others' time */
+        run(1 * MS);
+        event(a);
+        cr_assert_eq(run(WAKE), a);
+        run(MS / 2);
+        a->info->evtchn_upcall_pending = 0;
+        vcpu_block(a);
+        cr_assert_eq(run(0), b, "c waits until b has had its slice");
+    }
+    cr_assert_eq(run(SLICE - 20 * MS), c);
+    event(a);
+    cr_assert_eq(run(WAKE), a);
+    cr_assert_eq(run(SLICE - 5 * MS), c, "a has had its slice too");
+    cr_assert_eq(run(SLICE - WAKE), b);
+    cr_assert_eq(run(SLICE), a);
+}
+
+Test(sched, a_block_that_is_none_gives_no_new_slice)
+{
+    vcpu_up(a);
+    vcpu_up(b);
+    schedule();
+    run(SLICE - MS);
+    vcpu_block(a);
+    event(a);
+    cr_assert_eq(run(0), a);
+    cr_assert_eq(run(MS), b);
 }
 
 Test(sched, a_block_with_an_event_pending_is_none)
@@ -253,8 +293,7 @@ Test(sched, a_poll_ends_by_its_port_an_event_or_time)
     a->info->evtchn_upcall_pending = 0;
 
     vcpu_block_polling(a); /* the bit was cleared meanwhile: the port became pending */
-    cr_assert_eq(run(0), b);
-    cr_assert_eq(run(SLICE), a);
+    cr_assert_eq(run(0), a);
 }
 
 /* The CPU leaves the tables of a domain that has ended. */
