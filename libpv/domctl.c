@@ -42,6 +42,11 @@ int pv_domain_create(domid_t *domid, unsigned int vcpus, unsigned long pages)
                               .u.max_mem.max_memkb = pages << (PAGE_SHIFT - 10) };
     if (!err)
         err = pv_domctl(&op);
+    op = (struct xen_domctl){ .cmd = XEN_DOMCTL_settscinfo,
+                              .domain = *domid,
+                              .u.tsc_info.tsc_mode = PV_TSC_NATIVE };
+    if (!err)
+        err = pv_domctl(&op);
     if (err)
         pv_domain_destroy(*domid);
     return err;

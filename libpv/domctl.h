@@ -15,8 +15,10 @@
 /* Any of them: sets the version, and op->cmd and the rest are the caller's. */
 int pv_domctl(struct xen_domctl *op);
 
-/* An empty, paused domain with `vcpus` vcpus and room for `pages` frames. *domid in: the number that it shall
- * have, 0: any; out: its number. */
+#define PV_TSC_NATIVE 2 /* tsc_mode of XEN_DOMCTL_settscinfo: rdtsc is never emulated */
+
+/* An empty, paused domain that reads the machine's own TSC, with `vcpus` vcpus and room for `pages` frames.
+ * *domid in: the number that it shall have, 0: any; out: its number. */
 int pv_domain_create(domid_t *domid, unsigned int vcpus, unsigned long pages);
 /* Ends it for good; returns when its memory is back, but for frames that are still mapped somewhere. */
 int pv_domain_destroy(domid_t domid);

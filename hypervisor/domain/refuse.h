@@ -145,7 +145,8 @@
     X(DOMAIN_EXISTS, "there is a {a:dom} already, or no number is left", "domctl")                                     \
     X(DOMAIN_CONFIG, "no domain of that kind (flags {a}) or with {b:d} vcpus can be made", "domctl")                   \
     X(DOMAIN_PAUSES, "{b:dom} was paused {a:d} times, so that call cannot be", "domctl")                               \
-    X(AFFINITY, "a vcpu cannot be bound so (flags {a}): none of the CPUs {b} exists, or it is not the hard affinity", "domctl")
+    X(AFFINITY, "a vcpu cannot be bound so (flags {a}): none of the CPUs {b} exists, or it is not the hard affinity", "domctl") \
+    X(TSC_MODE, "no tsc_mode {a:d} for {b:dom}: 0 or 2, as Parador never emulates rdtsc", "domctl")
 /* clang-format on */
 
 enum rule {

@@ -251,6 +251,14 @@ static long hypercall_init(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
+/* Modes: 0 whatever suits, 1 emulated, 2 native. rdtsc is never emulated here. */
+static long set_tsc(struct domain *d, struct xen_domctl *op)
+{
+    uint32_t mode = op->u.tsc_info.tsc_mode;
+
+    return mode == 0 || mode == 2 ? 0 : refuse(-EINVAL, R_TSC_MODE, mode, d->domid);
+}
+
 static const struct {
     domctl_fn *fn;
     bool any;   /* it finds its domain itself */
@@ -268,6 +276,7 @@ static const struct {
     [XEN_DOMCTL_getvcpuaffinity] = { .fn = affinity, .dying = true },
     [XEN_DOMCTL_setvcpucontext] = { .fn = set_context, .other = true },
     [XEN_DOMCTL_getvcpuinfo] = { .fn = get_vcpu, .dying = true, .out = true },
+    [XEN_DOMCTL_settscinfo] = { .fn = set_tsc, .other = true },
     [XEN_DOMCTL_max_vcpus] = { .fn = max_vcpus, .other = true },
     [XEN_DOMCTL_hypercall_init] = { .fn = hypercall_init },
 };

@@ -97,6 +97,17 @@ static void empty_domain(void)
     call(XEN_DOMCTL_hypercall_init, 5)->u.hypercall_init.gmfn = pv_virt_to_mfn(test_page()).v;
     expect_eq(pv_domctl(&op), -EINVAL); /* not its own */
 
+    call(XEN_DOMCTL_settscinfo, 5)->u.tsc_info.tsc_mode = PV_TSC_NATIVE;
+    expect_eq(pv_domctl(&op), 0);
+    call(XEN_DOMCTL_settscinfo, 5)->u.tsc_info.tsc_mode = 0; /* whatever suits */
+    expect_eq(pv_domctl(&op), 0);
+    call(XEN_DOMCTL_settscinfo, 5)->u.tsc_info.tsc_mode = 99;
+    expect_eq(pv_domctl(&op), -EINVAL);
+    call(XEN_DOMCTL_settscinfo, NOBODY)->u.tsc_info.tsc_mode = 2;
+    expect_eq(pv_domctl(&op), -ESRCH);
+    call(XEN_DOMCTL_settscinfo, 0)->u.tsc_info.tsc_mode = 2;
+    expect_eq(pv_domctl(&op), -EINVAL);
+
     /* Numbers are given out upwards, and not again at once. */
     require(!pv_domctl(creation(0, 1)), "any domain");
     id = op.domain;
