@@ -18,6 +18,7 @@ struct target {
     uint64_t rip;
     uint16_t cs;
     bool mask_events;
+    bool from_user;   /* never from the kernel */
     const char *what; /* for the report when there is no way to it */
 };
 
@@ -44,43 +45,45 @@ static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const 
                                                           const uint64_t *words, unsigned int n)
 {
     struct cpu_user_regs *r = &v->regs;
-    uint64_t cs = r->cs, sp = r->rsp, flags = r->rflags, mask;
+    uint64_t cs = r->cs, sp = r->rsp, flags = r->rflags, mask, end;
 
-    if (likely(v->kernel_mode)) {
+    if (!t->from_user && likely(v->kernel_mode)) {
         cs &= ~3ULL;
     } else {
         enter_guest_kernel(v);
         sp = v->arch.kernel_sp;
     }
     sp &= ~15ULL;
-    if (unlikely(!guest_range_ok(sp - FRAME_MAX, FRAME_MAX))) {
+    if (unlikely(sp < HV_VIRT_END + FRAME_MAX && !guest_range_ok(sp - FRAME_MAX, FRAME_MAX))) {
         no_way(v, t->what, "is not the guest's memory", sp);
         return;
     }
     /* In ring 3 the real IF is 1 and IOPL 0; the guest sees its own. */
     mask = READ_ONCE(v->info->evtchn_upcall_mask);
-    if (t->mask_events)
-        WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
+    v->info->evtchn_upcall_mask |= t->mask_events;
     if (mask)
         flags &= ~(uint64_t)RFLAGS_IF;
     flags |= v->arch.iopl & v->domain->iopl_shown;
 
-    guest_put_or((uint64_t)r->ss, sp - 8, fault);
-    guest_put_or(r->rsp, sp - 16, fault);
-    guest_put_or(flags, sp - 24, fault);
-    guest_put_or(cs | mask << 32, sp - 32, fault);
-    guest_put_or(r->rip, sp - 40, fault);
+    guest_put_at((uint64_t)r->ss, sp, -8, fault);
+    guest_put_at(r->rsp, sp, -16, fault);
+    guest_put_at(flags, sp, -24, fault);
+    guest_put_at(cs | mask << 32, sp, -32, fault);
+    guest_put_at(r->rip, sp, -40, fault);
     for (unsigned int i = 0; i < n; i++)
         guest_put_or(words[n - 1 - i], sp - 48 - 8 * i, fault);
-    guest_put_or(r->r11, sp - 48 - 8 * n, fault);
-    guest_put_or(r->rcx, sp - 56 - 8 * n, fault);
+    end = sp - 56 - 8 * n;
+    guest_put_at(r->r11, end, 8, fault);
+    guest_put_at(r->rcx, end, 0, fault);
 
-    r->rsp = sp - 56 - 8 * n;
+    r->rsp = end;
     r->rip = t->rip;
     put_selector(&r->cs, t->cs);
     put_selector(&r->ss, FLAT_KERNEL_SS);
     r->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_AC);
     r->entry_vector = VEC_SYSCALL;
+    if (unlikely(t->cs == FLAT_RING3_CS32))
+        leave_as_sysret32(r);
     return;
 fault:
     no_way(v, t->what, "is not mapped writable", sp);
@@ -90,7 +93,7 @@ static inline __attribute__((always_inline)) void exception(struct vcpu *v, unsi
                                                             const uint64_t *error_code, unsigned int n)
 {
     const struct trap_info *row = &v->arch.traps[vector];
-    struct target t = { row->address, row->cs, row->flags & 4, "exception" };
+    struct target t = { row->address, row->cs, row->flags & 4, false, "exception" };
 
     v->exceptions++;
     if (unlikely(!t.rip))
@@ -124,7 +127,7 @@ void bounce_page_fault(struct vcpu *v, uint64_t cr2, uint32_t error_code)
 
 void bounce_event(struct vcpu *v)
 {
-    struct target t = { v->arch.event_callback, FLAT_KERNEL_CS, true, "event upcall" };
+    struct target t = { v->arch.event_callback, FLAT_KERNEL_CS, true, false, "event upcall" };
 
     if (unlikely(!t.rip))
         domain_crash(v->domain, "an event is pending and unmasked, and the guest has no event callback");
@@ -134,7 +137,7 @@ void bounce_event(struct vcpu *v)
 
 void bounce_failsafe(struct vcpu *v)
 {
-    struct target t = { v->arch.failsafe_callback, FLAT_KERNEL_CS, v->arch.failsafe_masks_events,
+    struct target t = { v->arch.failsafe_callback, FLAT_KERNEL_CS, v->arch.failsafe_masks_events, false,
                         "failsafe callback" };
     uint64_t words[4] = { v->regs.ds, v->regs.es, v->regs.fs, v->regs.gs };
 
@@ -155,7 +158,7 @@ static __attribute__((cold, noinline)) void no_callback(struct vcpu *v)
 
 void bounce_syscall(struct vcpu *v)
 {
-    struct target t = { v->arch.syscall_callback, FLAT_KERNEL_CS, v->arch.syscall_masks_events,
+    struct target t = { v->arch.syscall_callback, FLAT_KERNEL_CS, v->arch.syscall_masks_events, true,
                         "system call callback" };
 
     if (unlikely(!t.rip))
@@ -166,7 +169,7 @@ void bounce_syscall(struct vcpu *v)
 
 void bounce_syscall32(struct vcpu *v)
 {
-    struct target t = { v->arch.syscall32.eip, v->arch.syscall32.cs, v->arch.syscall32.masks_events,
+    struct target t = { v->arch.syscall32.eip, v->arch.syscall32.cs, v->arch.syscall32.masks_events, false,
                         "32-bit system call callback" };
 
     if (!t.rip)
@@ -177,7 +180,7 @@ void bounce_syscall32(struct vcpu *v)
 
 void bounce_sysenter(struct vcpu *v)
 {
-    struct target t = { v->arch.sysenter.eip, v->arch.sysenter.cs, v->arch.sysenter.masks_events,
+    struct target t = { v->arch.sysenter.eip, v->arch.sysenter.cs, v->arch.sysenter.masks_events, false,
                         "sysenter callback" };
 
     if (!t.rip)

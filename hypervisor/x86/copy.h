@@ -50,6 +50,7 @@ size_t copy_guest_raw(void *dst, const void *src, size_t n);
             goto label;                                       \
         __builtin_memcpy((void *)(ptr), &(val), sizeof(val)); \
     } while (0)
+#define guest_put_at(val, base, offset, label) guest_put_or(val, (base) + (offset), label)
 #else
 #define guest_get_or(val, ptr, label)                                                            \
     do {                                                                                         \
@@ -73,6 +74,16 @@ size_t copy_guest_raw(void *dst, const void *src, size_t n);
                  :                                                   \
                  : "q"(val), "m"(*(volatile __typeof__(val) *)(ptr)) \
                  : "memory"                                          \
+                 : label)
+/* 8 bytes at base plus a constant offset. */
+#define guest_put_at(val, base, offset, label)                   \
+    __asm__ goto("1: movq %0, %c2(%1)\n"                         \
+                 ".section .extable, \"a\"\n"                    \
+                 ".balign 4; .long 1b - ., %l[" #label "] - .\n" \
+                 ".previous"                                     \
+                 :                                               \
+                 : "r"(val), "r"(base), "i"(offset)              \
+                 : "memory"                                      \
                  : label)
 #endif
 

@@ -219,27 +219,21 @@ exit_restore:
     mov VCPU_rip(%rbx), %rcx
     cmp kernel_half(%rip), %rcx
     jb exit_low_half
-exit_sysret:
+exit_sysret: /* all selectors become its own, as on Xen */
     load_registers
     mov VCPU_rflags(%rbx), %r11
     mov VCPU_rsp(%rbx), %rsp
-    cmpw $FLAT_RING3_CS32, VCPU_cs(%rbx) /* all other selectors become those of SYSRET, as on Xen */
     mov VCPU_rbx(%rbx), %rbx
-    je exit_compat
     sysretq
 
-exit_compat:
-    sysretl
+exit_low_half:
+    cmp user_end(%rip), %rcx
+    jb exit_sysret /* else not canonical: SYSRET would fault in ring 0 on the guest's stack */
+    jmp exit_iret
 
 exit_work:
     call cpu_exit_work
     jmp exit_to_guest
-
-/* Not canonical: SYSRET would fault in ring 0 on the guest's stack. */
-exit_low_half:
-    cmp user_end(%rip), %rcx
-    jb exit_sysret
-    jmp exit_iret
 
 exit_pending: /* rcx = its vcpu_info */
     cmpb $0, INFO_mask(%rcx)

@@ -55,6 +55,16 @@ static inline void write_gs_other(uint64_t val)
     swapgs();
 }
 
+/* SYSRET as it leaves for 32-bit code, but by IRET: our SYSRET goes to 64-bit code only. */
+static __attribute__((cold, unused)) void leave_as_sysret32(struct cpu_user_regs *r)
+{
+    r->rcx = r->rip;
+    r->r11 = r->rflags;
+    r->rip = (uint32_t)r->rip;
+    r->ss = FLAT_RING3_SS32;
+    r->entry_vector = 0;
+}
+
 /* The running vcpu enters its kernel, or goes to user mode; it wasn't there before. */
 static inline void enter_guest_kernel(struct vcpu *v)
 {

@@ -43,7 +43,7 @@ MUTANTS = [
     mutant("rip_before_sysret", "SYSRET with whatever is in RIP, canonical or not", "iret",
            (HV + "x86/entry.S", "    jb exit_to_guest\n    .irp", "    .irp"), (HV + "x86/entry.S", "    jb exit_low_half\n", "")),
     mutant("upcall_unmasked", "the mask is not set when an upcall begins", "traps",
-           (HV + "domain/bounce.c", "    if (t->mask_events)\n", "    if (0)\n")),
+           (HV + "domain/bounce.c", " |= t->mask_events;", " |= 0;")),
     mutant("teardown_keeps_type", "a domain that ends leaves its pinned tables their types", "leave_all",
            (HV + "mm/page_type.c", "    if ((word_if(d, f) & FRAME_PINNED)", "    if (0 && (word_if(d, f) & FRAME_PINNED)")),
     mutant("grant_busy", "a grant that another domain uses, or as often as can be counted, is used once more", "grant_limits",
