@@ -27,7 +27,6 @@ static const struct row {
 } rows[] = {
     { 0x00, 0x01, 0, WR_FAULT, false },            /* P5 machine check */
     { 0x1b, 0x1b, 0xfee00900, WR_FAULT, false },   /* APIC_BASE: enabled, boot processor */
-    { 0x8b, 0x8b, 0, WR_FAULT, false },            /* microcode revision */
     { 0xce, 0xce, 0, WR_FAULT, false },            /* PLATFORM_INFO */
     { 0x140, 0x140, 0, WR_SAME, false },           /* MISC_FEATURES_ENABLES */
     { 0x179, 0x17b, 0, WR_DROP, false },           /* MCG_CAP, MCG_STATUS, MCG_CTL */
@@ -66,8 +65,8 @@ int emulate_rdmsr(struct vcpu *v, const struct priv_insn *p)
         val = get_segment_base(v, bases[msr - MSR_FS_BASE]);
     else if (msr == MSR_TSC)
         val = rdtsc();
-    else if (msr == MSR_PAT) /* what the guest's page attributes really mean */
-        val = rdmsr(MSR_PAT);
+    else if (msr == MSR_PAT || msr == MSR_UCODE_REV) /* what page attributes really mean; for bug lists */
+        val = rdmsr(msr);
     else if ((row = find_row(v, msr)))
         val = row->value;
     else

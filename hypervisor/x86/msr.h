@@ -5,6 +5,7 @@
 #pragma once
 
 #define MSR_APIC_BASE    0x1b
+#define MSR_UCODE_REV    0x8b /* of the microcode */
 #define MSR_SYSENTER_CS  0x174
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176

@@ -66,6 +66,8 @@ static void msrs(void)
     expect_no_fault(rdmsr(0x1b));        /* APIC_BASE */
     expect_no_fault(rdmsr(0x277));       /* PAT: Xen's own */
     expect_eq(msr_value, 0x050100070406UL);
+    expect_no_fault(rdmsr(0x8b)); /* microcode revision: the processor's */
+    check(msr_value != 0, "no microcode revision");
     expect_fault(GP, 0, rdmsr(0x40000fff));
     expect_fault(GP, 0, rdmsr(0x12345678));
     expect_fault(GP, 0, wrmsr(0x12345678, 1));
@@ -75,7 +77,7 @@ static void msrs(void)
 
 static void cpuid(void)
 {
-    static uint32_t a, b, c, d;
+    static uint32_t a, b, c, d, real;
     char name[13] = "";
 
     expect_no_fault(__asm__ volatile(XEN_CPUID
@@ -93,6 +95,8 @@ static void cpuid(void)
     expect_no_fault(__asm__ volatile(XEN_CPUID : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0)));
     expect_eq(d >> 6 & 1, 1); /* PAE */
     expect_eq(d >> 3 & 1, 0); /* PSE: no large pages */
+    expect_no_fault(__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(real) : "a"(1), "c"(0)));
+    expect_eq(d >> 27 & 1, real >> 27 & 1); /* self snoop: as the processor has it */
     expect_fault(UD, 0, __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x90, 0x90"));
     expect_fault(UD, 0,
                  __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6f; cpuid"
