@@ -43,6 +43,53 @@ static inline void drv_wake(void)
     drv_waiter->wake();
 }
 
+/* What the service thread has to do for one peer (a frontend, a console, a client of xenstore). Whoever has
+ * work for it notes it; the thread takes it. */
+struct drv_work {
+    bool pending;
+    bool *any; /* some work of this kind is pending: the kind's own flag */
+};
+
+/* Thread: there is more to do in the next round. */
+static inline void drv_work_again(struct drv_work *w)
+{
+    __atomic_store_n(&w->pending, true, __ATOMIC_RELEASE);
+    __atomic_store_n(w->any, true, __ATOMIC_RELEASE);
+}
+
+/* Upcall-safe. */
+static inline void drv_work_note(struct drv_work *w)
+{
+    drv_work_again(w);
+    drv_wake();
+}
+
+/* The upcall of the peer's port, data: its struct drv_work. The port is masked until the thread has done the
+ * work and unmasks it: a storm costs one event (XSA-331). */
+static inline void drv_work_event(unsigned int port, void *data)
+{
+    pv_event_mask(port);
+    drv_work_note(data);
+}
+
+/* Upcall-safe: is some work of the kind pending? */
+static inline bool drv_work_waits(const bool *any)
+{
+    return __atomic_load_n(any, __ATOMIC_ACQUIRE);
+}
+
+/* Thread: a round over all peers of the kind begins. */
+static inline void drv_work_begin(bool *any)
+{
+    __atomic_store_n(any, false, __ATOMIC_SEQ_CST);
+}
+
+/* Thread: whether the peer's work was pending; it is not any more. */
+static inline bool drv_work_take(struct drv_work *w)
+{
+    return __atomic_exchange_n(&w->pending, false, __ATOMIC_ACQUIRE);
+}
+
 /* libpv's spin lock, under a name of our own: it keeps event upcalls off this vcpu while it is held; zero is
  * free. */
 struct drv_lock {

@@ -10,7 +10,7 @@
  *
  * Our Closing or Closed says that nothing of the frontend's is mapped any more. After Closed the frontend may
  * begin again at Initialising (a boot loader hands over to a kernel). All of this runs in the service thread,
- * as does serve.c; the upcall only sets `pending`.
+ * as does serve.c; the upcall only notes the work.
  */
 #include "drivers/back/state.h"
 #include "libpv/errno.h"
@@ -25,15 +25,7 @@ static bool work_waits;          /* some backend is pending */
 
 void blkback_poke(struct blkback *b)
 {
-    __atomic_store_n(&b->pending, true, __ATOMIC_RELEASE);
-    __atomic_store_n(&work_waits, true, __ATOMIC_RELEASE);
-    drv_wake();
-}
-
-static void ring_event(unsigned int port, void *data)
-{
-    pv_event_mask(port); /* until the round that it asks for is over: a storm costs one event (XSA-331) */
-    blkback_poke(data);
+    drv_work_note(&b->work);
 }
 
 /* ---- connection ---- */
@@ -81,7 +73,7 @@ static const char *connect(struct blkback *b)
         return "the frontend's ring-ref can't be mapped";
     blk_back_attach(&b->ring, b->page.vaddr, PAGE_SIZE);
     blkback_serve_start(b);
-    b->port = pv_event_bind_interdomain(b->front, (unsigned int)port, ring_event, b);
+    b->port = pv_event_bind_interdomain(b->front, (unsigned int)port, drv_work_event, &b->work);
     if (b->port < 0)
         return "the frontend's event-channel can't be bound";
     b->connected = true;
@@ -207,6 +199,7 @@ struct blkback *blkback_offer(domid_t front, unsigned int vdev, struct blk_store
 
     if (!b)
         return NULL;
+    b->work.any = &work_waits;
     b->store = store;
     b->front = front;
     b->vdev = vdev;
@@ -259,7 +252,7 @@ void blkback_domain_gone(domid_t front)
 
 bool blkback_pending(void)
 {
-    return __atomic_load_n(&work_waits, __ATOMIC_ACQUIRE);
+    return drv_work_waits(&work_waits);
 }
 
 /* After a round: ends what has to end. False: the backend was freed. */
@@ -284,7 +277,7 @@ static bool round_of(struct blkback *b)
 {
     bool more;
 
-    if (!__atomic_exchange_n(&b->pending, false, __ATOMIC_ACQUIRE) && !b->leaving)
+    if (!drv_work_take(&b->work) && !b->leaving)
         return false;
     if (!b->connected)
         return false;
@@ -292,7 +285,7 @@ static bool round_of(struct blkback *b)
     if (!settle(b))
         return false;
     if (more)
-        __atomic_store_n(&b->pending, true, __ATOMIC_RELEASE);
+        drv_work_again(&b->work);
     else if (b->connected && !b->leaving)
         pv_event_unmask((unsigned int)b->port);
     return more && b->connected;
@@ -303,13 +296,11 @@ bool blkback_work(void)
     struct blkback *b, *next;
     bool more = false;
 
-    __atomic_store_n(&work_waits, false, __ATOMIC_SEQ_CST);
+    drv_work_begin(&work_waits);
     for (b = backends; b; b = next) {
         next = b->next;
         more |= round_of(b);
     }
-    if (more)
-        __atomic_store_n(&work_waits, true, __ATOMIC_RELEASE);
     return more;
 }
 

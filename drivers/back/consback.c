@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The domains' consoles: see consback.h. One struct consback a domain, made and ended by the service thread,
- * which also takes what the domains write; the upcall masks the port and notes the work, consback_work()
- * unmasks.
+ * which also takes what the domains write; the upcall masks the port and notes the work
+ * (drivers/kernel.h), consback_work() unmasks.
  *
  * The guard is for what who is attached shares with that thread: whether it is attached, and the page to type
  * into.
@@ -27,7 +27,7 @@ struct consback {
                              guard held */
     domid_t front;
     int port;
-    bool pending;                            /* its event came, or somebody attached */
+    struct drv_work work;                    /* its event came, or somebody attached */
     void (*out)(const char *text, size_t n); /* who is attached, NULL: nobody; with the guard held */
     uint32_t out_cons, in_prod;              /* our indices of the ring; in_prod: with the guard held */
     uint64_t written, shown;                 /* bytes so far; the service thread's */
@@ -37,19 +37,6 @@ struct consback {
 static struct drv_lock guard;
 static struct consback *consoles; /* changed by the service thread, with the guard held */
 static bool work_waits;           /* some console is pending */
-
-static void poke(struct consback *c)
-{
-    __atomic_store_n(&c->pending, true, __ATOMIC_RELEASE);
-    __atomic_store_n(&work_waits, true, __ATOMIC_RELEASE);
-    drv_wake();
-}
-
-static void ring_event(unsigned int port, void *data)
-{
-    pv_event_mask(port); /* until the round that it asks for is over: a storm costs one event (XSA-331) */
-    poke(data);
-}
 
 /* ---- what the domain writes ---- */
 
@@ -93,7 +80,7 @@ static void show(struct consback *c)
 
 bool consback_pending(void)
 {
-    return __atomic_load_n(&work_waits, __ATOMIC_ACQUIRE);
+    return drv_work_waits(&work_waits);
 }
 
 /* It is gone, and nobody is attached. */
@@ -113,10 +100,10 @@ bool consback_work(void)
 {
     struct consback *next;
 
-    __atomic_store_n(&work_waits, false, __ATOMIC_SEQ_CST);
+    drv_work_begin(&work_waits);
     for (struct consback *c = consoles; c; c = next) {
         next = c->next;
-        if (!__atomic_exchange_n(&c->pending, false, __ATOMIC_ACQUIRE))
+        if (!drv_work_take(&c->work))
             continue;
         if (c->page.vaddr)
             take(c);
@@ -157,6 +144,7 @@ int consback_offer(domid_t front)
     c = drv_alloc(sizeof(*c));
     if (!c)
         return -ENOMEM;
+    c->work.any = &work_waits;
     c->front = front;
     err = drv_page_map(&c->page, front, GNTTAB_RESERVED_CONSOLE);
     if (err) {
@@ -166,7 +154,7 @@ int consback_offer(domid_t front)
     ring = c->page.vaddr;
     c->out_cons = ring_observe(&ring->out_cons);
     c->in_prod = ring_observe(&ring->in_prod);
-    err = pv_event_bind_interdomain(front, (unsigned int)port, ring_event, c);
+    err = pv_event_bind_interdomain(front, (unsigned int)port, drv_work_event, &c->work);
     if (err < 0) {
         drv_page_unmap(&c->page);
         drv_free(c);
@@ -177,7 +165,7 @@ int consback_offer(domid_t front)
     c->next = consoles;
     consoles = c;
     drv_unlock(&guard, events);
-    poke(c); /* what it wrote before we were there */
+    drv_work_note(&c->work); /* what it wrote before we were there */
     return 0;
 }
 
@@ -196,7 +184,7 @@ void consback_domain_gone(domid_t front)
     c->page.vaddr = NULL;
     drv_unlock(&guard, events);
     drv_page_unmap(&page);
-    poke(c);
+    drv_work_note(&c->work);
 }
 
 /* ---- who is attached ---- */
@@ -210,7 +198,7 @@ struct consback *consback_attach(domid_t front, void (*out)(const char *text, si
         c = NULL;
     if (c) {
         __atomic_store_n(&c->out, out, __ATOMIC_RELEASE);
-        poke(c);
+        drv_work_note(&c->work);
     }
     drv_unlock(&guard, events);
     return c;
@@ -221,7 +209,7 @@ void consback_detach(struct consback *c)
     bool events = drv_lock(&guard);
 
     __atomic_store_n(&c->out, NULL, __ATOMIC_RELEASE);
-    poke(c); /* which frees it, if it is gone */
+    drv_work_note(&c->work); /* which frees it, if it is gone */
     drv_unlock(&guard, events);
 }
 

@@ -40,7 +40,7 @@ struct blkback {
     int port;
     struct drv_page page; /* the ring */
     struct blk_back ring;
-    bool pending; /* the event came, or requests are done; set by the upcall */
+    struct drv_work work; /* the event came, or requests are done */
 
     unsigned char *window; /* BLK_RING_SLOTS * BLK_MAX_SEGS pages to map data at */
     struct blkback_req req[BLK_RING_SLOTS];

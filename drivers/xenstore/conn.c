@@ -27,9 +27,9 @@
 struct client {
     struct client *next;
     domid_t domid;
-    bool pending; /* its event came; set by the upcall */
-    bool stalled; /* its ring is full: output waits for its event */
-    int port;     /* 0: none */
+    struct drv_work work; /* its event came */
+    bool stalled;         /* its ring is full: output waits for its event */
+    int port;             /* 0: none */
     unsigned int remote_port;
     struct drv_page page;
     struct xs_conn *conn;
@@ -41,19 +41,9 @@ static struct xs_server *server;
 static struct client *clients;
 static struct client *newcomers; /* introduced, not yet clients: domid and remote_port; with the guard held */
 static bool domains_changed = true; /* set by VIRQ_DOM_EXC */
-static bool work_waits;             /* some client is pending; set by the upcall */
+static bool work_waits;             /* some client is pending */
 
 /* ---- events ---- */
-
-static void client_event(unsigned int port, void *data)
-{
-    struct client *c = data;
-
-    pv_event_mask(port);
-    __atomic_store_n(&c->pending, true, __ATOMIC_RELEASE);
-    __atomic_store_n(&work_waits, true, __ATOMIC_RELEASE);
-    drv_wake();
-}
 
 static void domain_event(unsigned int port, void *data)
 {
@@ -101,7 +91,7 @@ static int client_connect(struct client *c)
     drv_unlock(&guard, events);
     if (!c->conn)
         return -ENOMEM;
-    err = pv_event_bind_interdomain(c->domid, c->remote_port, client_event, c);
+    err = pv_event_bind_interdomain(c->domid, c->remote_port, drv_work_event, &c->work);
     if (err < 0)
         return err;
     c->port = err;
@@ -135,13 +125,14 @@ static void client_begin(struct client *c)
 
     c->next = clients;
     clients = c;
+    c->work.any = &work_waits;
     err = client_connect(c);
     if (err) {
         if (lives(c->domid, &reason)) /* else it was destroyed before we came to it */
             pv_printf("xenstore: domain %u can't be connected: error %d\n", c->domid, err);
         c->ring.dead = true;
     } else {
-        client_event((unsigned int)c->port, c); /* what the domain asked before we were there */
+        drv_work_event((unsigned int)c->port, &c->work); /* what the domain asked before we were there */
     }
 }
 
@@ -335,7 +326,7 @@ bool xenstored_domains_changed(void)
 
 bool xenstored_pending(void)
 {
-    if (__atomic_load_n(&work_waits, __ATOMIC_ACQUIRE) || xs_local_pending())
+    if (drv_work_waits(&work_waits) || xs_local_pending())
         return true;
     /* Events that another's request has made. */
     for (const struct client *c = clients; c; c = c->next)
@@ -347,7 +338,7 @@ bool xenstored_pending(void)
 /* One round with one client. True: there is more. */
 static bool client_work(struct client *c)
 {
-    bool came = __atomic_exchange_n(&c->pending, false, __ATOMIC_ACQUIRE), moved, more, events;
+    bool came = drv_work_take(&c->work), moved, more, events;
 
     if (c->ring.dead || (!came && (c->stalled || !xs_server_has_output(c->conn))))
         return false;
@@ -360,7 +351,7 @@ static bool client_work(struct client *c)
     if (c->ring.dead)
         pv_printf("xenstore: domain %u broke the protocol and is served no more\n", c->domid);
     else if (more)
-        __atomic_store_n(&c->pending, true, __ATOMIC_RELEASE);
+        drv_work_again(&c->work);
     else
         pv_event_unmask((unsigned int)c->port);
     return more;
@@ -370,11 +361,9 @@ bool xenstored_work(void)
 {
     bool more = false;
 
-    __atomic_store_n(&work_waits, false, __ATOMIC_SEQ_CST);
+    drv_work_begin(&work_waits);
     for (struct client *c = clients; c; c = c->next)
         more |= client_work(c);
-    if (more)
-        __atomic_store_n(&work_waits, true, __ATOMIC_RELEASE);
     return more;
 }
 

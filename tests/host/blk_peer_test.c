@@ -27,7 +27,6 @@ static int16_t raw(struct blkif_request *req)
 
     cr_assert(blk_front_put(&front->ring, req));
     ring_front_push(&front->ring.ring);
-    back->pending = true;
     blkback_poke(back);
     while (blkback_pending())
         blkback_work();
