@@ -94,7 +94,7 @@ def stock_files(axes):
     driver = {name: read(image.kernel)}
     words = f"{'console=hvc0' if image.ramdisk else ''} {axes.args}".strip()
     if image.ramdisk:
-        driver[f"{name}.ramdisk"] = read(image.ramdisk)
+        driver[f"{name}.ramdisk"] = image.ramdisk
     create = f"xl create {name} {name} mem={STOCK_MB} vcpus={axes.vcpus} {f'ramdisk={name}.ramdisk ' if image.ramdisk else ''}-- {words}"
     driver["script" if "script" in files else "start"] = f"d0: {create}\nd0: xl console {name}\n".encode()
     return driver

@@ -2,8 +2,8 @@
 """Stock guests, which nobody here wrote: Debian's Linux kernels and PV-GRUB. Fetched as packages, of which nothing is installed;
 kernels are unpacked, because who builds a PV domain wants an ELF file.
 
-    image(axes, "linux").kernel     an ELF file
-    image(axes, "linux").ramdisk    an initramfs: busybox, the modules for our disk, and INIT; None for PV-GRUB
+    image(axes, "linux").kernel     the path of an ELF file
+    image(axes, "linux").ramdisk    the bytes of an initramfs: busybox, the modules for our disk, and INIT; None for PV-GRUB
 
 What was fetched and made is kept under build/stock (PARADOR_CACHE names another folder).
 """
@@ -167,16 +167,21 @@ def initramfs(place, files=()):
     return gzip.compress(archive({**tree, **dict(files)}), 6)
 
 
+def write(path, data):
+    """Several tests may do so at once."""
+    with open(f"{path}.{os.getpid()}", "wb") as f:
+        f.write(data)
+    os.replace(f.name, path)
+
+
 def image(axes, name, files=()):
     """The guest NAME of FETCHED, ready to boot; files: {path: bytes} beside INIT (script: a shell script that runs and ends it)."""
     place, source = folder(axes), fetched(axes, name)
-    kernel, ramdisk = f"{place}/{name}.elf", f"{place}/{name}.initramfs"
+    kernel = f"{place}/{name}.elf"
     if not os.path.exists(kernel):
-        with open(kernel + ".new", "wb") as f:
-            f.write(unpack(read(source)))
-        os.replace(kernel + ".new", kernel)
+        write(kernel, unpack(read(source)))
     if not name.startswith("linux"):
         return Image(kernel, None)
-    with open(ramdisk, "wb") as f:
-        f.write(initramfs(f"{place}/{name}", files))
+    ramdisk = initramfs(f"{place}/{name}", files)
+    write(f"{place}/{name}.initramfs", ramdisk)  # for who wants to look into it
     return Image(kernel, ramdisk)
