@@ -21,19 +21,12 @@ grant_inline int hold(struct domain *d, struct domain *r, const struct gnttab_co
     return grant_get_frame(d, *mfn, pin);
 }
 
-grant_inline void release(struct domain *r, const struct gnttab_copy_ptr *p, bool by_grant, uint32_t pin,
-                          mfn_t mfn)
-{
-    grant_put_frame(mfn, pin);
-    if (by_grant)
-        grant_unpin(r, p->u.ref, pin);
-}
-
 grant_inline int copy_one(struct vcpu *v, void *arg)
 {
     struct gnttab_copy *op = arg;
     struct domain *d = v->domain, *from, *to;
     mfn_t from_mfn = INVALID_MFN, to_mfn = INVALID_MFN;
+    size_t len;
     int rc;
 
     __asm__("" : "+m"(*op)); /* many fields, each used once or twice: they stay in memory */
@@ -47,14 +40,19 @@ grant_inline int copy_one(struct vcpu *v, void *arg)
         return rc;
     rc = hold(d, to, &op->dest, op->flags & GNTCOPY_dest_gref, PIN_HOST_RW, &to_mfn);
     if (likely(!rc)) {
-        if (likely(op->source.offset + op->len <= PAGE_SIZE && op->dest.offset + op->len <= PAGE_SIZE))
-            memcpy((char *)mfn_to_virt(to_mfn) + op->dest.offset,
-                   (const char *)mfn_to_virt(from_mfn) + op->source.offset, op->len);
+        len = op->len;
+        if (likely(MAX(op->source.offset, op->dest.offset) + len <= PAGE_SIZE))
+            copy_words((char *)mfn_to_virt(to_mfn) + op->dest.offset,
+                       (const char *)mfn_to_virt(from_mfn) + op->source.offset, len);
         else
             rc = refuse(GNTST_bad_copy_arg, R_GRANT_COPY_ARG, op->len, op->source.offset);
-        release(to, &op->dest, op->flags & GNTCOPY_dest_gref, PIN_HOST_RW, to_mfn);
+        grant_put_frame(to_mfn, PIN_HOST_RW);
+        if (op->flags & GNTCOPY_dest_gref)
+            grant_unpin(to, op->dest.u.ref, PIN_HOST_RW);
     }
-    release(from, &op->source, op->flags & GNTCOPY_source_gref, PIN_HOST_RO, from_mfn);
+    grant_put_frame(from_mfn, PIN_HOST_RO);
+    if (op->flags & GNTCOPY_source_gref)
+        grant_unpin(from, op->source.u.ref, PIN_HOST_RO);
     return rc;
 }
 

@@ -193,7 +193,7 @@ static inline struct maptrack *claim(struct grant_table *t, uint32_t handle, uin
 grant_inline int unmap_host(struct vcpu *v, struct domain *r, uint64_t host_addr, uint64_t new_addr,
                             const struct maptrack *map, uint32_t flags, uint32_t pin)
 {
-    uint64_t entry = grant_leaf(MFN(map->mfn), pin);
+    uint64_t entry = mfn_to_maddr(MFN(map->mfn)) | grant_leaf(pin);
     bool by_pte = flags & GNTMAP_contains_pte;
     struct domain *d = v->domain;
     int rc;

@@ -133,10 +133,11 @@ grant_inline void grant_unmark(struct grant_entry_v1 *entry, uint32_t pins)
 /* Not the granter's frame, or not one that may be used so: GNTST_bad_page or GNTST_general_error. */
 int grant_frame_refused(struct domain *r, mfn_t mfn) __attribute__((cold));
 
-/* What a page-table entry of that pin's kind holds of the frame, as mm/page_type.h counts it. */
-grant_inline uint64_t grant_leaf(mfn_t mfn, uint32_t pin)
+/* The flags of a page-table entry of that pin's kind, and so what it holds of the frame, as mm/page_type.h
+ * counts it. */
+grant_inline uint64_t grant_leaf(uint32_t pin)
 {
-    return mfn_to_maddr(mfn) | PTE_P | (pin & PINS_WRITING ? PTE_RW : 0);
+    return PTE_P | (pin & PINS_WRITING ? PTE_RW : 0);
 }
 
 /* A reference to r's frame, a writable one for a writing pin. 0 or a negative GNTST_*. Domain 0's device
@@ -145,14 +146,14 @@ grant_inline int __must_check grant_get_frame(struct domain *r, mfn_t mfn, uint3
 {
     if (unlikely(mfn.v >= max_mfn) || unlikely(frame_of(mfn)->owner != owner_of(r)))
         return grant_frame_refused(r, mfn);
-    if (unlikely(get_leaf_of(frame_of(mfn), r, r, owner_of(r), grant_leaf(mfn, pin))))
+    if (unlikely(get_leaf_of(frame_of(mfn), r, r, owner_of(r), grant_leaf(pin), true)))
         return grant_frame_refused(r, mfn);
     return GNTST_okay;
 }
 
 grant_inline void grant_put_frame(mfn_t mfn, uint32_t pin)
 {
-    put_leaf_of(frame_of(mfn), grant_leaf(mfn, pin));
+    put_leaf_of(frame_of(mfn), grant_leaf(pin), true);
 }
 
 /* One use more of what has some. The lock is held. */
@@ -215,15 +216,16 @@ grant_inline int __must_check grant_pin(struct domain *r, const struct domain *u
 grant_inline void grant_unpin(struct domain *r, uint32_t ref, uint32_t pin)
 {
     struct grant_table *t = r->grant;
-    uint32_t pins;
+    struct grant_active *act;
 
     lock_take(&t->lock);
-    pins = grant_active(t, ref)->pins -= pin;
-    if (likely(!pins)) {
+    act = grant_active(t, ref);
+    act->pins -= pin;
+    if (likely(!act->pins)) {
         t->nr_active--;
         grant_unmark(grant_shared(t, ref), 0);
     } else {
-        grant_unmark(grant_shared(t, ref), pins);
+        grant_unmark(grant_shared(t, ref), act->pins);
     }
     lock_drop(&t->lock);
 }

@@ -163,7 +163,7 @@ static __attribute__((noinline)) long other_op(uint32_t cmd, uint64_t guest, uin
         break;
     default:
         if ((cmd & ((1U << CMD_BITS) - 1)) == GNTTABOP_cache_flush)
-            return grant_batch(current, GNTTABOP_cache_flush, guest, count, size, size, cache_flush);
+            return grant_batch(current, GNTTABOP_cache_flush, guest, count, size, size, false, cache_flush);
         if (cmd >> CMD_BITS)
             return refuse(-EINVAL, R_NO_SUCH_OP, __HYPERVISOR_grant_table_op, cmd);
     }
@@ -173,15 +173,15 @@ static __attribute__((noinline)) long other_op(uint32_t cmd, uint64_t guest, uin
 /* The three that a driver makes at every request come first. */
 long do_grant_table_op(uint64_t op, uint64_t guest, uint64_t nr, uint64_t a4, uint64_t a5)
 {
-    uint32_t cmd = (uint32_t)op, count = (uint32_t)nr;
+    uint32_t cmd = (uint32_t)op;
 
-    if (unlikely((int32_t)count < 0))
-        return refuse(-EINVAL, R_GRANT_COUNT, count, cmd);
+    if (unlikely((int32_t)nr < 0))
+        return refuse(-EINVAL, R_GRANT_COUNT, (uint32_t)nr, cmd);
     if (cmd == GNTTABOP_map_grant_ref)
-        return grant_map(current, guest, count);
+        return grant_map(current, guest, (uint32_t)nr);
     if (cmd == GNTTABOP_unmap_grant_ref)
-        return grant_unmap_batch(current, guest, count);
+        return grant_unmap_batch(current, guest, (uint32_t)nr);
     if (cmd == GNTTABOP_copy)
-        return grant_copy(current, guest, count);
-    return other_op(cmd, guest, count);
+        return grant_copy(current, guest, (uint32_t)nr);
+    return other_op(cmd, guest, (uint32_t)nr);
 }

@@ -80,6 +80,15 @@ static inline uint64_t leaf_adjust(uint64_t entry)
 int get_leaf_slow(struct domain *d, struct domain *owner, uint64_t entry) __attribute__((cold));
 void put_leaf_slow(uint64_t entry) __attribute__((cold));
 
+/* The entry of frame f. flags_only: a caller that needs it seldom gives its flags alone. */
+static force_inline uint64_t leaf_entry(const struct frame *f, uint64_t entry, bool flags_only)
+{
+    if (!flags_only)
+        return entry;
+    __asm__("" : "+r"(f)); /* nothing of this is worked out earlier */
+    return mfn_to_maddr(frame_mfn(f)) | entry;
+}
+
 /*
  * Takes the references of a present L1 entry of a table of d, whose frame shall be owner's (NULL: device
  * memory); id: owner's number. 0; -EINVAL flags; -EPERM device memory that d may not map; -EBUSY not owner's,
@@ -89,26 +98,26 @@ void put_leaf_slow(uint64_t entry) __attribute__((cold));
  * a word of the same value.
  */
 static force_inline int get_leaf_of(struct frame *f, struct domain *d, struct domain *owner, uint32_t id,
-                                    uint64_t entry)
+                                    uint64_t entry, bool flags_only)
 {
     uint64_t w, new;
 
     if (unlikely(f->owner != id))
-        return get_leaf_slow(d, owner, entry);
+        return get_leaf_slow(d, owner, leaf_entry(f, entry, flags_only));
     w = READ_ONCE(f->word);
     if (entry & PTE_RW) {
         if (unlikely(w < WRITABLE))
-            return get_leaf_slow(d, owner, entry);
+            return get_leaf_slow(d, owner, leaf_entry(f, entry, flags_only));
         new = w + WRITABLE_REFS;
     } else {
         new = w + 1;
     }
     /* 0: the count is full; 1: the frame had no reference. */
     if (unlikely(!(new &(FRAME_REF_MASK & ~1ULL))) || unlikely(!frame_cas(f, &w, new)))
-        return get_leaf_slow(d, owner, entry);
+        return get_leaf_slow(d, owner, leaf_entry(f, entry, flags_only));
     if (unlikely(READ_ONCE(f->owner) != id)) {
-        put_leaf_slow(entry);
-        return get_leaf_slow(d, owner, entry);
+        put_leaf_slow(leaf_entry(f, entry, flags_only));
+        return get_leaf_slow(d, owner, leaf_entry(f, entry, flags_only));
     }
     return 0;
 }
@@ -119,7 +128,7 @@ static force_inline int get_leaf(struct domain *d, struct domain *owner, uint32_
 
     if (unlikely(entry & PTE_CACHE) || unlikely(m.v >= max_mfn))
         return get_leaf_slow(d, owner, entry);
-    return get_leaf_of(frame_of(m), d, owner, id, entry);
+    return get_leaf_of(frame_of(m), d, owner, id, entry, false);
 }
 
 /* Drops the lock of a frame of that type; state: FRAME_VALIDATED or 0. The byte is its holder's alone.
@@ -149,7 +158,7 @@ static force_inline void stamp_and_unlock(struct frame *f, enum frame_type type)
 }
 
 /* Drops them. The last reference, and a device's entry, go the slow way. */
-static force_inline void put_leaf_of(struct frame *f, uint64_t entry)
+static force_inline void put_leaf_of(struct frame *f, uint64_t entry, bool flags_only)
 {
     uint64_t w = READ_ONCE(f->word), new;
 
@@ -166,7 +175,7 @@ static force_inline void put_leaf_of(struct frame *f, uint64_t entry)
             return;
         }
     }
-    put_leaf_slow(entry);
+    put_leaf_slow(leaf_entry(f, entry, flags_only));
 }
 
 static force_inline void put_leaf(uint64_t entry)
@@ -175,7 +184,7 @@ static force_inline void put_leaf(uint64_t entry)
 
     if (unlikely(m.v >= max_mfn))
         return put_leaf_slow(entry);
-    put_leaf_of(frame_of(m), entry);
+    put_leaf_of(frame_of(m), entry, false);
 }
 
 /*

@@ -93,7 +93,7 @@ MUTANTS = [
            (HV + "domain/evtchn.c", "    if (is_open(chn) && test_and_clear_bit(port, d->shared->evtchn_mask) &&\n        test_bit(port, d->shared->evtchn_pending))\n",
             "    bool pending = test_bit(port, d->shared->evtchn_pending);\n\n    if (is_open(chn) && test_and_clear_bit(port, d->shared->evtchn_mask) && pending)\n")),
     mutant("any_owner", "an L1 entry may name any domain's frame", "pair_isolation",
-           (HV + "mm/page_type.h", "    if (unlikely(f->owner != id))\n        return get_leaf_slow(d, owner, entry);\n    w = ", "    w = "),
+           (HV + "mm/page_type.h", "    if (unlikely(f->owner != id))\n        return get_leaf_slow(d, owner, leaf_entry(f, entry, flags_only));\n    w = ", "    w = "),
            (HV + "mm/page_type.h", "    if (unlikely(READ_ONCE(f->owner) != id)) {", "    if (0) {")),
     mutant("fetch_no_execute", "the emulator fetches from pages that must not be executed", "page_edge",
            (HV + "domain/emulate.c", "if (n == in_page && guest_walk(v, v->regs.rip + n, NULL) >> 63)", "if (n == in_page + 100)")),
