@@ -11,8 +11,9 @@
  *
  *     -plugin file=build/count.so,out=FILE[,share=on]
  *
- * With share=on all instructions are counted too, and those of them that the hypervisor runs: for guests that
- * can't read a clock which counts instructions.
+ * With share=on all instructions are counted too, those of them that the hypervisor runs, and hypercalls: for
+ * guests that can't read a clock which counts instructions. With entry=ADDRESS (hexadecimal) a row begins
+ * when that instruction is first run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@
 
 int qemu_plugin_version = 1;
 
-enum { ALL = EXP_KINDS, HYPERVISOR, COUNTERS };
+enum { ALL = EXP_KINDS, HYPERVISOR, HYPERCALLS, COUNTERS };
 
 static uint64_t counted[COUNTERS]; /* since the start; one vcpu thread at a time (-icount) */
 static uint64_t before[COUNTERS];  /* at the open sample's start */
@@ -47,14 +48,12 @@ static int ascending(const void *a, const void *b)
 static void write_row(void)
 {
     static const char *const names[EXP_KINDS] = EXP_NAMES;
+    static const char *const shares[] = { "all", "hypervisor", "hypercalls" };
 
     fprintf(out, "{\"n\":%zu", n);
     for (int k = 0; k < (share ? COUNTERS : EXP_KINDS); k++) {
         qsort(samples[k], n, sizeof(samples[k][0]), ascending);
-        fprintf(out, ",\"%s\":%llu",
-                k == ALL          ? "all"
-                : k == HYPERVISOR ? "hypervisor"
-                                  : names[k],
+        fprintf(out, ",\"%s\":%llu", k < EXP_KINDS ? names[k] : shares[k - EXP_KINDS],
                 n ? (unsigned long long)samples[k][n / 2] : 0);
     }
     fprintf(out, "}\n");
@@ -135,6 +134,12 @@ static bool in_hypervisor(uint64_t vaddr)
     return vaddr >> 43 == 0xffff800000000000 >> 43;
 }
 
+/* SYSCALL in a PV guest's kernel; where it lies, no user program does. */
+static bool is_hypercall(uint64_t vaddr, const uint8_t *code, size_t size)
+{
+    return size == 2 && code[0] == 0x0f && code[1] == 0x05 && vaddr >> 63 && !in_hypervisor(vaddr);
+}
+
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
     (void)id;
@@ -151,6 +156,9 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counted[ALL], 1);
         if (share && in_hypervisor(qemu_plugin_insn_vaddr(insn)))
             qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counted[HYPERVISOR],
+                                                       1);
+        if (share && is_hypercall(qemu_plugin_insn_vaddr(insn), code, size))
+            qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counted[HYPERCALLS],
                                                        1);
         if (kind < EXP_KINDS)
             qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counted[kind], 1);
