@@ -39,11 +39,11 @@ struct lock {
     }
 
 /* Pause, and serve shoot-downs that came in (x86/traps.c; the host tests bring their own). Who hardly ever
- * waits shall not save registers for it: it saves all itself, and the compiler sees no call. */
+ * waits shall not save registers for it: it saves all itself (x86/entry.S), and the compiler sees no call. */
 #ifdef HOST_TEST
 void cpu_relax(void);
 #else
-void cpu_relax_saving(void) __attribute__((no_caller_saved_registers));
+void cpu_relax_called(void); /* what it does */
 static inline void cpu_relax(void)
 {
     __asm__ volatile("call cpu_relax_saving" ::: "memory", "cc");

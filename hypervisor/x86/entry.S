@@ -325,6 +325,18 @@ trap_own_stack:
     call trap_ist
     jmp back_to_ring0
 
+/* cpu_relax(), for whoever keeps all registers (lib/lock.h). */
+    .globl cpu_relax_saving
+cpu_relax_saving:
+    .irp reg, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
+    push %\reg
+    .endr
+    call cpu_relax_called
+    .irp reg, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax
+    pop %\reg
+    .endr
+    ret
+
     .section .rodata
     .balign 8
 user_end: /* where the canonical addresses stop, */

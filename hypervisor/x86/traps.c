@@ -99,7 +99,7 @@ void cpu_exit_work(void)
     deliver_nmi(current);
 }
 
-void cpu_relax_saving(void)
+void cpu_relax_called(void)
 {
     __asm__ volatile("pause" ::: "memory");
     tlb_serve();
