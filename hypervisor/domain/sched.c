@@ -19,7 +19,8 @@
 #include "x86/copy.h"
 #include "x86/cpu.h"
 
-#define SLICE_LEAST 100000 /* ns: a rest that is no slice any more */
+#define SLICE_LEAST 100000   /* ns: a rest that is no slice any more */
+#define FAVOUR_MOST 10000000 /* ns */
 
 const struct sched_ops *sched = &sched_rr;
 
@@ -27,6 +28,7 @@ static struct run_queue {
     struct lock lock;   /* LOCK_SCHED: the queue, and struct sched_vcpu of its vcpus */
     struct vcpu *idle;  /* constant: Parador's own tables, for when the last vcpu is gone */
     struct timer slice; /* ends the running vcpu's slice; armed only while somebody waits */
+    int64_t favour;     /* ns that who is woken may run before others; others' running gives it back */
 } run_queues[MAX_CPUS];
 
 static uint64_t idle_cpus; /* bit n: CPU n looks for work or sleeps; atomic; 0 where there is one CPU */
@@ -90,6 +92,7 @@ void sched_init(void)
     lock_init(&q->lock, LOCK_SCHED);
     timer_init_cpu(cpu);
     timer_init(&q->slice, reschedule, NULL);
+    q->favour = FAVOUR_MOST;
     sched->init_cpu(cpu);
     q->idle = page_alloc();
     if (!q->idle)
@@ -157,20 +160,26 @@ static force_inline void limit_slice(struct run_queue *q, uint64_t now, bool wok
 }
 
 /* v does not run any more: what is left of its slice. */
-static force_inline void stop_slice(struct vcpu *v, uint64_t now)
+static force_inline void stop_slice(struct run_queue *q, struct vcpu *v, uint64_t now)
 {
-    if (v->sched.slice_end)
-        v->sched.slice_left = v->sched.slice_end > now ? v->sched.slice_end - now : 0;
+    uint64_t left = v->sched.slice_end > now ? v->sched.slice_end - now : 0;
+    int64_t ran = (int64_t)(v->sched.slice_left - left);
+
+    if (!v->sched.slice_end)
+        return;
+    q->favour = v->sched.woken ? q->favour - ran : MIN(q->favour + ran, FAVOUR_MOST);
+    v->sched.slice_left = left;
     v->sched.slice_end = 0;
 }
 
 /* v, which does not run, enters its queue: in front while its slice lasts, with a new one at the end. */
-static force_inline void enter(struct vcpu *v, enum sched_entry how)
+static force_inline void enter(struct run_queue *q, struct vcpu *v, enum sched_entry how)
 {
-    if (v->sched.slice_left < SLICE_LEAST)
+    if (v->sched.slice_left < SLICE_LEAST || (how == ENTER_WOKEN && q->favour <= 0))
         how = ENTER_LAST;
     if (how == ENTER_LAST)
         v->sched.slice_left = sched->slice_ns;
+    v->sched.woken = how == ENTER_WOKEN;
     sched->enqueue(v, how);
 }
 
@@ -193,10 +202,10 @@ static void enqueue_locked(struct run_queue *q, struct vcpu *v, bool woken)
     if (!v->sched.on_cpu)
         set_runstate(v, runstate_waiting(v), now);
     else
-        stop_slice(v, now);
-    enter(v, woken ? ENTER_WOKEN : ENTER_LAST);
+        stop_slice(q, v, now);
+    enter(q, v, woken ? ENTER_WOKEN : ENTER_LAST);
     if (likely(v->sched.cpu == this_cpu()->id))
-        limit_slice(q, now, woken);
+        limit_slice(q, now, v->sched.woken);
     else
         cpu_kick(cpus[v->sched.cpu], WORK_SLICE);
     if (unlikely(nr_cpus > 1))
@@ -433,11 +442,11 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, uint64_t *at)
     lock_take(&q->lock);
     *at = now = now_ns();
     if (prev) {
-        stop_slice(prev, now);
+        stop_slice(q, prev, now);
         if (prev->sched.state == VS_RUNNING) {
             prev->sched.state = VS_RUNNABLE;
             if (!prev->sched.pause)
-                enter(prev, ENTER_AGAIN);
+                enter(q, prev, ENTER_AGAIN);
         }
     }
     next = sched->pick(cpu, cpu);

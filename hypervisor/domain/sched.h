@@ -34,7 +34,7 @@ struct sched_vcpu {
     uint64_t affinity;  /* CPUs that it may run on, bit n: CPU n */
     uint64_t slice_end; /* ns; 0: it does not run */
     uint64_t slice_left; /* ns; while it does not */
-    bool woken;          /* in the queue, since an event woke it; the policy's */
+    bool woken;          /* it entered the queue as ENTER_WOKEN */
     struct vcpu_runstate_info runstate;
     uint64_t runstate_area; /* guest virtual address of the registered area, 0: none; the vcpu itself */
     uint32_t poll_port;     /* polling (evtchn.pollers): the single port, or 0: every event wakes */

@@ -21,7 +21,6 @@ static void rr_enqueue(struct vcpu *v, enum sched_entry how)
 {
     struct list *head = &queue[v->sched.cpu], *before = head;
 
-    v->sched.woken = how == ENTER_WOKEN;
     if (how != ENTER_LAST)
         do
             before = before->next;

@@ -164,6 +164,37 @@ Test(sched, who_wakes_often_takes_nobodys_turn)
     cr_assert_eq(run(SLICE), a);
 }
 
+Test(sched, who_wakes_has_no_more_of_the_cpu_than_the_others)
+{
+    uint64_t of_c = 0;
+
+    vcpu_up(a);
+    vcpu_up(b);
+    vcpu_up(c);
+    schedule();
+    vcpu_block(a);
+    run(0);
+    vcpu_block(b);
+    cr_assert_eq(run(0), c);
+    for (unsigned int i = 0; i < 1000; i++) { /* a and b want it whenever they don't have it */
+        struct vcpu *v = current;
+        uint64_t begin = fake_now;
+
+        if (v == c) {
+            event(a);
+            event(b);
+            run(SLICE);
+            of_c += fake_now - begin;
+        } else {
+            run(2 * MS);
+            v->info->evtchn_upcall_pending = 0;
+            vcpu_block(v);
+            run(0);
+        }
+    }
+    cr_assert(of_c > fake_now / 2, "%lu of %lu", of_c, fake_now);
+}
+
 Test(sched, a_block_that_is_none_gives_no_new_slice)
 {
     vcpu_up(a);
