@@ -64,10 +64,12 @@ static void output_drop(struct xs_conn *c)
     c->out_first = m->next;
     if (!c->out_first)
         c->out_last = &c->out_first;
-    if (m->event)
+    if (m->event) {
         c->nr_events--;
-    else
+        c->event_bytes -= m->size;
+    } else {
         c->nr_answers--;
+    }
     c->out_sent = 0;
     drv_free(m);
 }

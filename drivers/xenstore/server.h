@@ -8,7 +8,8 @@
  * do everything. Not safe against itself: callers serialise.
  *
  * A client is not trusted: it may send anything in any pieces. What it can make the server hold is bounded:
- * one request, one answer, XS_MAX_EVENTS watch events, and the quotas below. After a message that is longer
+ * one request, one answer, and the quotas below. What one request can make it do is bounded by them too: a
+ * commit does for each path of its log, once, what a change of that path does. After a message that is longer
  * than the protocol allows the connection is dead (xs_server_dead) and only to be closed.
  *
  * Next: tree.h (the nodes), watch.c, request.c. Source: xs_wire.h; the behaviour of stock xenstored.
@@ -25,9 +26,12 @@
 #define XS_MAX_VALUE        2048   /* bytes of a value: ENOSPC */
 #define XS_MAX_PERMS        5      /* of a node, the owner's included: ENOSPC */
 #define XS_MAX_WATCHES      128    /* E2BIG */
+#define XS_MAX_WATCH_BYTES  65536  /* of their paths and tokens: E2BIG */
 #define XS_MAX_TRANSACTIONS 10     /* at one time: ENOSPC */
 #define XS_MAX_LOG          65536  /* bytes of the log of a transaction: ENOSPC */
-#define XS_MAX_EVENTS       1024 /* watch events that wait to be sent; equal ones count once, more are dropped */
+/* Watch events that wait to be sent, and their bytes; equal ones count once, more are dropped. */
+#define XS_MAX_EVENTS      1024
+#define XS_MAX_EVENT_BYTES 131072
 
 struct xs_server;
 struct xs_conn;

@@ -18,6 +18,7 @@
 struct xs_message {
     struct xs_message *next;
     bool event;    /* a watch event, not an answer */
+    uint32_t hash; /* of the body, of an event */
     uint32_t size; /* of bytes: header and body */
     char bytes[];
 };
@@ -61,8 +62,10 @@ struct xs_conn {
     struct xs_message *out_first, **out_last;
     size_t out_sent;
     unsigned int nr_answers, nr_events; /* in the queue */
+    size_t event_bytes;                 /* of those events */
     struct xs_watch *watches;           /* in the order they were set */
     unsigned int nr_watches;
+    size_t watch_bytes; /* of their paths and tokens */
     struct xs_transaction *transactions;
     unsigned int nr_transactions;
     uint32_t last_id; /* of a transaction */
@@ -74,6 +77,7 @@ struct xs_server {
     struct xs_conn *conns;
     const struct xs_server_hooks *hooks;
     uint64_t dropped_events;
+    uint64_t compared_events; /* with one that a change brings, to find an equal one */
     /* Scratch of the request that runs; too big for a kernel's stack. */
     struct xs_path path;
     char reply[XENSTORE_PAYLOAD_MAX];

@@ -113,6 +113,15 @@ static int replay(struct xs_conn *c, struct xs_transaction *t)
     return err == 0 || err == -ENOMEM ? err : -EAGAIN;
 }
 
+/* Has an earlier entry changed the same path? Then it has fired the watches for both. */
+static bool fired(const struct xs_transaction *t, const struct xs_log *l)
+{
+    for (const struct xs_log *e = t->first; e != l; e = e->next)
+        if (e->kind != XS_LOG_READ && strcmp(e->path, l->path) == 0)
+            return true;
+    return false;
+}
+
 static int commit(struct xs_conn *c, struct xs_transaction *t)
 {
     struct xs_server *s = c->server;
@@ -130,7 +139,7 @@ static int commit(struct xs_conn *c, struct xs_transaction *t)
     xs_tree_drop(&s->tree);
     xs_tree_copy(&s->tree, &t->tree);
     for (const struct xs_log *l = t->first; l; l = l->next)
-        if (l->kind != XS_LOG_READ)
+        if (l->kind != XS_LOG_READ && !fired(t, l))
             xs_watch_fire(s, l->path, &before, &s->tree);
     xs_tree_drop(&before);
     return 0;

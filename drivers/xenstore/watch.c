@@ -6,6 +6,9 @@
  * path away. A domain hears only of nodes that it may read (before or after the change, so that it hears of a
  * removal). Events of one change go out in the order in which the watches were set. An event that equals one
  * that still waits is not queued again.
+ *
+ * Domain 0 takes its events after each round of the service thread, so those have no limit: else domains
+ * could make it lose the events of others.
  */
 #include "drivers/kernel.h"
 #include "drivers/xenstore/state.h"
@@ -14,6 +17,15 @@
 #include "libpv/string.h"
 
 /* ---- output ---- */
+
+static uint32_t hash_of(const char *bytes, uint32_t n)
+{
+    uint32_t hash = n;
+
+    while (n--)
+        hash = (hash ^ (uint8_t)*bytes++) * 0x01000193;
+    return hash;
+}
 
 bool xs_output_add(struct xs_conn *c, const struct xsd_sockmsg *hdr, const void *body, bool event)
 {
@@ -28,21 +40,34 @@ bool xs_output_add(struct xs_conn *c, const struct xsd_sockmsg *hdr, const void 
         memcpy(m->bytes + sizeof(*hdr), body, hdr->len);
     *c->out_last = m;
     c->out_last = &m->next;
-    if (event)
+    if (event) {
+        m->hash = hash_of(body, hdr->len);
         c->nr_events++;
-    else
+        c->event_bytes += m->size;
+    } else {
         c->nr_answers++;
+    }
     return true;
 }
 
 /* Is there an equal event in the queue, of which nothing is sent yet? */
 static bool event_waits(const struct xs_conn *c, const char *body, uint32_t len)
 {
+    uint32_t hash = hash_of(body, len);
+
+    c->server->compared_events += c->nr_events;
     for (const struct xs_message *m = c->out_first; m; m = m->next)
-        if (m->event && m->size == sizeof(struct xsd_sockmsg) + len && (m != c->out_first || !c->out_sent) &&
+        if (m->event && m->hash == hash && m->size == sizeof(struct xsd_sockmsg) + len &&
+            (m != c->out_first || !c->out_sent) &&
             memcmp(m->bytes + sizeof(struct xsd_sockmsg), body, len) == 0)
             return true;
     return false;
+}
+
+static bool events_have_room(const struct xs_conn *c, uint32_t len)
+{
+    return !c->domid || (c->nr_events < XS_MAX_EVENTS &&
+                         c->event_bytes + sizeof(struct xsd_sockmsg) + len <= XS_MAX_EVENT_BYTES);
 }
 
 /* Queues "path NUL token NUL". */
@@ -56,7 +81,7 @@ static void send_event(struct xs_conn *c, const struct xs_watch *w, const char *
         path += xs_home(home, c->domid) + 1;
     path_size = strlen(path) + 1;
     hdr.len = (uint32_t)(path_size + token_size);
-    body = c->nr_events < XS_MAX_EVENTS && hdr.len <= XENSTORE_PAYLOAD_MAX ? drv_alloc(hdr.len) : NULL;
+    body = events_have_room(c, hdr.len) && hdr.len <= XENSTORE_PAYLOAD_MAX ? drv_alloc(hdr.len) : NULL;
     if (!body) {
         c->server->dropped_events++;
         return;
@@ -95,17 +120,18 @@ int xs_watch_add(struct xs_conn *c, const char *path, const char *token, struct 
     const char *text = c->server->path.text;
     int err = watch_path(c, path);
     struct xs_watch **place, *w;
-    size_t path_size;
+    size_t path_size, bytes;
 
     if (err)
         return err;
     place = watch_find(c, text, token);
     if (*place)
         return -EEXIST;
-    if (c->domid && c->nr_watches >= XS_MAX_WATCHES)
-        return -E2BIG;
     path_size = strlen(text) + 1;
-    w = drv_alloc(sizeof(*w) + path_size + strlen(token) + 1);
+    bytes = path_size + strlen(token) + 1;
+    if (c->domid && (c->nr_watches >= XS_MAX_WATCHES || c->watch_bytes + bytes > XS_MAX_WATCH_BYTES))
+        return -E2BIG;
+    w = drv_alloc(sizeof(*w) + bytes);
     if (!w)
         return -ENOMEM;
     w->relative = path[0] != '/' && path[0] != '@';
@@ -114,6 +140,7 @@ int xs_watch_add(struct xs_conn *c, const char *path, const char *token, struct 
     memcpy(w->text + path_size, token, strlen(token) + 1);
     *place = w;
     c->nr_watches++;
+    c->watch_bytes += bytes;
     *added = w;
     return 0;
 }
@@ -136,6 +163,7 @@ int xs_watch_del(struct xs_conn *c, const char *path, const char *token)
         return -ENOENT;
     *place = w->next;
     c->nr_watches--;
+    c->watch_bytes -= strlen(w->text) + strlen(w->token) + 2;
     drv_free(w);
     return 0;
 }
@@ -149,6 +177,7 @@ void xs_watch_del_all(struct xs_conn *c)
         drv_free(w);
     }
     c->nr_watches = 0;
+    c->watch_bytes = 0;
 }
 
 static bool may_hear(const struct xs_conn *c, const char *path, const struct xs_tree *before,
@@ -160,23 +189,34 @@ static bool may_hear(const struct xs_conn *c, const char *path, const struct xs_
            xs_tree_get(after, c->domid, path, XS_MAY_READ, &n) == 0;
 }
 
+/* What the watches of one connection have to do with a change. */
+static void fire_in(struct xs_conn *c, const char *path, const struct xs_tree *before,
+                    const struct xs_tree *after)
+{
+    bool removed = !xs_tree_find(after, path);
+    enum { UNKNOWN, NO, YES } hears = UNKNOWN; /* of path; looking is not cheap, watches are many */
+
+    for (struct xs_watch *w = c->watches; w; w = w->next) {
+        if (w->text[0] == '@')
+            continue;
+        if (xs_path_within(path, w->text)) {
+            if (!hears)
+                hears = may_hear(c, path, before, after) ? YES : NO;
+            if (hears == YES)
+                send_event(c, w, path);
+        } else if (removed && xs_path_within(w->text, path) && xs_tree_find(before, w->text)) {
+            if (may_hear(c, w->text, before, after))
+                send_event(c, w, w->text);
+        }
+    }
+}
+
 void xs_watch_fire(struct xs_server *s, const char *path, const struct xs_tree *before,
                    const struct xs_tree *after)
 {
-    bool removed = !xs_tree_find(after, path);
-
     for (struct xs_conn *c = s->conns; c; c = c->next)
-        for (struct xs_watch *w = c->watches; w; w = w->next) {
-            if (w->text[0] == '@')
-                continue;
-            if (xs_path_within(path, w->text)) {
-                if (may_hear(c, path, before, after))
-                    send_event(c, w, path);
-            } else if (removed && xs_path_within(w->text, path) && xs_tree_find(before, w->text)) {
-                if (may_hear(c, w->text, before, after))
-                    send_event(c, w, w->text);
-            }
-        }
+        if (c->watches)
+            fire_in(c, path, before, after);
 }
 
 void xs_watch_fire_special(struct xs_server *s, const char *name)

@@ -69,6 +69,89 @@ Test(bounds, quota_of_watches_and_logs)
     cr_assert_str_eq(ask_tx(dom1, XS_TRANSACTION_END, tx, "T|"), "OK");
 }
 
+/* More and longer events than get_message keeps. */
+static void drop_output(struct xs_conn *c)
+{
+    char bytes[256];
+
+    while (xs_server_output(c, bytes, sizeof(bytes)))
+        ;
+    cr_assert_eq(c->event_bytes, 0);
+}
+
+/* Long tokens: the watches' bytes and those of the events that wait are bounded. */
+Test(bounds, quota_of_watch_bytes)
+{
+    char text[XENSTORE_PAYLOAD_MAX];
+    int i;
+
+    memset(text, 'w', sizeof(text));
+    memcpy(text, "w|", 2);
+    for (i = 0; i < XS_MAX_WATCHES; i++) {
+        snprintf(text + 3000, sizeof(text) - 3000, "%d|", i);
+        if (strcmp(ask(dom1, XS_WATCH, text), "OK") != 0)
+            break;
+        drop_output(dom1);
+    }
+    cr_assert_str_eq(answer_body, "E2BIG");
+    cr_assert_eq(i, XS_MAX_WATCH_BYTES / 3020);
+    cr_assert_str_eq(ask(dom1, XS_RESET_WATCHES, "|"), "OK");
+    memcpy(text + 3000, "1|", 3);
+    cr_assert_str_eq(ask(dom1, XS_WATCH, text), "OK");
+    drop_output(dom1);
+    for (i = 0; i < 100; i++) {
+        char path[64];
+
+        snprintf(path, sizeof(path), "/local/domain/1/w/%d|", i);
+        ask(dom0, XS_WRITE, path);
+    }
+    cr_assert_eq(dom1->nr_events, XS_MAX_EVENT_BYTES / 3020);
+    cr_assert_leq(dom1->event_bytes, XS_MAX_EVENT_BYTES);
+    drop_output(dom1);
+}
+
+/* One commit that fires all watches for a full log: what it costs has a bound. */
+Test(bounds, a_commit_that_fires_much)
+{
+    struct xsd_sockmsg hdr = { XS_TRANSACTION_END, 1, begin_tx(dom1), 2 };
+    char text[64];
+    unsigned int n = 0;
+
+    ask(dom0, XS_WATCH, "/local/domain|all|");
+    for (int i = 0; i < XS_MAX_WATCHES; i++) {
+        snprintf(text, sizeof(text), "/local/domain/1|%d|", i);
+        cr_assert_str_eq(ask(dom1, XS_WATCH, text), "OK");
+    }
+    drop_output(dom0);
+    drop_output(dom1);
+    do
+        snprintf(text, sizeof(text), "c/%u|", n % 4);
+    while (n++ < 5000 && strcmp(ask_tx(dom1, XS_WRITE, hdr.tx_id, text), "OK") == 0);
+    cr_assert(n > 500 && n < 5000);
+    server->compared_events = 0;
+    xs_server_input(dom1, &hdr, sizeof(hdr));
+    cr_assert_eq(xs_server_input(dom1, "T", 2), 2);
+    cr_assert_leq(server->compared_events, 2 * XS_MAX_EVENTS * XS_MAX_EVENTS);
+    cr_assert_eq(dom0->nr_events, 4); /* of each path one */
+    drop_output(dom1);
+}
+
+/* Domains that change more than one may have waiting: domain 0 hears of all of it. */
+Test(bounds, domain_0_loses_no_event)
+{
+    char text[64];
+
+    ask(dom0, XS_WATCH, "/local/domain|all|");
+    drop_output(dom0);
+    for (unsigned int i = 0; i < 2 * XS_MAX_EVENTS; i++) {
+        snprintf(text, sizeof(text), "/local/domain/1/c%u|", i);
+        ask(dom1, XS_WRITE, text);
+        ask(dom1, XS_RM, text);
+    }
+    cr_assert_eq(dom0->nr_events, 2 * XS_MAX_EVENTS);
+    drop_output(dom0);
+}
+
 Test(bounds, a_client_that_never_reads_holds_up_itself)
 {
     struct xsd_sockmsg hdr = { XS_READ, 1, 0, 2 };
