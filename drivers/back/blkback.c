@@ -18,7 +18,8 @@
 #include "libpv/string.h"
 #include "libpv/xenstore.h"
 
-#define WINDOW_PAGES (BLK_RING_SLOTS * BLK_MAX_SEGS)
+#define WINDOW_PAGES    (BLK_RING_SLOTS * BLK_MAX_SEGS)
+#define MOST_COMPLAINTS 4
 
 static struct blkback *backends; /* changed and walked by the service thread; in the order of their offer */
 static bool work_waits;          /* some backend is pending */
@@ -108,11 +109,14 @@ static void leave(struct blkback *b, enum xenbus_state state)
     blkback_poke(b);
 }
 
-/* Something is wrong with the frontend: it is served no more. */
+/* Something is wrong with the frontend: it is served no more, until it begins again. A frontend that does
+ * nothing else can't fill our console with it. */
 static void give_up(struct blkback *b, const char *why)
 {
-    if (!b->error)
-        pv_printf("blkback: disk %u of domain %u: %s\n", b->vdev, b->front, why);
+    if (!b->error && b->complaints <= MOST_COMPLAINTS)
+        pv_printf("blkback: disk %u of domain %u: %s%s\n", b->vdev, b->front, why,
+                  b->complaints < MOST_COMPLAINTS ? "" : " (and no more is said of this disk)");
+    b->complaints += !b->error && b->complaints <= MOST_COMPLAINTS;
     b->error = why;
     leave(b, XenbusStateClosing);
 }

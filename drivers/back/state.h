@@ -37,6 +37,7 @@ struct blkback {
     enum xenbus_state last_state; /* what to tell the frontend after that */
     bool forget;                  /* the domain is gone: free the backend after that */
     const char *error;
+    unsigned int complaints; /* of error, on our console */
     int port;
     struct drv_page page; /* the ring */
     struct blk_back ring;

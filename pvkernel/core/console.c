@@ -77,6 +77,15 @@ bool console_interrupted(void)
     return was;
 }
 
+bool console_key_waits(char key)
+{
+    bool on = lock(&input.lock), found = false;
+    for (unsigned i = input.tail; i != input.head && !found; i++)
+        found = input.keys[i % sizeof(input.keys)] == key;
+    unlock(&input.lock, on);
+    return found;
+}
+
 int console_getkey(void)
 {
     return getkey_until(NEVER);

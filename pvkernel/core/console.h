@@ -17,6 +17,8 @@ extern void (*volatile console_prompt)(void);
 int console_getkey(void);
 /* As above, at most `ns`; -1 when none came. */
 int console_getkey_for(uint64_t ns);
+/* Is this key among those that nobody has taken yet? */
+bool console_key_waits(char key);
 /* Was Ctrl-C typed, with no program to take it, since the last call? */
 bool console_interrupted(void);
 /* A line typed by the user, with its newline and plain editing (backspace, Ctrl-U): its length, at most n.

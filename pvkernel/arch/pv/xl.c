@@ -205,8 +205,9 @@ static bool talk(struct consback *c)
 {
     for (int key = 0; key != CTRL_BRACKET && consback_lives(c); key = console_getkey_for(LOOK_NS)) {
         char typed = (char)key;
-        while (key > 0 && consback_lives(c) && !consback_type(c, &typed, 1))
-            thread_sleep_ns(LOOK_NS / 10); /* its ring is full */
+        while (key > 0 && consback_lives(c) && !consback_type(c, &typed, 1) &&
+               !console_key_waits(CTRL_BRACKET))
+            thread_sleep_ns(LOOK_NS / 10); /* its ring is full; a domain may never make room */
     }
     bool lives = consback_lives(c);
     consback_detach(c);
