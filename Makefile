@@ -84,7 +84,7 @@ print-%:
 
 # What runs something. The axes travel as environment variables, word for word (no shell and no second expansion by make
 # between the user and the runner), so that spaces, quotes and dollar signs in them survive.
-AXES    := ON BOOT GUEST DISK MEM SMP VCPUS ICOUNT DOMAINS SCRIPT SEEDS STEPS RECORD PLOT GDB ACCEL TEST MINUTES DEBUG APPEND ARGS
+AXES    := ON BOOT GUEST DISK FILES MEM SMP VCPUS ICOUNT DOMAINS SCRIPT SEEDS STEPS RECORD PLOT GDB ACCEL TEST MINUTES DEBUG APPEND ARGS
 $(foreach v,$(AXES),$(if $(filter undefined,$(origin $(v))),,$(eval override $(v) := $$(value $(v)))))
 export $(AXES) B CC CROSS V
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 # tests/guest/NAME/main.c (and what lies beside it) is a bootable guest each, linked with tests/guest/*.c (the harness)
 # and libpv. tests/host/NAME_test.c runs on the build machine under Criterion, with the sanitizers; its line
-# `// sources: hypervisor/mm/page_type.c ...` names what it is linked with. NAME_race_test.c: the same on several CPUs. tests/bench/ is one guest, build/bench.
+# `// sources: hypervisor/mm/page_type.c ...` names what it is linked with. NAME_race_test.c: the same on several CPUs. tests/bench/ is one guest, build/bench; tests/hostile/ is build/hostile.
 # tests/fuzz/NAME_fuzz.c is a libFuzzer target, built by clang whatever CC is.
 
 GUEST_TESTS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/guest/*/main.c))))
 HOST_TESTS  := $(basename $(notdir $(wildcard tests/host/*_test.c)))
 FUZZ_NAMES  := $(patsubst %_fuzz,%,$(basename $(notdir $(wildcard tests/fuzz/*_fuzz.c))))
 BENCH_SRC   := $(wildcard tests/bench/*.c tests/bench/*.S)
+HOSTILE_SRC := $(wildcard tests/hostile/*.c)
 
 guest-tests: $(addprefix $(B)/tests/guest/,$(GUEST_TESTS))
 host-tests: $(addprefix $(B)/host/,$(HOST_TESTS))
@@ -16,6 +17,10 @@ fuzz-targets: $(addprefix $(B)/fuzz/,$(FUZZ_NAMES))
 .PHONY: guest-tests host-tests bench-guest fuzz-targets
 
 $(B)/bench: $(call pvobjs,$(BENCH_SRC) $(wildcard tests/guest/*.c tests/guest/*.S)) $(B)/libpv.a toolchain/guest.lds
+	$(call say,LD)
+	$(link-guest)
+
+$(B)/hostile: $(call pvobjs,$(HOSTILE_SRC)) $(B)/libpv.a toolchain/guest.lds
 	$(call say,LD)
 	$(link-guest)
 

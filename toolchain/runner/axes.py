@@ -19,6 +19,7 @@ KNOWN = {
     "BOOT": "kernel (default): QEMU loads Parador; iso: GRUB does, from an ISO image such as make iso writes",
     "GUEST": "the guest's file (default: our kernel, build/pvkernel), or a stock one beside our domain 0: linux, linux-cloud, linux-backports, grub",
     "DISK": "a file that domain 0 exports as a disk (default: a small built-in text)",
+    "FILES": "further files of domain 0's ramdisk, such as kernels for xl create (several: separated by commas)",
     "MEM": "the machine's memory in MB (default 256; on Xen 512)",
     "ICOUNT": "0: tests on Parador in real time, its CPUs at once, instead of virtual time",
     "SMP": "the machine's CPUs, 1 to 64 (default 1)",
@@ -92,6 +93,7 @@ class Axes:
         self.stock_files = {}  # beside its own in a stock guest's initramfs
         self.guest = None if self.stock else self.file("GUEST")
         self.disk = self.file("DISK")
+        self.files = [self.existing("FILES", value) for value in self.text("FILES").split(",") if value]
         self.mem = self.megabytes("MEM")
         self.smp = self.number("SMP", 1, 1, 64)
         self.icount = self.choice("ICOUNT", "1", "0") == "1"
@@ -141,7 +143,10 @@ class Axes:
         return size
 
     def file(self, name):
-        value = self.text(name)
+        return self.existing(name, self.text(name))
+
+    @staticmethod
+    def existing(name, value):
         if value and not os.path.isfile(value):
             raise Trouble(f"{name}={value}: " + ("is no regular file" if os.path.exists(value) else "no such file"))
         if value and not os.access(value, os.R_OK):

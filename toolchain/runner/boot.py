@@ -77,6 +77,7 @@ def ramdisks(axes):
     common = {"bin/": b"", **programs(f"{axes.build}/user"), "motd": MOTD.encode(), "README": README.encode()}
     driver = dict(common, disk=read(axes.disk) if axes.disk else builtin_disk())
     driver["guest"], driver["guest.ramdisk"] = read(axes.guest or f"{axes.build}/guest"), archive(common)
+    driver.update({os.path.basename(name): read(name) for name in axes.files})
     if axes.stock:
         driver.update(stock_files(axes))
     elif axes.script is not None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
-from . import packages, stocktests, xltests
+from . import hostiletests, packages, stocktests, xltests
 from .archive import archive
 from .boot import MEM, PATIENCE, READY, parador_watcher
 from .machine import Guard, Machine, arguments, module
@@ -42,7 +42,7 @@ class Files:
     """The files that the cases need, made under build/test-disks."""
 
     def __init__(self, axes):
-        self.folder = f"{axes.build}/test-disks"
+        self.folder, self.hostile = f"{axes.build}/test-disks", f"{axes.build}/hostile"
         os.makedirs(self.folder, exist_ok=True)
 
     def write(self, name, data):
@@ -199,7 +199,7 @@ def typed_cases():
 def cases(axes, systems):
     files = Files(axes)
     found = list(disk_cases(axes, files)) if "parador" in systems else []
-    for case in (*iso_cases(files), *vcpu_cases(), *script_cases(files), *typed_cases(), *xltests.cases(Case, files), *stocktests.cases(axes, Case, files), *bad_boots(axes, files), *runner_cases(files)):
+    for case in (*iso_cases(files), *vcpu_cases(), *script_cases(files), *typed_cases(), *xltests.cases(Case, files), *hostiletests.cases(Case, files, cksum), *stocktests.cases(axes, Case, files), *bad_boots(axes, files), *runner_cases(files)):
         if case.system == "host" and "parador" in systems or case.system in systems:
             found.append(case)
     return [c for c in found if not axes.tests or any(t in c.name for t in axes.tests)]

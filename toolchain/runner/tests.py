@@ -362,7 +362,7 @@ def main(axes):
     if "parador" in systems:
         prepare_iso()
     tests = guest_tests(axes.tests) if systems != ["host"] else {}
-    kernel = ["user", f"{axes.build}/pvkernel", f"{axes.build}/guest"] + ([f"{axes.build}/parador", boot.parador_image(axes)] if systems != ["xen"] else [])
+    kernel = ["user", f"{axes.build}/pvkernel", f"{axes.build}/guest", f"{axes.build}/hostile"] + ([f"{axes.build}/parador", boot.parador_image(axes)] if systems != ["xen"] else [])
     build.make(axes, *([] if axes.tests else ["all"]), *kernel)
     report = Report(axes)
     hosts = host_tests(axes.tests) if systems != ["xen"] else []

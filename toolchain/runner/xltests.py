@@ -11,7 +11,7 @@ MACHINE = r"(?:\[d0\] )?machine: \d+ frames, (\d+) free"
 
 def script(*commands):
     """Commands of domain 0, but for those that name another."""
-    return "; ".join(c if re.match(r"d\d: ", c) else f"d0: {c}" for c in commands)
+    return "; ".join(c if re.match(r"d\d+: ", c) else f"d0: {c}" for c in commands)
 
 
 def leaves_nothing(destroyed):
