@@ -131,8 +131,8 @@ def twice(axes, files, system):
             b"42 is two", b"\x1d", b"two goes on", b"xl list\rxl reboot two\rxl console two\r", b"two rebooted", b"echo $((7*7)) is two\r",
             b"49 is two", b"poweroff\r", b"(two has ended)", b"xl shutdown linux-cloud\rxl console linux-cloud\r", b"(linux-cloud has ended)", b"xl list\rpoweroff\r")
     room = {"APPEND": "dom0_mem=-400M"} if system == "xen" else {"MEM": "768"}
-    return settings(system, "linux-cloud", VCPUS="1", **room), keys, [
-        r"two +3 +128 +1", r"pv +2 +32 +1", r"linux-cloud +1 +128 +1", r"two rebooted: domain 4"], complaints
+    return settings(system, "linux-cloud", VCPUS="2", **room), keys, [
+        r"two +3 +128 +1", r"pv +2 +32 +1", r"linux-cloud +1 +128 +2", r"init: 6\.\S+, 2 vcpus", r"two rebooted: domain 4"], complaints
 
 
 TESTS = {"grub": (grub, {"grub", "linux", "e2fsck"}), "linux_1_vcpu": (one_vcpu, {"linux-cloud", "e2fsck"}), "linux_4_vcpus": (four_vcpus, {"linux-cloud"}),
