@@ -49,11 +49,12 @@ int xs_transaction_log(struct xs_transaction *t, enum xs_log_kind kind, const ch
     size_t path_size = strlen(path) + 1;
     size_t bytes = kind == XS_LOG_PERMS ? value_len * sizeof(struct xs_perm) : value_len;
     size_t at = (path_size + 7) & ~(size_t)7; /* of the value, behind the path */
+    uint32_t hash = xs_hash(path, path_size);
     struct xs_log *l;
 
     if (kind == XS_LOG_READ)
         for (l = t->first; l; l = l->next)
-            if (l->kind == XS_LOG_READ && strcmp(l->path, path) == 0)
+            if (l->kind == XS_LOG_READ && l->hash == hash && strcmp(l->path, path) == 0)
                 return 0;
     if (t->log_bytes + sizeof(*l) + at + bytes > XS_MAX_LOG)
         return -ENOSPC;
@@ -62,6 +63,7 @@ int xs_transaction_log(struct xs_transaction *t, enum xs_log_kind kind, const ch
         return -ENOMEM;
     t->log_bytes += sizeof(*l) + at + bytes;
     l->kind = kind;
+    l->hash = hash;
     memcpy(l->path, path, path_size);
     l->value = l->path + at;
     l->value_len = value_len;
@@ -117,7 +119,7 @@ static int replay(struct xs_conn *c, struct xs_transaction *t)
 static bool fired(const struct xs_transaction *t, const struct xs_log *l)
 {
     for (const struct xs_log *e = t->first; e != l; e = e->next)
-        if (e->kind != XS_LOG_READ && strcmp(e->path, l->path) == 0)
+        if (e->kind != XS_LOG_READ && e->hash == l->hash && strcmp(e->path, l->path) == 0)
             return true;
     return false;
 }

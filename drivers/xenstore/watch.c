@@ -18,15 +18,6 @@
 
 /* ---- output ---- */
 
-static uint32_t hash_of(const char *bytes, uint32_t n)
-{
-    uint32_t hash = n;
-
-    while (n--)
-        hash = (hash ^ (uint8_t)*bytes++) * 0x01000193;
-    return hash;
-}
-
 bool xs_output_add(struct xs_conn *c, const struct xsd_sockmsg *hdr, const void *body, bool event)
 {
     struct xs_message *m = drv_alloc(sizeof(*m) + sizeof(*hdr) + hdr->len);
@@ -41,7 +32,7 @@ bool xs_output_add(struct xs_conn *c, const struct xsd_sockmsg *hdr, const void 
     *c->out_last = m;
     c->out_last = &m->next;
     if (event) {
-        m->hash = hash_of(body, hdr->len);
+        m->hash = xs_hash(body, hdr->len);
         c->nr_events++;
         c->event_bytes += m->size;
     } else {
@@ -53,7 +44,7 @@ bool xs_output_add(struct xs_conn *c, const struct xsd_sockmsg *hdr, const void 
 /* Is there an equal event in the queue, of which nothing is sent yet? */
 static bool event_waits(const struct xs_conn *c, const char *body, uint32_t len)
 {
-    uint32_t hash = hash_of(body, len);
+    uint32_t hash = xs_hash(body, len);
 
     c->server->compared_events += c->nr_events;
     for (const struct xs_message *m = c->out_first; m; m = m->next)
