@@ -27,11 +27,11 @@ static void await_taken(const char *what)
 
     tell();
     for (int i = 0; __atomic_load_n(&c->out_cons, __ATOMIC_ACQUIRE) != c->out_prod; i++) {
-        if (i == 100000) {
+        if (i == PATIENCE) {
             hostile_complain("console: %s: out_cons %u, out_prod %u", what, c->out_cons, c->out_prod);
             return;
         }
-        HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+        pv_event_wait(pv_start_info->console.domU.evtchn, LOOK);
     }
 }
 

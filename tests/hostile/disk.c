@@ -15,9 +15,7 @@
 #include "libpv/xenstore.h"
 #include "tests/hostile/hostile.h"
 
-#define DIR      "device/vbd/51712"
-#define PATIENCE 60           /* seconds without an answer that are too many */
-#define LOOK     1000000000ul /* ns */
+#define DIR "device/vbd/51712"
 
 static char back_dir[96];
 static unsigned long nr_sectors;

@@ -15,6 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LOOK     1000000000ul /* ns that are waited for an event at a time */
+#define PATIENCE 60           /* such waits in which nothing happens that are too many */
+
 struct attack {
     const char *name;
     void (*run)(void);

@@ -13,9 +13,6 @@
 #include "libpv/string.h"
 #include "tests/hostile/hostile.h"
 
-#define PATIENCE 60           /* seconds in which no byte moves that are too many */
-#define LOOK     1000000000ul /* ns */
-
 static struct xenstore_domain_interface *page;
 static unsigned int port;
 static char reply[XENSTORE_PAYLOAD_MAX + 1];
@@ -415,16 +412,44 @@ void store_answer(unsigned long seq, int status)
 
 /* ---- the end of the connection ---- */
 
+/* As much as a domain may make the server remember: transactions that see an old tree each and have a log of
+ * their own, a tree, watches. */
+static void hoard(void)
+{
+    static char text[XENSTORE_PAYLOAD_MAX];
+    uint32_t tx;
+
+    memset(text, 'v', sizeof(text));
+    while ((tx = start_tx()) != 0 && !stuck)
+        for (unsigned int i = 0; i < 120; i++) {
+            size_t len = (size_t)pv_snprintf(text, 32, "data/h/%u", i) + 1;
+
+            text[len] = 'v';
+            ask_bytes(XS_WRITE, i < 60 ? tx : 0, text, len + 2000);
+        }
+    for (unsigned int i = 0; i < 200 && !stuck; i++) {
+        memcpy(text, "data/h\0w", 8);
+        pv_snprintf(text + 3000, 16, "%u", i);
+        ask_bytes(XS_WATCH, 0, text, 3010);
+    }
+}
+
 void store_end(unsigned long kind, unsigned long seq)
 {
-    static const char *const what[] = { "req_prod is wild",         "rsp_cons is wild",
-                                        "a message of 4097 bytes",  "a message of 2^32 - 1 bytes",
-                                        "half a message, for ever", "random contents" };
+    static const char *const what[] = { "req_prod is wild",
+                                        "rsp_cons is wild",
+                                        "a message of 4097 bytes",
+                                        "a message of 2^32 - 1 bytes",
+                                        "half a message, for ever",
+                                        "random contents",
+                                        "all that is allowed, hoarded" };
     struct xsd_sockmsg h = { .type = XS_WRITE, .len = kind == 2 ? XENSTORE_PAYLOAD_MAX + 1 : UINT32_MAX };
 
-    pv_printf("hostile: xenstore: %s\n", what[kind % 6]);
+    pv_printf("hostile: xenstore: %s\n", what[kind % 7]);
+    if (kind == 6)
+        hoard();
     store_answer(seq, 0);
-    switch (kind % 6) {
+    switch (kind % 7) {
     case 0:
         page->req_prod += XENSTORE_RING_SIZE + 1;
         break;
@@ -444,7 +469,7 @@ void store_end(unsigned long kind, unsigned long seq)
         break;
     }
     for (;;) {
-        if (kind % 6 == 5)
+        if (kind % 7 == 5)
             ((uint32_t *)page)[hostile_random() % (sizeof(*page) / 4)] = hostile_random();
         pv_event_send(port);
     }

@@ -13,8 +13,9 @@ import re
 
 from .xltests import same_figures, script
 
-ENDS = 6  # ways of xenstore attackers to end their connection (store_end in tests/hostile/store.c)
+ENDS = 7  # ways of xenstore attackers to end their connection (store_end in tests/hostile/store.c)
 GONE = "xl list disk"  # the one command that shall fail
+HOARD = 1200  # pages of domain 0, at most, that one domain can make its xenstore hold
 LONG = os.environ.get("HOSTILE") == "1"
 FLOOD = 1000000 if LONG else 2000
 
@@ -31,8 +32,10 @@ def commands(parador):
     yield from (evil("disk", "disk"), evil("store", "store"), "d1: sum xvda", "ps", "d4: round", "d1: sum xvda", "d5: round", "xl list",
                 "d1: sum xvda", "d4: round", "ring", "xl destroy store", "xl destroy disk")
     for i in range(ENDS):
-        yield from (evil(f"end{i}", f"store end={i}"), f"d{6 + i}: now", "sleep 1", f"d1: sum xvda", f"xl list end{i}", f"xl destroy end{i}")
-    yield from ("d1: sum xvda", *figures, "xl list", GONE)
+        if i == ENDS - 1:
+            yield "mem"
+        yield from (evil(f"end{i}", f"store end={i}"), f"d{6 + i}: now", "sleep 1", f"d1: sum xvda", f"xl list end{i}", *(["mem"] if i == ENDS - 1 else []), f"xl destroy end{i}")
+    yield from ("mem", "d1: sum xvda", *figures, "xl list", GONE)
 
 
 def check_of(summed, parador):
@@ -43,6 +46,9 @@ def check_of(summed, parador):
             return wrong[0]
         if sums != [summed] * (4 + ENDS):
             return f"sums {sums}, not {4 + ENDS} of {summed}"
+        used = [int(m[1]) for m in (re.match(r"(?:\[d0\] )?\d+ pages of 4 kB, \d+ free, (\d+) used", line) for line in lines) if m]
+        if len(used) != 3 or not used[0] + 50 < used[1] < used[0] + HOARD or used[2] > used[0] + 50:
+            return f"pages that domain 0 used before, while and after one domain hoarded: {used}"
         return same_figures(4 + ENDS)(lines) if parador else ""
     return check
 
@@ -52,7 +58,7 @@ def cases(case, files, cksum):
     disk = files.noise("hostile disk", 1 << 20)
     common = [r"^(\[d0\] )?disk +4 +8 ", r"^(\[d0\] )?store +5 +8 ", r"^(\[d0\] )?end5 +11 +8 ", r"xenstore: domain \d+ broke the protocol", r"xl: disk: there is no such domain"]
     told = [r"hostile: \d+ attacks on disk and console", r"hostile: \d+ attacks on xenstore", *(rf"hostile: xenstore: {what}" for what in (
-        "req_prod is wild", "rsp_cons is wild", "a message of 4097", "a message of 2", "half a message", "random contents"))]
+        "req_prod is wild", "rsp_cons is wild", "a message of 4097", "a message of 2", "half a message", "random contents", "all that is allowed"))]
     for system, boot in (("parador", {"DOMAINS": "1", "DEBUG": "1"}), ("xen", {"ON": "xen"})):
         parador = system == "parador"
         settings = {"DISK": disk, "FILES": files.hostile, "SMP": "2" if LONG else "1", "SCRIPT": script(*commands(parador)), **boot}
