@@ -78,9 +78,8 @@ static void attack_store(void)
     store_begin();
     store_answer(0, 0);
     while (pv_cmdline_option("end", text, sizeof(text)))
-        if (store_command(&seq, text, sizeof(text))) {
+        if (store_command(&seq, text, sizeof(text)))
             store_end(number_word("end", 0), seq);
-        }
     for (unsigned long round = 0;; round++) {
         unsigned int n = go_through(store_attacks, !round);
 

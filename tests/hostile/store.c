@@ -428,7 +428,7 @@ static void hoard(void)
             ask_bytes(XS_WRITE, i < 60 ? tx : 0, text, len + 2000);
         }
     for (unsigned int i = 0; i < 200 && !stuck; i++) {
-        memcpy(text, "data/h\0w", 8);
+        memcpy(text, "data/h", sizeof("data/h"));
         pv_snprintf(text + 3000, 16, "%u", i);
         ask_bytes(XS_WATCH, 0, text, 3010);
     }
