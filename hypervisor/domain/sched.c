@@ -168,8 +168,9 @@ static force_inline void stop_slice(struct run_queue *q, struct vcpu *v, uint64_
     if (!v->sched.slice_end)
         return;
     q->favour = v->sched.woken ? q->favour - ran : MIN(q->favour + ran, FAVOUR_MOST);
-    v->sched.slice_left = left;
+    v->sched.slice_left = v->sched.yields ? 0 : left;
     v->sched.slice_end = 0;
+    v->sched.yields = false;
 }
 
 /* v, which does not run, enters its queue: in front while its slice lasts, with a new one at the end. */
@@ -350,7 +351,7 @@ void vcpu_yield(struct vcpu *v)
 {
     if (!sched->waiting(v->sched.cpu))
         return;
-    v->sched.slice_end = 1; /* over */
+    v->sched.yields = true;
     kick(v);
 }
 

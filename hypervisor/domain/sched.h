@@ -35,6 +35,7 @@ struct sched_vcpu {
     uint64_t slice_end; /* ns; 0: it does not run */
     uint64_t slice_left; /* ns; while it does not */
     bool woken;          /* it entered the queue as ENTER_WOKEN */
+    bool yields;         /* it gives the rest of its slice away; written by its own CPU while it runs */
     struct vcpu_runstate_info runstate;
     uint64_t runstate_area; /* guest virtual address of the registered area, 0: none; the vcpu itself */
     uint32_t poll_port;     /* polling (evtchn.pollers): the single port, or 0: every event wakes */

@@ -195,6 +195,27 @@ Test(sched, who_wakes_has_no_more_of_the_cpu_than_the_others)
     cr_assert(of_c > fake_now / 2, "%lu of %lu", of_c, fake_now);
 }
 
+/* How long it ran counts, not what it gave away. */
+Test(sched, who_wakes_and_yields_delays_nobody_else_who_wakes)
+{
+    vcpu_up(a);
+    vcpu_up(b);
+    vcpu_up(c);
+    schedule();
+    vcpu_block(a);
+    cr_assert_eq(run(0), b);
+    cr_assert_eq(run(SLICE), c);
+    vcpu_block(c);
+    cr_assert_eq(run(0), b);
+    event(a);
+    cr_assert_eq(run(WAKE), a);
+    vcpu_yield(a);
+    cr_assert_eq(run(0), b);
+    event(c);
+    cr_assert_eq(run(WAKE), c);
+    cr_assert_eq(run(SLICE), b, "with all of its slice");
+}
+
 Test(sched, a_block_that_is_none_gives_no_new_slice)
 {
     vcpu_up(a);
