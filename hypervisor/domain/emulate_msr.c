@@ -65,8 +65,10 @@ int emulate_rdmsr(struct vcpu *v, const struct priv_insn *p)
         val = get_segment_base(v, bases[msr - MSR_FS_BASE]);
     else if (msr == MSR_TSC)
         val = rdtsc();
-    else if (msr == MSR_PAT || msr == MSR_UCODE_REV) /* what page attributes really mean; for bug lists */
-        val = rdmsr(msr);
+    else if (msr == MSR_PAT) /* what page attributes really mean */
+        val = rdmsr(MSR_PAT);
+    else if (msr == MSR_UCODE_REV) /* for lists of processors' bugs */
+        val = rdmsr_if_any(MSR_UCODE_REV);
     else if ((row = find_row(v, msr)))
         val = row->value;
     else

@@ -76,6 +76,7 @@ static void set_fpu(struct vcpu *v, const struct vcpu_guest_context *c)
 static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     v->regs = c->user_regs;
+    v->regs.entry_vector = 0;
     v->regs.cs |= 3;
     v->regs.ss |= 3;
     v->regs.rflags = (c->user_regs.rflags & RFLAGS_GUEST) | RFLAGS_FIXED;

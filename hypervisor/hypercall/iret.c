@@ -18,7 +18,6 @@ static __attribute__((cold, noinline)) long bad_iret(struct vcpu *v, const char 
     return 0;
 }
 
-#define VMASST_IOPL (1U << VMASST_TYPE_architectural_iopl)
 #define AT(field)   (sp + offsetof(struct iret_context, field))
 
 /* The first and the last word are read before any register changes: the frame spans at most two pages. */
@@ -51,7 +50,7 @@ long do_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
         guest_get_or(r->rcx, AT(rcx), fault);
         guest_get_or(r->r11, AT(r11), fault);
     }
-    if (unlikely(v->domain->vm_assist & VMASST_IOPL))
+    if (unlikely(v->domain->iopl_shown))
         v->arch.iopl = rflags & RFLAGS_IOPL;
     if (likely(rflags & RFLAGS_IF))
         WRITE_ONCE(v->info->evtchn_upcall_mask, 0);

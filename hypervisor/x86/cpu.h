@@ -102,7 +102,8 @@ static inline void cpu_set_work(struct cpu *c, uint32_t bits)
 void cpu_kick(struct cpu *c, uint32_t bits);
 
 /* All other CPUs stand still, holding no lock and with nothing half-done, until cpus_go(): for counts of the
- * whole machine. The caller has nothing half-done either. cpus_park(): the others' part, for WORK_STOP. */
+ * whole machine, and before a domain is freed that somebody may have from find_domain(). The caller has
+ * nothing half-done either. cpus_park(): the others' part, for WORK_STOP. */
 void cpus_stop(void);
 void cpus_go(void);
 void cpus_park(void);
@@ -142,6 +143,24 @@ static inline uint64_t rdmsr(uint32_t msr)
     uint32_t lo, hi;
 
     __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return (uint64_t)hi << 32 | lo;
+}
+
+/* The same for a register that a processor may not have: 0 then. */
+static inline uint64_t rdmsr_if_any(uint32_t msr)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("1: rdmsr\n"
+                     "2:\n"
+                     ".section .fixup, \"ax\"\n"
+                     "3: xor %%eax, %%eax; xor %%edx, %%edx; jmp 2b\n"
+                     ".previous\n"
+                     ".section .extable, \"a\"\n"
+                     ".balign 4; .long 1b - ., 3b - .\n"
+                     ".previous"
+                     : "=&a"(lo), "=&d"(hi)
+                     : "c"(msr));
     return (uint64_t)hi << 32 | lo;
 }
 

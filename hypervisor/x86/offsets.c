@@ -45,5 +45,6 @@ _Static_assert(AT(r15, 0) && AT(rdi, 14 * 8) && AT(error_code, 15 * 8) && AT(ent
                    AT(rip, 16 * 8) && AT(cs, 17 * 8) && AT(rflags, 18 * 8) && AT(rsp, 19 * 8) &&
                    AT(ss, 20 * 8),
                "entry.S counts through them");
+_Static_assert(__builtin_popcountll(sizeof(((struct vcpu *)0)->history)) == 1, "entry.S masks an offset");
 _Static_assert(sizeof(struct hypercall) == 32, "entry.S indexes by a shift");
 _Static_assert(sizeof(struct cpu) % 16 == 0, "the stack below it is aligned");
