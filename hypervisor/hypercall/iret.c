@@ -18,7 +18,7 @@ static __attribute__((cold, noinline)) long bad_iret(struct vcpu *v, const char 
     return 0;
 }
 
-#define AT(field)   (sp + offsetof(struct iret_context, field))
+#define AT(field) (sp + offsetof(struct iret_context, field))
 
 /* The first and the last word are read before any register changes: the frame spans at most two pages. */
 long do_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
