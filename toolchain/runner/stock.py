@@ -40,7 +40,11 @@ for i in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /sys/bus/xen/devices/vbd-51712 ] || [ -
 echo "init: $(uname -r), $(nproc) vcpus, $(cut -d ' ' -f 1 /proc/uptime) s"
 end() { umount -a -r 2>/dev/null; exec "$@" -f; }
 trap "end poweroff" USR2; trap "end reboot" TERM; trap "end halt" USR1  # what busybox's commands of these names send
-if [ -e /script ]; then sh /script & wait $!; echo "init: exit $?"; else setsid cttyhack sh & wait $!; fi
+if [ -e /script ]; then sh /script & wait $!; echo "init: exit $?"; else
+  # not with &, which would leave Ctrl-C ignored; busybox's poweroff sends the signal
+  start-stop-daemon -S -b -p /none -a /bin/setsid -- cttyhack sh -c 'sh; poweroff'
+  while :; do sleep 99999 & wait $!; done
+fi
 end poweroff
 """
 
