@@ -54,6 +54,7 @@ static inline __attribute__((always_inline)) void deliver(struct vcpu *v, const 
         sp = v->arch.kernel_sp;
     }
     sp &= ~15ULL;
+    /* The first half is guest_range_ok()'s too, without the subtraction. */
     if (unlikely(sp < HV_VIRT_END + FRAME_MAX && !guest_range_ok(sp - FRAME_MAX, FRAME_MAX))) {
         no_way(v, t->what, "is not the guest's memory", sp);
         return;

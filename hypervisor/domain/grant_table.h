@@ -176,7 +176,8 @@ grant_inline int grant_pin_locked(struct domain *r, struct grant_table *t, const
         mfn_t again;
 
         rc = grant_pin_again(r, user, ref, pin, kind, &again);
-        *mfn = again;
+        if (!rc)
+            *mfn = again;
         return rc;
     }
     entry = grant_shared(t, ref);

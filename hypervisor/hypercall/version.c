@@ -95,7 +95,7 @@ long do_xen_version(uint64_t op, uint64_t guest, uint64_t a3, uint64_t a4, uint6
 
 /* command: VMASST_CMD_*; which: VMASST_TYPE_*, both 32-bit numbers. Switches for the ways in which Parador
  * helps a guest. Their meaning is where they are asked for: writable_pagetables (mm/), architectural_iopl
- * (iret), pae_extended_cr3 (a bit of XENVER_get_features), runstate_update_flag (domain/time.c).
+ * (iopl_shown), pae_extended_cr3 (a bit of XENVER_get_features), runstate_update_flag (domain/time.c).
  * 4gb_segments is for 32-bit guests, and means nothing here. m2p_strict (type 32) is accepted: our M2P is
  * never mapped for guest users anyway. */
 long do_vm_assist(uint64_t command, uint64_t which, uint64_t a3, uint64_t a4, uint64_t a5)

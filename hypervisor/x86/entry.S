@@ -239,7 +239,7 @@ exit_pending: /* rcx = its vcpu_info */
     cmpb $0, INFO_mask(%rcx)
     jne exit_restore
 exit_event:
-    mov %rbx, %rdi /* events are masked afterwards, unless the domain was ended: that is work */
+    mov %rbx, %rdi /* who was delivered to goes out now, even if events are pending again; an ended domain is work */
     call bounce_event
     cmpl $0, CPU_work(%rsp)
     je exit_restore

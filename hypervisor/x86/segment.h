@@ -55,7 +55,8 @@ static inline void write_gs_other(uint64_t val)
     swapgs();
 }
 
-/* SYSRET as it leaves for 32-bit code, but by IRET: our SYSRET goes to 64-bit code only. */
+/* SYSRET as it leaves for 32-bit code, but by IRET: our SYSRET goes to 64-bit code only.
+ * Here, for a call whose registers the compiler knows costs its caller nothing. */
 static __attribute__((cold, unused)) void leave_as_sysret32(struct cpu_user_regs *r)
 {
     r->rcx = r->rip;

@@ -117,6 +117,16 @@ Test(sched, yield_lets_the_others_run_first)
     cr_assert_eq(run(0), a);
 }
 
+static void b_runs_c_is_next_a_waits(void)
+{
+    vcpu_up(a);
+    vcpu_up(b);
+    vcpu_up(c);
+    schedule();
+    vcpu_block(a);
+    cr_assert_eq(run(0), b);
+}
+
 Test(sched, who_wakes_in_its_slice_runs_soon)
 {
     vcpu_up(a);
@@ -141,12 +151,7 @@ Test(sched, who_wakes_in_its_slice_runs_soon)
 
 Test(sched, who_wakes_often_takes_nobodys_turn)
 {
-    vcpu_up(a);
-    vcpu_up(b);
-    vcpu_up(c);
-    schedule();
-    vcpu_block(a);
-    cr_assert_eq(run(0), b);
+    b_runs_c_is_next_a_waits();
     for (unsigned int i = 0; i < 10; i++) { /* a works for 0.5 ms after every 2 ms of the others' time */
         run(1 * MS);
         event(a);
@@ -168,12 +173,7 @@ Test(sched, who_wakes_has_no_more_of_the_cpu_than_the_others)
 {
     uint64_t of_c = 0;
 
-    vcpu_up(a);
-    vcpu_up(b);
-    vcpu_up(c);
-    schedule();
-    vcpu_block(a);
-    run(0);
+    b_runs_c_is_next_a_waits();
     vcpu_block(b);
     cr_assert_eq(run(0), c);
     for (unsigned int i = 0; i < 1000; i++) { /* a and b want it whenever they don't have it */
@@ -198,12 +198,7 @@ Test(sched, who_wakes_has_no_more_of_the_cpu_than_the_others)
 /* How long it ran counts, not what it gave away. */
 Test(sched, who_wakes_and_yields_delays_nobody_else_who_wakes)
 {
-    vcpu_up(a);
-    vcpu_up(b);
-    vcpu_up(c);
-    schedule();
-    vcpu_block(a);
-    cr_assert_eq(run(0), b);
+    b_runs_c_is_next_a_waits();
     cr_assert_eq(run(SLICE), c);
     vcpu_block(c);
     cr_assert_eq(run(0), b);

