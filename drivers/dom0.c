@@ -8,6 +8,7 @@
 #include "drivers/xenbus.h"
 #include "drivers/xenstore/conn.h"
 #include "drivers/xenstore/local.h"
+#include "libpv/domctl.h"
 #include "libpv/print.h"
 
 #define XVDA (202u << 8) /* the number of virtual disk "xvda" */
@@ -19,7 +20,7 @@ static void came(domid_t domid, const char *name)
 {
     int err = consback_offer(domid);
 
-    if (err)
+    if (err && pv_domain_lives(domid)) /* else it was destroyed before we came to it */
         pv_printf("domain %u (%s) has no console: error %d\n", domid, name, err);
     if (the_disk && !blkback_offer(domid, XVDA, the_disk, the_disk->readonly))
         pv_printf("domain %u (%s) gets no disk: no memory\n", domid, name);

@@ -27,6 +27,15 @@ int pv_domain_unpause(domid_t domid);
 /* About the domain with this or the next higher number: info->domain says which. -ESRCH: there is none. */
 int pv_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info);
 
+/* It exists, and has not begun to end. */
+static inline bool pv_domain_lives(domid_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+
+    return !pv_domain_info(domid, &info) && info.domain == domid &&
+           !(info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown));
+}
+
 /* The CPUs that a vcpu may run on from now on, bit n: CPU n. -EINVAL: none of them exists. */
 int pv_domain_pin(domid_t domid, unsigned int vcpu, uint64_t cpus);
 

@@ -48,7 +48,6 @@ struct vcpu {
     struct history history[HISTORY]; /* entry.S writes here, at history_end modulo its size */
     uint64_t history_end;            /* bytes written since the start: hypercalls_made() */
     uint32_t exceptions;             /* bounced or emulated */
-    uint16_t destroys; /* domctl: the domain whose destruction it began and waits for, 0: none */
 };
 
 static inline uint64_t hypercalls_made(const struct vcpu *v)

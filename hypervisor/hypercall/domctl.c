@@ -22,6 +22,9 @@
 
 typedef long domctl_fn(struct domain *d, struct xen_domctl *op);
 
+/* A call began it, and was not told that it has ended. One control call at a time. */
+static bool destroying[DOMID_MAX_BOOT];
+
 /* A number that no domain has: `wanted`, or (0, or reserved ones) the next behind the one given last. 0:
  * none. */
 static uint16_t free_domid(uint16_t wanted)
@@ -59,6 +62,7 @@ static long create(struct domain *none, struct xen_domctl *op)
     d = domain_create(domid, name, 1, 0); /* a vcpu at least: events go to the first one */
     if (!d)
         return refuse(-ENOMEM, R_NO_MEMORY, 1, domid);
+    destroying[domid] = false;
     d->pause_count = 1;
     d->vcpus_wanted = (uint8_t)c->max_vcpus;
     memcpy(d->handle, c->handle, sizeof(d->handle));
@@ -69,19 +73,18 @@ static long create(struct domain *none, struct xen_domctl *op)
 static long destroy(struct domain *d, struct xen_domctl *op)
 {
     domain_destroy(d);
-    current->destroys = domain_relinquished(d) ? 0 : d->domid;
-    return current->destroys ? -ERESTART : 0;
+    destroying[d->domid] = !domain_relinquished(d);
+    return destroying[d->domid] ? -ERESTART : 0;
 }
 
-/* There is no such domain, which is what the caller waits for if the last step has just been done. */
+/* There is no such domain, which is what a caller waits for if the last step has just been done. Between its
+ * steps it may have made other calls, and gone on on another vcpu. */
 static long no_domain(const struct xen_domctl *op)
 {
-    uint16_t destroys = current->destroys;
-
-    current->destroys = 0;
-    if (op->cmd == XEN_DOMCTL_destroydomain && op->domain && op->domain == destroys)
-        return 0;
-    return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op->domain, 0);
+    if (op->cmd != XEN_DOMCTL_destroydomain || op->domain >= DOMID_MAX_BOOT || !destroying[op->domain])
+        return refuse(-ESRCH, R_NO_SUCH_DOMAIN, op->domain, 0);
+    destroying[op->domain] = false;
+    return 0;
 }
 
 /* It has stopped when the call returns. */

@@ -74,7 +74,7 @@ def grub(axes, files, system):
     disk = file_system(axes, files, f"grub.{system}.img", 24, {"vmlinuz": read(stock.fetched(axes, "linux")), "initrd": ramdisk, "noise": data})
     keys = (b"grub> ", b"ls\r", b"(xen/xvda)", b"set\r", b"prefix=", b"help\r", b"write_byte ADDR", b"ls (xen/xvda)/\r",
             b"vmlinuz", b"linux (xen/xvda)/vmlinuz console=hvc0 quiet\rinitrd (xen/xvda)/initrd\rboot\r", b"(grub has ended)", b"poweroff\r")
-    return settings(system, "grub", DISK=disk), keys, [
+    return settings(system, "grub", DISK=disk, VCPUS="1"), keys, [
         r"GNU GRUB +version 2", r"\(memdisk\).*\(xen/xvda\)", r"lost\+found/ e2fsck.* initrd .*vmlinuz|e2fsck.*noise", r"init: 6\.\S+, 1 vcpus",
         rf"{sha(data)}  /mnt/noise", r"fsck: 0$", r"init: exit 0"], complaints
 

@@ -39,11 +39,6 @@ static unsigned next_domain(unsigned domid)
     return 0;
 }
 
-static bool lives(unsigned domid)
-{
-    return domid && next_domain(domid) == domid;
-}
-
 /* control/parador-done of a domain: false when it holds nothing of use. */
 static bool read_answer(unsigned domid, uint64_t *seq, int *status)
 {
@@ -70,7 +65,8 @@ static bool await(unsigned domid, uint64_t wanted, uint64_t until, int *status)
 {
     for (;;) {
         uint64_t seq;
-        bool alive = lives(domid); /* asked first: an answer given just before the end counts */
+        bool alive =
+            pv_domain_lives((domid_t)domid); /* asked first: an answer given just before the end counts */
         if (read_answer(domid, &seq, status) && seq == wanted)
             return true;
         if (!alive || arch_time_ns() >= until)
@@ -87,7 +83,7 @@ static int run_in(unsigned domid, const char *command)
     static unsigned watched;          /* 0: none */
     char path[64];
     int status = 1;
-    if (!lives(domid)) {
+    if (!pv_domain_lives((domid_t)domid)) {
         kprintf("script: there is no domain %u for: %s\n", domid, command);
         return 1;
     }
@@ -98,11 +94,12 @@ static int run_in(unsigned domid, const char *command)
         ksnprintf(watch.path, sizeof(watch.path), "/local/domain/%u/control/parador-done", domid);
         watched = xenbus_watch_add(&watch) ? 0 : domid;
         uint64_t until = arch_time_ns() + READY_SECONDS * 1000000000ull, got;
-        while (!read_answer(domid, &got, &status) && lives(domid) && arch_time_ns() < until)
+        while (!read_answer(domid, &got, &status) && pv_domain_lives((domid_t)domid) &&
+               arch_time_ns() < until)
             wait_a_moment();
         if (!read_answer(domid, &got, &status)) {
-            kprintf("script: domain %u %s: %s\n", domid, lives(domid) ? "takes no commands" : "has ended",
-                    command);
+            kprintf("script: domain %u %s: %s\n", domid,
+                    pv_domain_lives((domid_t)domid) ? "takes no commands" : "has ended", command);
             return 1;
         }
     }
@@ -169,7 +166,7 @@ void pv_script_run(void)
     if (!pv_is_dom0() || !ramdisk_find("script", &f))
         return;
     struct script s = { (const char *)f.data, f.size, 0, false };
-    int otherwise = lives(1) ? 1 : 0;
+    int otherwise = pv_domain_lives((domid_t)1) ? 1 : 0;
     while (script_next(&s, &domain, command, sizeof(command))) {
         unsigned where = (unsigned)(domain < 0 ? otherwise : domain);
         int status = s.cut ? 2 : where ? run_in(where, command) : shell_run_shown("d0> ", command);

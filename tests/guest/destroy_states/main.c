@@ -21,6 +21,7 @@ ROLE(dom0);
 #define VCPUS  4
 #define TABLES 48 /* of the tree that is pinned and unpinned */
 #define PAGES  5  /* that are granted, or mapped */
+#define NOBODY 77 /* no domain has this number */
 #define REF    20 /* of the first grant, on both sides */
 
 enum { COUNT = CHILD_COUNT, IN_PIN, DELAY, PORT, FRAMES = 16 }; /* words of the shared page */
@@ -315,6 +316,41 @@ static void ports_bound_on_both_sides(void)
     all_back("ports");
 }
 
+static volatile unsigned int calls_meanwhile, wrong;
+
+static void calls_of_another(unsigned int port, void *data)
+{
+    struct xen_domctl op = { .cmd = XEN_DOMCTL_pausedomain, .domain = NOBODY };
+
+    (void)port, (void)data;
+    wrong += pv_domctl(&op) != -ESRCH;
+    op = (struct xen_domctl){ .cmd = XEN_DOMCTL_destroydomain, .domain = NOBODY };
+    wrong += pv_domctl(&op) != -ESRCH;
+    calls_meanwhile++;
+    rest_ns(20000000); /* Parador destroys it meanwhile */
+}
+
+/* A call that destroys is interrupted, and control calls of other domains come between its steps. */
+static void with_other_calls_between(void)
+{
+    struct child c;
+    int port = pv_event_bind_virq(VIRQ_TIMER, calls_of_another, NULL);
+
+    child_make(&c, "spins", 1);
+    child_run(&c, 1);
+    child_unmap(&c);
+    pv_events_on();
+    pv_timer_set(pv_time_ns() + 50000);
+    expect_eq(pv_domain_destroy(c.build.domid), 0);
+    pv_events_off();
+    pv_timer_set(0);
+    pv_event_close((unsigned int)port);
+    check(child_gone(&c), "it is there");
+    check(!wrong, "%u other calls went wrong", wrong);
+    check(calls_meanwhile > 0 || !test_on_parador(), "nothing came between");
+    all_back("other calls");
+}
+
 void test_main(void)
 {
     if (child_word())
@@ -340,4 +376,5 @@ void test_main(void)
     mapped_by_domain_0(false);
     mapping_domain_0();
     ports_bound_on_both_sides();
+    with_other_calls_between();
 }
