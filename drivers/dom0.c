@@ -3,6 +3,7 @@
  * Domain 0's services in one thread: see dom0.h.
  */
 #include "drivers/dom0.h"
+#include <xen/sched.h>
 #include "drivers/back/blkback.h"
 #include "drivers/back/consback.h"
 #include "drivers/xenbus.h"
@@ -30,7 +31,7 @@ static void gone(domid_t domid, unsigned int reason)
 {
     if (tell_ended)
         tell_ended(domid, reason); /* before who is attached to its console hears of it */
-    consback_domain_gone(domid);
+    consback_domain_gone(domid, reason == SHUTDOWN_crash);
     blkback_domain_gone(domid);
 }
 

@@ -7,8 +7,8 @@
  * noted by the upcall and done by a call that the kernel makes from a thread of its own (xenbus_work,
  * blkback_work, ...).
  *
- * drv_alloc and drv_free are the kernel's to define (pvkernel: kmalloc; tests: malloc). Waiting goes by
- * drv_waiter, which blocks the vcpu until a threaded kernel puts its own there.
+ * drv_alloc, drv_free and drv_memory_low are the kernel's to define (pvkernel: kmalloc; tests: malloc).
+ * Waiting goes by drv_waiter, which blocks the vcpu until a threaded kernel puts its own there.
  */
 #pragma once
 
@@ -22,6 +22,8 @@
 void *drv_alloc(size_t bytes);
 /* NULL is allowed. */
 void drv_free(void *p);
+/* What is left is for this domain's own needs: nothing more for what others have us keep. */
+bool drv_memory_low(void);
 
 struct drv_waiter {
     /* Thread: returns once ready(arg) is true. ready is upcall-safe and may be called at any time, with

@@ -16,6 +16,7 @@
 #include "libpv/hypercall.h"
 #include "libpv/image.h"
 #include "libpv/memory.h"
+#include "libpv/print.h"
 #include "libpv/string.h"
 #include "libpv/traps.h"
 
@@ -40,6 +41,15 @@ static struct build {
     unsigned long pfn; /* of the piece in the window */
     unsigned int n;    /* its pages; 0: nothing is there */
 } build;
+
+/* What was wrong, with two numbers in it. */
+static const char *said(const char *format, unsigned long a, unsigned long b)
+{
+    static char text[80];
+
+    pv_snprintf(text, sizeof(text), format, a, b);
+    return text;
+}
 
 static unsigned long pages_of(unsigned long bytes)
 {
@@ -82,7 +92,9 @@ static const char *lay_out(struct layout *at)
         for (unsigned int level = 1; level <= 4; level++)
             tables += at->nr[level] = spans(vaddr(0), vaddr(at->end), level);
     } while (tables != before);
-    return at->end > build.b->pages ? "so little memory does not hold it" : NULL;
+    return at->end > build.b->pages ? said("%lu MB is too little for it: mem=%lu at least",
+                                           build.b->pages >> 8, (at->end + 255) >> 8)
+                                    : NULL;
 }
 
 /* ---- memory ---- */
@@ -353,11 +365,12 @@ static int make_vcpu(uint64_t root)
 /* What was mapped for it is unmapped in any case. */
 static int make_all(void)
 {
-    uint64_t root;
+    uint64_t root, pages = pv_free_pages();
     int err = make_memory();
 
     if (err) {
-        build.b->why = "there is not so much free memory";
+        build.b->why =
+            said("it wants %lu MB, and %lu MB of memory are free", build.b->pages >> 8, pages >> 8);
         return err;
     }
     build.b->store_frame = build.p2m[build.at.store];

@@ -3,6 +3,7 @@
  * Control calls, and others' frames in our page tables: see domctl.h.
  */
 #include "libpv/domctl.h"
+#include <xen/sysctl.h>
 #include "libpv/hypercall.h"
 #include "libpv/memory.h"
 
@@ -85,6 +86,16 @@ int pv_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info)
 
     *info = op.u.getdomaininfo;
     return err;
+}
+
+uint64_t pv_free_pages(void)
+{
+    struct xen_sysctl op = { .cmd = XEN_SYSCTL_physinfo, .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+    struct parador_machine_info machine;
+
+    if (HYPERVISOR_parador(PARADOR_machine_info, &machine) == 0)
+        return machine.free_frames;
+    return hypercall1(__HYPERVISOR_sysctl, &op) == 0 ? op.u.physinfo.free_pages : 0;
 }
 
 /* Sets the entries of n pages from va on; frames NULL: to nothing. */

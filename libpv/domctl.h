@@ -27,6 +27,9 @@ int pv_domain_unpause(domid_t domid);
 /* About the domain with this or the next higher number: info->domain says which. -ESRCH: there is none. */
 int pv_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info);
 
+/* Pages of the machine that no domain has; 0 if this domain may not know. */
+uint64_t pv_free_pages(void);
+
 /* It exists, and has not begun to end. */
 static inline bool pv_domain_lives(domid_t domid)
 {

@@ -63,3 +63,7 @@ struct parador_machine_info {
 
 /* Domain 0: destroys domain *arg (uint32_t). -ESRCH, -EINVAL for domain 0. */
 #define PARADOR_destroy 5
+
+/* Domain 0: whether (uint32_t *arg != 0) its lines go without a mark while it has the keyboard, because it
+ * shows the terminal of another, who moves the cursor. */
+#define PARADOR_plain 6

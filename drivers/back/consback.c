@@ -18,14 +18,18 @@
 #include "libpv/print.h"
 #include "ring/order.h"
 
-#define OUT_SIZE sizeof(((struct xencons_interface *)0)->out)
-#define IN_SIZE  sizeof(((struct xencons_interface *)0)->in)
+#define OUT_SIZE   sizeof(((struct xencons_interface *)0)->out)
+#define IN_SIZE    sizeof(((struct xencons_interface *)0)->in)
+
+#define LAST_LINES 16 /* that are printed of a domain that crashed, and how wide they may be */
+#define LAST_WIDTH 128
 
 struct consback {
     struct consback *next;
     struct drv_page page; /* a struct xencons_interface; .vaddr NULL: gone, or not connected. Changed with the
                              guard held */
     domid_t front;
+    bool crashed; /* set before it is gone */
     int port;
     struct drv_work work;                    /* its event came, or somebody attached */
     void (*out)(const char *text, size_t n); /* who is attached, NULL: nobody; with the guard held */
@@ -169,7 +173,40 @@ int consback_offer(domid_t front)
     return 0;
 }
 
-void consback_domain_gone(domid_t front)
+static char kept_at(const struct consback *c, uint64_t at)
+{
+    return c->kept[at % CONSBACK_KEPT];
+}
+
+/* A kernel that gives up says why on its console. Nothing that would move the cursor is printed. */
+static void say_last_lines(const struct consback *c)
+{
+    uint64_t first = c->written > CONSBACK_KEPT ? c->written - CONSBACK_KEPT : 0, at = c->written;
+    char line[LAST_WIDTH];
+    size_t n = 0;
+
+    if (!c->written)
+        return;
+    pv_printf("domain %u crashed; its console ended so:\n", c->front);
+    for (unsigned int lines = 0; at > first; at--) {
+        lines += kept_at(c, at - 1) == '\n' && at != c->written;
+        if (lines == LAST_LINES)
+            break;
+    }
+    for (; at <= c->written; at++) {
+        char ch = at < c->written ? kept_at(c, at) : '\n';
+
+        if (ch == '\n' && n) {
+            line[n] = 0;
+            pv_printf("  %s\n", line);
+            n = 0;
+        } else if (ch >= ' ' && ch <= '~' && n < sizeof(line) - 1) {
+            line[n++] = ch;
+        }
+    }
+}
+
+void consback_domain_gone(domid_t front, bool crashed)
 {
     struct consback *c = find(front);
     struct drv_page page;
@@ -178,6 +215,9 @@ void consback_domain_gone(domid_t front)
     if (!c)
         return;
     take(c);
+    c->crashed = crashed;
+    if (crashed && !__atomic_load_n(&c->out, __ATOMIC_ACQUIRE))
+        say_last_lines(c);
     pv_event_close((unsigned int)c->port);
     events = drv_lock(&guard);
     page = c->page;
@@ -235,4 +275,9 @@ size_t consback_type(struct consback *c, const char *keys, size_t n)
 bool consback_lives(const struct consback *c)
 {
     return __atomic_load_n(&c->page.vaddr, __ATOMIC_ACQUIRE);
+}
+
+bool consback_crashed(const struct consback *c)
+{
+    return !consback_lives(c) && c->crashed;
 }

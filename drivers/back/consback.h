@@ -24,8 +24,8 @@ struct consback;
 int consback_offer(domid_t front);
 
 /* Thread: domain `front` is gone: what is left in its ring is taken, and its page unmapped. What it wrote
- * stays while somebody is attached. */
-void consback_domain_gone(domid_t front);
+ * stays while somebody is attached; where nobody is, the last lines of one that crashed are printed. */
+void consback_domain_gone(domid_t front, bool crashed);
 
 /* Upcall-safe: is there anything for consback_work? */
 bool consback_pending(void);
@@ -44,3 +44,5 @@ size_t consback_type(struct consback *c, const char *keys, size_t n);
 
 /* False when the domain is gone. */
 bool consback_lives(const struct consback *c);
+/* It is gone, and had crashed. */
+bool consback_crashed(const struct consback *c);

@@ -86,6 +86,8 @@ void xs_server_close(struct xs_server *s, struct xs_conn *c)
     xs_watch_del_all(c);
     while (c->out_first)
         output_drop(c);
+    if (c->domid)
+        xs_tree_forget_domain(&s->tree, c->domid);
     drv_free(c);
     xs_watch_fire_special(s, "@releaseDomain");
 }

@@ -20,7 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What one domain other than 0 may have; more is refused with the error named here. */
+/* What one domain other than 0 may have; more is refused with the error named here, and anything more when
+ * all of them together have left domain 0 little memory (drv_memory_low). */
 #define XS_MAX_NODES        1000   /* owned: ENOSPC */
 #define XS_MAX_BYTES        131072 /* of names and values, owned: ENOSPC */
 #define XS_MAX_VALUE        2048   /* bytes of a value: ENOSPC */

@@ -54,6 +54,7 @@ struct xs_log {
 struct xs_transaction {
     struct xs_transaction *next;
     uint32_t id;
+    uint16_t domid;      /* whose */
     struct xs_tree base; /* as it was at the start */
     struct xs_tree tree; /* as the transaction sees it */
     struct xs_log *first, **last;

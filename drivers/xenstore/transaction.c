@@ -16,7 +16,7 @@ int xs_transaction_start(struct xs_conn *c, uint32_t *id)
 {
     struct xs_transaction *t;
 
-    if (c->domid && c->nr_transactions >= XS_MAX_TRANSACTIONS)
+    if (c->domid && (c->nr_transactions >= XS_MAX_TRANSACTIONS || drv_memory_low()))
         return -ENOSPC;
     t = drv_alloc(sizeof(*t));
     if (!t)
@@ -24,6 +24,7 @@ int xs_transaction_start(struct xs_conn *c, uint32_t *id)
     do
         t->id = ++c->last_id;
     while (t->id == 0 || xs_transaction_find(c, t->id));
+    t->domid = c->domid;
     t->last = &t->first;
     xs_tree_copy(&t->base, &c->server->tree);
     xs_tree_copy(&t->tree, &c->server->tree);
@@ -56,7 +57,7 @@ int xs_transaction_log(struct xs_transaction *t, enum xs_log_kind kind, const ch
         for (l = t->first; l; l = l->next)
             if (l->kind == XS_LOG_READ && l->hash == hash && strcmp(l->path, path) == 0)
                 return 0;
-    if (t->log_bytes + sizeof(*l) + at + bytes > XS_MAX_LOG)
+    if (t->log_bytes + sizeof(*l) + at + bytes > XS_MAX_LOG || (t->domid && drv_memory_low()))
         return -ENOSPC;
     l = drv_alloc(sizeof(*l) + at + bytes);
     if (!l)

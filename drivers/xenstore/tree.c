@@ -191,7 +191,7 @@ static bool owner_has_room(struct xs_tree *t, uint16_t caller, uint16_t owner, s
         return owner == 0;
     if (!caller)
         return o->nodes + nodes <= UINT16_MAX;
-    return o->nodes + nodes <= XS_MAX_NODES && o->bytes + bytes <= XS_MAX_BYTES;
+    return o->nodes + nodes <= XS_MAX_NODES && o->bytes + bytes <= XS_MAX_BYTES && !drv_memory_low();
 }
 
 static void owner_add(struct xs_tree *t, uint16_t owner, size_t nodes, size_t bytes)
@@ -464,4 +464,28 @@ int xs_tree_set_perms(struct xs_tree *t, uint16_t domid, const char *path, const
     }
     body_put(old);
     return err;
+}
+
+static void forget_domain(struct xs_node *n, uint16_t domid)
+{
+    struct xs_body *b = n->body;
+    uint32_t kept = 1;
+
+    if (b->perm[0].domid == domid)
+        b->perm[0].domid = 0;
+    for (uint32_t i = 1; i < b->nr_perms; i++)
+        if (b->perm[i].domid != domid)
+            b->perm[kept++] = b->perm[i];
+    b->nr_perms = kept;
+    for (uint32_t i = 0; i < n->nr_children; i++)
+        forget_domain(n->child[i], domid);
+}
+
+void xs_tree_forget_domain(struct xs_tree *t, uint16_t domid)
+{
+    struct xs_owner *o = owner_find(t, domid);
+
+    forget_domain(t->root, domid);
+    if (o)
+        *o = (struct xs_owner){ 0 };
 }

@@ -95,6 +95,9 @@ int xs_tree_mkdir(struct xs_tree *t, uint16_t domid, const char *path, uint64_t 
 /* With all below it. A missing node is no error (0) when its parent is there, else -ENOENT; -EINVAL for "/".
  */
 int xs_tree_rm(struct xs_tree *t, uint16_t domid, const char *path, uint64_t generation);
+/* The domain has ended: its nodes are domain 0's, and no node names it, so that who gets its number next has
+ * no right of it (XSA-322). In place: trees that share nodes with this one see it too. */
+void xs_tree_forget_domain(struct xs_tree *t, uint16_t domid);
 /* Only the owner and domain 0 may; only domain 0 may give a node to another owner (-EPERM). -ENOENT. */
 int xs_tree_set_perms(struct xs_tree *t, uint16_t domid, const char *path, const struct xs_perm *perm,
                       uint32_t nr, uint64_t generation);

@@ -57,7 +57,7 @@ static bool event_waits(const struct xs_conn *c, const char *body, uint32_t len)
 
 static bool events_have_room(const struct xs_conn *c, uint32_t len)
 {
-    return !c->domid || (c->nr_events < XS_MAX_EVENTS &&
+    return !c->domid || (c->nr_events < XS_MAX_EVENTS && !drv_memory_low() &&
                          c->event_bytes + sizeof(struct xsd_sockmsg) + len <= XS_MAX_EVENT_BYTES);
 }
 
@@ -120,7 +120,8 @@ int xs_watch_add(struct xs_conn *c, const char *path, const char *token, struct 
         return -EEXIST;
     path_size = strlen(text) + 1;
     bytes = path_size + strlen(token) + 1;
-    if (c->domid && (c->nr_watches >= XS_MAX_WATCHES || c->watch_bytes + bytes > XS_MAX_WATCH_BYTES))
+    if (c->domid &&
+        (c->nr_watches >= XS_MAX_WATCHES || c->watch_bytes + bytes > XS_MAX_WATCH_BYTES || drv_memory_low()))
         return -E2BIG;
     w = drv_alloc(sizeof(*w) + bytes);
     if (!w)

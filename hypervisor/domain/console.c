@@ -40,7 +40,7 @@ static void put(const char *s)
 
 static void mark_locked(const struct domain *d)
 {
-    if (!console.marks)
+    if (!console.marks || (d->plain && d == console.owner))
         return;
     put("[");
     put(d->name);
@@ -215,6 +215,13 @@ void console_focus_after(uint16_t domid)
     for (unsigned int n = 1; n <= DOMID_MAX_BOOT; n++)
         if (console_focus((uint16_t)((domid + n) % DOMID_MAX_BOOT)))
             return;
+}
+
+void console_plain(struct domain *d, bool plain)
+{
+    lock_take(&console.lock);
+    d->plain = plain;
+    lock_drop(&console.lock);
 }
 
 uint16_t console_owner(void)

@@ -39,5 +39,8 @@ bool console_focus(uint16_t domid);
 void console_focus_after(uint16_t domid);
 uint16_t console_owner(void); /* domid, 0xffff: nobody */
 
+/* Whether d's lines go without its name while it has the keyboard. */
+void console_plain(struct domain *d, bool plain);
+
 /* The debug keys (domain/keys.c): c came after Ctrl-T. */
 void keys_pressed(char c);

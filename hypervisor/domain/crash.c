@@ -4,8 +4,9 @@
  *
  * The report is for the student whose kernel it was: why, where (by the names in the kernel's own symbol
  * table), registers, what lies on the stack, the last hypercalls by name, and the last refusal as a sentence,
- * which is often the cause. Everything is read with the guest's own permissions or from the vcpu; nothing in
- * it is trusted. The domain is then shut down and destroyed like any other; the caller goes on as usual.
+ * which, where it is fresh, is often the cause. Everything is read with the guest's own permissions or from
+ * the vcpu; nothing in it is trusted. The domain is then shut down and destroyed like any other; the caller
+ * goes on as usual.
  */
 #include "domain/domain.h"
 #include "boot/elf.h"
@@ -104,7 +105,8 @@ void crash_say_refusal(const struct vcpu *v)
     char text[REASON_SIZE];
 
     refusal_text(&v->refusal, text, sizeof(text));
-    tell("last refusal (%d, of %u): %s\n", v->refusal.error, v->refusal.count, text);
+    tell("last refusal (%d, of %u, %lu hypercalls ago): %s\n", v->refusal.error, v->refusal.count,
+         hypercalls_made(v) - v->refusal.call, text);
 }
 
 static void report(const struct domain *d, const char *why)
@@ -173,7 +175,7 @@ void domain_crash_own(struct vcpu *v)
 {
     char text[REASON_SIZE - 80] = "";
 
-    if (v->refusal.count)
+    if (v->refusal.count && hypercalls_made(v) - v->refusal.call <= SHOWN_CALLS)
         refusal_text(&v->refusal, text, sizeof(text));
     domain_crash(v->domain, "its kernel gave up (SHUTDOWN_crash)%s%s", text[0] ? "; last refusal: " : "",
                  text);

@@ -103,6 +103,7 @@ struct domain {
     uint8_t watchdogs_in_use;
     char line[256]; /* console: the unfinished line; LOCK_CONSOLE */
     uint32_t line_len;
+    bool plain; /* console: while it has the keyboard its lines bear no mark; LOCK_CONSOLE */
     const struct symbols *symbols; /* of the kernel, for reports; may be NULL (boot/elf.h) */
 };
 
@@ -205,7 +206,8 @@ void vcpu_set_period(struct vcpu *v, uint64_t period_ns);
 void domain_crash_as(struct domain *d, uint8_t reason, const char *why, ...)
     __attribute__((format(printf, 3, 4), cold));
 #define domain_crash(d, ...) domain_crash_as(d, SHUTDOWN_crash, __VA_ARGS__)
-/* A guest ended itself with SHUTDOWN_crash: the report, with v's last refusal as the likely reason. */
+/* A guest ended itself with SHUTDOWN_crash: the report, with v's last refusal, if it is fresh, as the likely
+ * reason. */
 void domain_crash_own(struct vcpu *v) __attribute__((cold));
 /* The same for an exception of v, the current vcpu, that its kernel has no handler for: says what v did. */
 void domain_crash_exception(struct vcpu *v, unsigned int vector, uint64_t error_code) __attribute__((cold));

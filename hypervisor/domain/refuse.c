@@ -53,6 +53,7 @@ int refuse(int error, enum rule rule, uint64_t a, uint64_t b)
     r->rule = rule;
     r->count++;
     r->rip = v->regs.rip;
+    r->call = hypercalls_made(v);
     WRITE_ONCE(v->domain->refused, (uint8_t)v->id);
     set_bit(rule, broken);
     return error;

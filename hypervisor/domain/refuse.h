@@ -166,6 +166,7 @@ struct refusal {
     uint32_t rule; /* enum rule */
     uint32_t count;
     uint64_t rip;
+    uint64_t call; /* the number of the hypercall, as hypercalls_made() counts */
 };
 
 /* Remembers the refusal in the current vcpu and returns `error` (a negative errno). Cold on purpose. */

@@ -3,6 +3,7 @@
  * arch_0: Parador's own sub-operations, the contract of libpv/parador.h.
  */
 #include "hypercall/hypercall.h"
+#include "domain/console.h"
 #include "domain/grant.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -122,6 +123,12 @@ static long destroy(struct vcpu *v, uint32_t op, void *arg)
     return domid ? 0 : refuse(-EINVAL, R_DOMAIN_0, 0, 0);
 }
 
+static long plain(struct vcpu *v, uint32_t op, void *arg)
+{
+    console_plain(v->domain, *(uint32_t *)arg);
+    return 0;
+}
+
 static const struct sub_op ops[] = {
     [PARADOR_domain_info] = { .fn = domain_info, IN_OUT(struct parador_domain_info), .privileged = true },
     [PARADOR_exit_status] = { .fn = set_exit_status, IN(int32_t), .privileged = true },
@@ -129,6 +136,7 @@ static const struct sub_op ops[] = {
     [PARADOR_machine_info] = { .fn = machine_info, OUT(struct parador_machine_info) },
     [PARADOR_check] = { .fn = check },
     [PARADOR_destroy] = { .fn = destroy, IN(uint32_t), .privileged = true },
+    [PARADOR_plain] = { .fn = plain, IN(uint32_t), .privileged = true },
 };
 
 _Static_assert(sizeof(struct parador_domain_info) <= SUB_OP_LARGEST &&

@@ -3,7 +3,6 @@
  * Children of a test: child.h.
  */
 #include "tests/guest/child.h"
-#include <xen/sysctl.h>
 #include "libpv/domctl.h"
 #include "libpv/start.h"
 #include "libpv/string.h"
@@ -21,13 +20,10 @@ void rest_ns(uint64_t ns)
 
 uint64_t machine_free(void)
 {
-    struct xen_sysctl op = { .cmd = XEN_SYSCTL_physinfo, .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
-    struct parador_machine_info machine;
+    uint64_t pages = pv_free_pages();
 
-    if (HYPERVISOR_parador(PARADOR_machine_info, &machine) == 0)
-        return machine.free_frames;
-    require(hypercall1(__HYPERVISOR_sysctl, &op) == 0, "physinfo");
-    return op.u.physinfo.free_pages;
+    require(pages, "physinfo");
+    return pages;
 }
 
 const char *child_word(void)

@@ -62,7 +62,7 @@ static void begin(void)
 
 static void end(void)
 {
-    consback_domain_gone(FRONT);
+    consback_domain_gone(FRONT, false);
     work();
     pv_event_close(port);
     cr_assert_eq(fake_mappings(), 0);
@@ -179,8 +179,9 @@ Test(consback, the_last_words_of_a_domain_are_shown)
     work();
     cr_assert(consback_lives(c));
     write_some("panic", 5);
-    consback_domain_gone(FRONT);
+    consback_domain_gone(FRONT, true);
     cr_assert(!consback_lives(c));
+    cr_assert(consback_crashed(c));
     cr_assert_eq(fake_mappings(), 0);
     work();
     expect_shown("panic", 5);
@@ -238,4 +239,26 @@ Test(consback, what_cannot_be_served_leaves_nothing)
     cr_assert_eq(fake_mappings(), mappings);
     cr_assert_eq(fake_ports_used(), ports);
     cr_assert_leq(fake_allocs, allocs + 1, "the list of address space keeps one");
+}
+
+Test(consback, of_one_that_crashes_the_last_lines_are_printed)
+{
+    unsigned int before = fake_lines;
+
+    for (int i = 0; i < 100; i++)
+        write_all("a line\r\n", 8);
+    write_all("\033[2Jthe end\n", 12);
+    consback_domain_gone(FRONT, true);
+    cr_assert_eq(fake_lines - before, 1 + 16);
+    cr_assert_str_eq(fake_line, "  [2Jthe end\n");
+    work();
+}
+
+Test(consback, of_one_that_crashes_before_a_word_nothing_is_printed)
+{
+    unsigned int before = fake_lines;
+
+    consback_domain_gone(FRONT, true);
+    cr_assert_eq(fake_lines, before);
+    work();
 }

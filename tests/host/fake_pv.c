@@ -35,6 +35,13 @@ void drv_free(void *p)
     free(p);
 }
 
+bool fake_memory_low;
+
+bool drv_memory_low(void)
+{
+    return fake_memory_low;
+}
+
 int pv_snprintf(char *buf, size_t size, const char *fmt, ...)
 {
     va_list args;

@@ -17,6 +17,8 @@
 extern long fake_allocs;
 /* How many allocations succeed from now on; negative: all. */
 extern long fake_alloc_budget;
+/* What drv_memory_low says. */
+extern bool fake_memory_low;
 /* Lines printed by pv_printf; the last one. */
 extern unsigned int fake_lines;
 extern char fake_line[256];

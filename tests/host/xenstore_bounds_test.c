@@ -50,6 +50,24 @@ Test(bounds, quota_of_nodes_and_bytes)
     cr_assert_geq(made, XS_MAX_BYTES / XS_MAX_VALUE - 2);
 }
 
+Test(bounds, domains_that_hoard_together_leave_domain_0_its_memory)
+{
+    uint32_t tx = begin_tx(dom1);
+
+    fake_memory_low = true;
+    cr_assert_str_eq(ask(dom1, XS_WRITE, "n|1"), "ENOSPC");
+    cr_assert_str_eq(ask(dom1, XS_MKDIR, "n|"), "ENOSPC");
+    cr_assert_str_eq(ask(dom1, XS_WATCH, "n|t|"), "E2BIG");
+    cr_assert_str_eq(ask(dom1, XS_TRANSACTION_START, "|"), "ENOSPC");
+    cr_assert_str_eq(ask_tx(dom1, XS_READ, tx, "name|"), "ENOSPC");
+    cr_assert_str_eq(ask(dom0, XS_WRITE, "/local/domain/1/n|1"), "OK");
+    cr_assert_str_eq(ask(dom1, XS_READ, "n|"), "1");
+    cr_assert_str_eq(ask(dom1, XS_TRANSACTION_END, "F|"), "ENOENT");
+    cr_assert_str_eq(ask_tx(dom1, XS_TRANSACTION_END, tx, "F|"), "OK");
+    fake_memory_low = false;
+    cr_assert_str_eq(ask(dom1, XS_WRITE, "m|1"), "OK");
+}
+
 Test(bounds, quota_of_watches_and_logs)
 {
     char text[XENSTORE_PAYLOAD_MAX];

@@ -206,6 +206,23 @@ Test(xenstore, special_watches_are_for_domain_0)
     cr_assert_eq(nr_events, 0);
 }
 
+/* XSA-322. */
+Test(xenstore, who_gets_a_number_again_has_no_right_of_the_one_before)
+{
+    ask(dom1, XS_WRITE, "data/ours|1");
+    ask(dom1, XS_SET_PERMS, "data/ours|n1|b2|");
+    cr_assert_str_eq(ask(dom2, XS_WRITE, "/local/domain/1/data/ours/theirs|2"), "OK");
+    xs_server_close(server, dom2);
+    dom2 = xs_server_open(server, 2);
+    cr_assert_str_eq(ask(dom2, XS_READ, "/local/domain/1/data/ours/theirs"), "EINVAL");
+    cr_assert_str_eq(ask(dom2, XS_READ, "/local/domain/1/data/ours/theirs|"), "EACCES");
+    cr_assert_str_eq(ask(dom2, XS_WRITE, "/local/domain/1/data/ours|2"), "EACCES");
+    cr_assert_str_eq(ask(dom1, XS_GET_PERMS, "data/ours|"), "n1");
+    ask(dom0, XS_GET_PERMS, "/local/domain/1/data/ours/theirs|");
+    cr_assert_str_eq(answer_body, "n0");
+    cr_assert_str_eq(ask(dom1, XS_RM, "data/ours|"), "OK");
+}
+
 Test(xenstore, long_directories_go_in_parts)
 {
     char text[64], all[16384];

@@ -91,7 +91,7 @@ class Axes:
         self.runs = self.text("RUNS") or f"{self.build}/run"  # a folder for each run; the tests have one of their own each
         self.stock = self.text("GUEST") if self.text("GUEST") in STOCK else None
         self.stock_files = {}  # beside its own in a stock guest's initramfs
-        self.guest = None if self.stock else self.file("GUEST")
+        self.guest = None if self.stock else self.file("GUEST", f", nor a stock guest ({', '.join(STOCK)})")
         self.disk = self.file("DISK")
         self.files = [self.existing("FILES", value) for value in self.text("FILES").split(",") if value]
         self.mem = self.megabytes("MEM")
@@ -142,13 +142,13 @@ class Axes:
             raise Trouble(f"{name}={value} is more than this computer has: {host} MB with its swap space; {name}= is {KNOWN[name]}")
         return size
 
-    def file(self, name):
-        return self.existing(name, self.text(name))
+    def file(self, name, or_what=""):
+        return self.existing(name, self.text(name), or_what)
 
     @staticmethod
-    def existing(name, value):
+    def existing(name, value, or_what=""):
         if value and not os.path.isfile(value):
-            raise Trouble(f"{name}={value}: " + ("is no regular file" if os.path.exists(value) else "no such file"))
+            raise Trouble(f"{name}={value}: " + ("is no regular file" if os.path.exists(value) else "no such file") + or_what)
         if value and not os.access(value, os.R_OK):
             raise Trouble(f"{name}={value}: may not be read")
         return value

@@ -26,7 +26,7 @@ LEAST, MOST = 16, 32  # MB for a domain beside domain 0
 STOCK_MB = 128  # of a stock guest
 # An unattended run counts as hung after this many seconds without a line; see machine.Guard.
 PATIENCE = {"cpu": 600, "idle": 120}
-LONELY = 10  # seconds that a machine may be idle when stdin has ended
+LONELY = {"cpu": 120, "idle": 10}  # the same when stdin has ended
 POWER_OFF = b"\x14q"  # Parador's keys: Ctrl-T q
 
 MOTD = """Welcome to pvkernel, a small Unix that runs unprivileged: in a domain of Parador, or of stock Xen.
@@ -176,6 +176,33 @@ def parador_watcher():
     return Watcher(r"^parador: exit (\d+)\s*$")
 
 
+class ScriptOfGuest:
+    """With SCRIPT= a stock guest's shell runs it, and its init (runner/stock.py) says how that went, unless the script ends the guest
+    itself: the exit status is that one, where the machine ended well."""
+
+    def __init__(self, watcher):
+        self.watcher, self.script = watcher, 0
+
+    def __call__(self, line):
+        found = re.search(r"\binit: exit (\d+)\s*$", line)
+        if found:
+            self.script = int(found[1])
+        return self.watcher(line)
+
+    @property
+    def status(self):
+        return self.watcher.status or (None if self.watcher.status is None else self.script)
+
+    def tell(self):
+        if self.script and not self.watcher.status:
+            print(f"run: the guest's script ended with status {self.script}", file=sys.stderr)
+
+
+def watch_for(axes, watcher):
+    """What finds the exit status of a run on a system where `watcher` finds that of the machine."""
+    return ScriptOfGuest(watcher) if axes.stock and axes.script is not None else watcher
+
+
 def prepare(axes, system):
     """Packages and build products for a run on `system`; nothing to do where our own tests have seen to both."""
     if axes.text(READY):
@@ -194,6 +221,8 @@ def main(axes):
     if axes.boot == "iso" and (system == "xen" or axes.record):
         raise Trouble("BOOT=iso is for ON=parador without RECORD=")
     disk = os.path.getsize(axes.disk) if axes.disk else 0
+    if axes.disk and not disk:
+        print(f"run: DISK={axes.disk} is empty: xvda has no sectors", file=sys.stderr)
     if system == "parador":  # before anything is built
         shares(axes, machine_memory(axes), disk)
     else:
@@ -206,15 +235,15 @@ def main(axes):
     if axes.record:
         return replay.record(axes)
     with Folder(axes) as folder:
-        return converse(axes, parador_command(axes, folder, debug.stub(folder.path)), parador_watcher(), 20.0, farewell=POWER_OFF)
+        return converse(axes, parador_command(axes, folder, debug.stub(folder.path)), watch_for(axes, parador_watcher()), 20.0, farewell=POWER_OFF)
 
 
 def deserted(axes, farewell):
-    """What the end of stdin means: nothing to a script; else the machine is ended when it only waits."""
+    """What the end of stdin means: nothing to a script; else the machine is ended when it only waits, or polls."""
     if axes.script is not None:
         return None
-    return Alone(f"run: stdin has ended, nothing more will be typed: the machine ends when it has been idle for {LONELY} s "
-                 "(SCRIPT='help; d0: mem' runs commands and ends)", Guard(PATIENCE["cpu"], LONELY), farewell)
+    return Alone(f"run: stdin has ended, nothing more will be typed: the machine ends when it has been idle for {LONELY['idle']} s "
+                 f"or silent for {LONELY['cpu']} s (SCRIPT='help; d0: mem' runs commands and ends)", Guard(**LONELY), farewell)
 
 
 def converse(axes, command, watcher, grace, show=None, awake=None, farewell=None):
@@ -224,13 +253,16 @@ def converse(axes, command, watcher, grace, show=None, awake=None, farewell=None
                       alone=deserted(axes, farewell), awake=awake)
     status = machine.run()
     if watcher.status is not None:
+        if isinstance(watcher, ScriptOfGuest):
+            watcher.tell()
         return watcher.status
     if machine.quit:
         print("\nrun: ended by Ctrl-] Ctrl-]", file=sys.stderr)
-    elif machine.hang:
+        return 0
+    if machine.hang:
         print(f"\nrun: ended, the machine hangs: {machine.hang}", file=sys.stderr)
     elif machine.left:
-        print("\nrun: ended, the machine was idle and nobody types", file=sys.stderr)
+        print("\nrun: ended, the machine said nothing more and nobody types", file=sys.stderr)
     elif status and machine.said:
         raise Trouble("QEMU can't run this machine: " + machine.said[-1].removeprefix("qemu-system-x86_64: "))
     else:

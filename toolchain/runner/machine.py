@@ -87,13 +87,9 @@ class Guard:
         self.waited += max(0.0, seconds - cpu - line)
         if self.spent > self.cpu:
             return f"no output in {self.spent:.0f} s of processor time"
-        if self.idles():
+        if self.waited > self.idle:
             return f"idle without output for {self.waited:.0f} s"
         return None
-
-
-    def idles(self):
-        return self.waited > self.idle
 
 
 class Alone:
@@ -141,7 +137,7 @@ class Machine:
         self.alone, self.awake = alone, awake
         self.hang = None  # why the guard ended it
         self.quit = False  # the user ended it with Ctrl-] Ctrl-]
-        self.left = False  # stdin had ended and the machine was idle
+        self.left = False  # stdin had ended and the machine was idle, or silent
         self.said = []  # QEMU's own lines
         self.partial = ""
         self.deadline = None
@@ -239,9 +235,9 @@ class Machine:
                     return
 
     def leave(self):
-        """The guard is for ending the machine: where it is idle because nobody types any more, that is no hang, and it is
+        """The guard is for ending the machine: where it waits because nobody types any more, that is no hang, and it is
         told to power itself off. False: end QEMU."""
-        if not self.alone or self.guard is not self.alone.guard or not self.guard.idles():
+        if not self.alone or self.guard is not self.alone.guard:
             return False
         self.hang, self.guard, self.left = None, None, True
         if not self.alone.farewell:

@@ -107,7 +107,7 @@ def run(axes):
     with boot.Folder(axes) as folder:
         line = run_command(axes, folder)
         quiet = Quiet(Output())
-        watcher = Watcher()
+        watcher = boot.watch_for(axes, Watcher())
         shown = "loglvl=" in axes.append
         status = boot.converse(axes, line, watcher, 0.0, show=None if shown else quiet, awake=None if shown else lambda: not quiet.on)
         if quiet.on and quiet.hidden:  # domain 0 never spoke: what Xen said last

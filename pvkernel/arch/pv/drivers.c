@@ -22,6 +22,7 @@
 #include "pvkernel/core/console.h"
 #include "pvkernel/core/kalloc.h"
 #include "pvkernel/core/lib.h"
+#include "pvkernel/core/page.h"
 #include "pvkernel/core/thread.h"
 
 #define MEET_SECONDS 10 /* how long the shell waits for disks before it comes up without them */
@@ -36,6 +37,12 @@ void *drv_alloc(size_t bytes)
 void drv_free(void *p)
 {
     kfree(p);
+}
+
+/* An eighth is ours. */
+bool drv_memory_low(void)
+{
+    return page_free_count() < page_total() / 8;
 }
 
 /* What a driver waits for changes without this lock, but before the wake, which takes it. */

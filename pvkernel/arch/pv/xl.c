@@ -11,8 +11,10 @@
 #include "drivers/back/consback.h"
 #include "libpv/domctl.h"
 #include "libpv/errno.h"
+#include "libpv/hypercall.h"
 #include "libpv/start.h"
 #include "libpv/xenstore.h"
+#include "pvkernel/arch/pv/pv.h"
 #include "pvkernel/arch/pv/xl.h"
 #include "pvkernel/core/console.h"
 #include "pvkernel/core/lib.h"
@@ -200,8 +202,10 @@ static struct consback *attach(domid_t domid)
     return c;
 }
 
-/* The keyboard is the domain's until Ctrl-] or its end. True: it lives. */
-static bool talk(struct consback *c)
+enum how { LIVES, ENDED, CRASHED };
+
+/* The keyboard is the domain's until Ctrl-] or its end. How it is then. */
+static enum how talk(struct consback *c)
 {
     for (int key = 0; key != CTRL_BRACKET && consback_lives(c); key = console_getkey_for(LOOK_NS)) {
         char typed = (char)key;
@@ -209,10 +213,18 @@ static bool talk(struct consback *c)
                !console_key_waits(CTRL_BRACKET))
             thread_sleep_ns(LOOK_NS / 10); /* its ring is full; a domain may never make room */
     }
-    bool lives = consback_lives(c);
+    enum how how = consback_lives(c) ? LIVES : consback_crashed(c) ? CRASHED : ENDED;
     consback_detach(c);
     console_interrupted(); /* Ctrl-C was for the domain */
-    return lives;
+    return how;
+}
+
+/* The other's terminal begins in the first column. Stock Xen marks no lines. */
+static void without_marks(bool on)
+{
+    uint32_t plain = on;
+    if (pv_on_parador())
+        HYPERVISOR_parador(PARADOR_plain, &plain);
 }
 
 /* What rebooted is followed to its next life. */
@@ -221,7 +233,7 @@ static int console(int argc, char **argv)
     (void)argc;
     domid_t domid;
     char name[XL_NAME_MAX];
-    bool lives = false;
+    enum how how = ENDED;
     if (!find(argv[0], &domid))
         return 1;
     xl_name_of(domid, name);
@@ -231,12 +243,14 @@ static int console(int argc, char **argv)
                              : "%s: this is its console",
                        argv[0]);
     kprintf("(console of %s; Ctrl-] leaves it)\n", argv[0]);
-    while (c && !(lives = talk(c))) {
+    without_marks(true);
+    while (c && (how = talk(c)) != LIVES) {
         domid = xl_successor(name, domid);
         c = domid ? attach(domid) : NULL;
     }
-    kprintf("\n(%s %s)\n", argv[0], lives ? "goes on" : "has ended");
-    return 0;
+    without_marks(false);
+    kprintf("\n(%s %s)\n", argv[0], how == LIVES ? "goes on" : how == CRASHED ? "has crashed" : "has ended");
+    return how == CRASHED;
 }
 
 /* ---- what it is asked to do by itself, in words of control/shutdown ---- */

@@ -46,6 +46,8 @@ static void arguments(void)
     expect_eq(HYPERVISOR_parador(PARADOR_exit_status, &status), -EINVAL);
     expect_eq(HYPERVISOR_parador(PARADOR_exit_status, (void *)NOWHERE), -EFAULT);
     expect_eq(HYPERVISOR_parador(PARADOR_destroy, &id), -EINVAL); /* domain 0 itself */
+    expect_eq(HYPERVISOR_parador(PARADOR_plain, &id), 0);
+    expect_eq(HYPERVISOR_parador(PARADOR_plain, (void *)NOWHERE), -EFAULT);
     id = 77;
     expect_eq(HYPERVISOR_parador(PARADOR_destroy, &id), -ESRCH);
     id = 1U << 16 | OTHER;

@@ -35,7 +35,8 @@ static bool harmful(unsigned int nr, unsigned int op)
                op == VCPUOP_send_nmi || op == VCPUOP_register_runstate_memory_area ||
                op == VCPUOP_register_vcpu_time_memory_area;
     case __HYPERVISOR_arch_0:
-        return op == PARADOR_destroy || op == PARADOR_exit_status || op == PARADOR_check;
+        return op == PARADOR_destroy || op == PARADOR_exit_status || op == PARADOR_check ||
+               op == PARADOR_plain;
     case __HYPERVISOR_event_channel_op:
         return op == EVTCHNOP_reset || op == EVTCHNOP_close;
     default:

@@ -118,6 +118,7 @@ static void parador(void)
     expect_eq(HYPERVISOR_parador(PARADOR_domain_info, &(struct parador_domain_info){ .idx = 0 }), -EPERM);
     expect_eq(HYPERVISOR_parador(PARADOR_destroy, &zero), -EPERM);
     expect_eq(HYPERVISOR_parador(PARADOR_exit_status, &status), -EPERM);
+    expect_eq(HYPERVISOR_parador(PARADOR_plain, &zero), -EPERM);
     expect_eq(HYPERVISOR_parador(PARADOR_why, &why), -EPERM);
 }
 
