@@ -92,9 +92,10 @@ static const char *lay_out(struct layout *at)
         for (unsigned int level = 1; level <= 4; level++)
             tables += at->nr[level] = spans(vaddr(0), vaddr(at->end), level);
     } while (tables != before);
-    return at->end > build.b->pages ? said("%lu MB is too little for it: mem=%lu at least",
-                                           build.b->pages >> 8, (at->end + 255) >> 8)
-                                    : NULL;
+    return at->end > build.b->pages
+               ? said("%lu MB is too little for its image: mem=%lu, and what it needs to run",
+                      build.b->pages >> 8, (at->end + 255) >> 8)
+               : NULL;
 }
 
 /* ---- memory ---- */

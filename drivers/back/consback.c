@@ -21,7 +21,7 @@
 #define OUT_SIZE   sizeof(((struct xencons_interface *)0)->out)
 #define IN_SIZE    sizeof(((struct xencons_interface *)0)->in)
 
-#define LAST_LINES 16 /* that are printed of a domain that crashed, and how wide they may be */
+#define LAST_LINES 40 /* that are printed of a domain that crashed, and how wide they may be */
 #define LAST_WIDTH 128
 
 struct consback {
@@ -280,4 +280,9 @@ bool consback_lives(const struct consback *c)
 bool consback_crashed(const struct consback *c)
 {
     return !consback_lives(c) && c->crashed;
+}
+
+bool consback_spoke(const struct consback *c)
+{
+    return __atomic_load_n(&c->written, __ATOMIC_RELAXED);
 }

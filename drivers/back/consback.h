@@ -44,5 +44,7 @@ size_t consback_type(struct consback *c, const char *keys, size_t n);
 
 /* False when the domain is gone. */
 bool consback_lives(const struct consback *c);
+/* It has written something. */
+bool consback_spoke(const struct consback *c);
 /* It is gone, and had crashed. */
 bool consback_crashed(const struct consback *c);

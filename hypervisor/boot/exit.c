@@ -32,6 +32,8 @@ void machine_exit(int status)
         status = TROUBLE;
     else if (exit_status == 0 && status == 1)
         status = 0; /* domain 0 knew of the crash and still was content */
+    else if (status == 1)
+        say("parador: a domain has crashed, so the status is 1\n");
     console_hold(); /* nothing comes behind the last line */
     refusals_report();
     latency_report(log_level >= LOG_INFO);

@@ -91,7 +91,10 @@ static void report_hypercalls(const struct vcpu *v)
         const struct history *h = &v->history[i % HISTORY];
         const char *call = h->nr < NR_HYPERCALLS ? hypercall_table[h->nr].name : NULL;
 
-        tell("    %s(%#lx, %#lx)", call ? call : "(no such hypercall)", h->a1, h->a2);
+        if (call)
+            tell("    %s(%#lx, %#lx)", call, h->a1, h->a2);
+        else
+            tell("    (no hypercall %u)(%#lx, %#lx)", (unsigned int)h->nr, h->a1, h->a2);
         if (!symbols_hypercall_page(v->domain->symbols, h->rip)) {
             symbols_name(v->domain->symbols, h->rip, name, sizeof(name));
             tell(" at %lx %s", h->rip, name);
@@ -105,7 +108,7 @@ void crash_say_refusal(const struct vcpu *v)
     char text[REASON_SIZE];
 
     refusal_text(&v->refusal, text, sizeof(text));
-    tell("last refusal (%d, of %u, %lu hypercalls ago): %s\n", v->refusal.error, v->refusal.count,
+    tell("last refusal (%d, of %u; hypercalls since: %lu): %s\n", v->refusal.error, v->refusal.count,
          hypercalls_made(v) - v->refusal.call, text);
 }
 
@@ -175,7 +178,9 @@ void domain_crash_own(struct vcpu *v)
 {
     char text[REASON_SIZE - 80] = "";
 
-    if (v->refusal.count && hypercalls_made(v) - v->refusal.call <= SHOWN_CALLS)
+    /* A fresh one, but for the question whether there is a call. */
+    if (v->refusal.count && v->refusal.rule != R_NO_SUCH_CALL &&
+        hypercalls_made(v) - v->refusal.call <= SHOWN_CALLS)
         refusal_text(&v->refusal, text, sizeof(text));
     domain_crash(v->domain, "its kernel gave up (SHUTDOWN_crash)%s%s", text[0] ? "; last refusal: " : "",
                  text);

@@ -199,6 +199,8 @@ int cmd_stress(int argc, char **argv)
         if (!block_each(s.disk, s.disk->bytes, add, &c))
             s.sum = cksum_end(&c);
     }
+    if (!s.disk)
+        kprintf("stress: there is no disk here (disk lists them): no sums of one\n");
     s.until = arch_time_ns() + seconds * 1000000000ull;
     run(&s);
     for (unsigned i = 0; i < 20 && page_free_count() + 8 < before; i++)

@@ -249,7 +249,7 @@ Test(consback, of_one_that_crashes_the_last_lines_are_printed)
         write_all("a line\r\n", 8);
     write_all("\033[2Jthe end\n", 12);
     consback_domain_gone(FRONT, true);
-    cr_assert_eq(fake_lines - before, 1 + 16);
+    cr_assert_eq(fake_lines - before, 1 + 40);
     cr_assert_str_eq(fake_line, "  [2Jthe end\n");
     work();
 }

@@ -101,6 +101,8 @@ class Axes:
         self.domains = self.number("DOMAINS", 1 if self.stock else 2, 1, MOST_DOMAINS)
         self.minutes = self.number("MINUTES", 9, 1, 100000)
         self.script = self.read_script()
+        if self.stock == "grub" and self.script is not None:
+            raise Trouble("GUEST=grub has no shell that takes SCRIPT=; a grub.cfg on its DISK= is what it runs by itself (docs/guests.md)")
         self.record = self.text("RECORD")
         self.plot = self.text("PLOT")
         self.accel = self.choice("ACCEL", "tcg", "kvm")

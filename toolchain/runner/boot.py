@@ -120,7 +120,8 @@ def shares(axes, machine, disk):
     if module_mb > 1:
         need += LEAST * min(others, 1)
     if machine < need:
-        what = f"DISK is {module_mb} MiB" if module_mb > 1 else f"MEM={machine} is too little for domain 0"
+        named = "DISK" if axes.disk else "domain 0's ramdisk"
+        what = f"{named} is {module_mb} MiB" if module_mb > 1 else f"MEM={machine} is too little for domain 0"
         what += f" beside {kernels} MB of kernels and ramdisks" if kernels > LEAST else ""
         raise Trouble(f"{what}: MEM={-(-need // 16) * 16} at least")
     # A domain costs Parador up to 1 MB beside its memory: structures, and its kernel's symbols for reports.
@@ -180,27 +181,33 @@ class ScriptOfGuest:
     """With SCRIPT= a stock guest's shell runs it, and its init (runner/stock.py) says how that went, unless the script ends the guest
     itself: the exit status is that one, where the machine ended well."""
 
-    def __init__(self, watcher):
-        self.watcher, self.script = watcher, 0
+    def __init__(self, watcher, name):
+        self.watcher, self.script, self.left = watcher, 0, re.compile(rf"\({name} goes on\)\s*$")
 
     def __call__(self, line):
         found = re.search(r"\binit: exit (\d+)\s*$", line)
         if found:
             self.script = int(found[1])
+        elif self.left.search(line):
+            self.script = None
         return self.watcher(line)
 
     @property
     def status(self):
-        return self.watcher.status or (None if self.watcher.status is None else self.script)
+        if self.watcher.status == 0:
+            return 1 if self.script is None else self.script
+        return self.watcher.status
 
     def tell(self):
-        if self.script and not self.watcher.status:
+        if self.script is None:
+            print("run: the guest's script did not end: its console was left", file=sys.stderr)
+        elif self.script and not self.watcher.status:
             print(f"run: the guest's script ended with status {self.script}", file=sys.stderr)
 
 
 def watch_for(axes, watcher):
     """What finds the exit status of a run on a system where `watcher` finds that of the machine."""
-    return ScriptOfGuest(watcher) if axes.stock and axes.script is not None else watcher
+    return ScriptOfGuest(watcher, axes.stock) if axes.stock and axes.script is not None else watcher
 
 
 def prepare(axes, system):

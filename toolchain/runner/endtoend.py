@@ -160,6 +160,7 @@ def runner_cases(files):
     yield refused("unknown_system", r"ON=qnx: parador or xen expected", ON="qnx")
     yield refused("missing_disk", r"DISK=/no such/file: no such file", DISK="/no such/file")
     yield refused("missing_guest", r"GUEST=nokernel: no such file, nor a stock guest \(linux, .*grub\)", GUEST="nokernel")
+    yield refused("script_of_grub", r"GUEST=grub has no shell that takes SCRIPT=", GUEST="grub", SCRIPT="ls")
     yield refused("domains_on_xen", r"DOMAINS=2: on Xen our kernel runs alone, as domain 0", DOMAINS="2", ON="xen")
     yield refused("recording_nowhere", r"RECORD=README.md/x: Not a directory", RECORD="README.md/x", SMP="1")
     yield refused("recording_of_two_cpus", r"RECORD=build/two: a recording is of one CPU; leave SMP=2 away", RECORD="build/two", SMP="2")

@@ -239,6 +239,7 @@ class Machine:
         told to power itself off. False: end QEMU."""
         if not self.alone or self.guard is not self.alone.guard:
             return False
+        print("\nrun: nobody types, and the machine said nothing more: it is switched off", file=sys.stderr, flush=True)
         self.hang, self.guard, self.left = None, None, True
         if not self.alone.farewell:
             return False

@@ -36,7 +36,8 @@ INIT = """#!/bin/busybox sh
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 for m in $(cat /modules); do insmod /lib/$m.ko || echo "init: no module $m"; done
 for i in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /sys/bus/xen/devices/vbd-51712 ] || [ -e /dev/xvda ] || sleep 0.2; done
-[ ! -e /dev/xvda ] || mount /dev/xvda /mnt 2>/dev/null && echo "init: /dev/xvda is mounted at /mnt"
+if mount /dev/xvda /mnt 2>/dev/null; then echo "init: /dev/xvda is mounted at /mnt"
+elif [ -e /dev/xvda ]; then echo "init: /dev/xvda holds no file system that can be mounted"; fi
 echo "init: $(uname -r), $(nproc) vcpus, $(cut -d ' ' -f 1 /proc/uptime) s"
 end() { umount -a -r 2>/dev/null; exec "$@" -f; }
 trap "end poweroff" USR2; trap "end reboot" TERM; trap "end halt" USR1  # what busybox's commands of these names send

@@ -93,7 +93,8 @@ def run_command(axes, folder, extra=()):
     megabytes = boot.machine_memory(axes, MEM, MEM_WITH_STOCK)
     # Memory for the domains that xl makes there; without the word Xen gives domain 0 all that there is.
     others = OTHERS + (boot.STOCK_MB if axes.stock else 0)
-    options = f"dom0_mem=-{others}M" if megabytes >= others * 3 + len(disk) // boot.MIB * 2 and "dom0_mem" not in axes.append else ""
+    room = megabytes - others - len(disk) // boot.MIB * 2  # what domain 0 would have beside its ramdisk
+    options = f"dom0_mem=-{others}M" if room >= (128 if axes.stock else others * 2) and "dom0_mem" not in axes.append else ""
     vcpus = 1 if axes.stock else axes.vcpus
     return command(axes, megabytes, kernel, words, folder.write("ramdisk0", disk), f"{options} dom0_max_vcpus={vcpus}", extra)
 

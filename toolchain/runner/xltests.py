@@ -60,7 +60,7 @@ def cases(case, files):
         "xl create x vcpus=33", "xl create x guest ramdisk=nowhere", "xl create x guest guest", "xl create x mem=1000", "xl destroy nobody", "xl destroy 0",
         "xl pause 0", "xl shutdown 0", "xl vcpu-pin d1 7 0", "xl vcpu-pin d1 0 9", "xl vcpu-pin d1 x 0", "xl vcpu-pin d1 0 all", "xl unpause d1", "xl list nobody", "d1: xl list", "d1: xl", "domains")}, 1,
         [r"\] +xl create NAME \[IMAGE\]", r"xl: frobnicate: no such command", r"xl: 7: a name of 1 to 31", r"xl: d1: domain 1 has that name", r"xl: nowhere: no such file",
-         r"xl: README: it is no ELF file", r"xl: x: \d+ MB is too little for it: mem=\d+ at least", r"xl: mem=0: a number from 1 to 1024", r"xl: vcpus=33: a number from 1 to 32",
+         r"xl: README: it is no ELF file", r"xl: x: \d+ MB is too little for its image: mem=\d+, and", r"xl: mem=0: a number from 1 to 1024", r"xl: vcpus=33: a number from 1 to 32",
          r"xl: guest: mem=MB, vcpus=N, ramdisk=FILE or -- expected", r"xl: x: it wants \d+ MB, and \d+ MB of memory are free", r"xl: nobody: there is no such domain",
          r"xl: 0: domain 0 can't do that to itself", r"xl: 7: d1 has vcpus 0 to \d+$", r"xl: 9: the machine has no such CPU$", r"xl: x: the number of a vcpu expected$", r"xl: d1: it is not paused", r"\[d1\] xl: only domain 0 may do that", r"; 2 domains$"])
     yield case("xl_words_of_the_guest", {"DOMAINS": "1", "SCRIPT": script(

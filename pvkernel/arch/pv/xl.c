@@ -205,10 +205,16 @@ static struct consback *attach(domid_t domid)
 enum how { LIVES, ENDED, CRASHED };
 
 /* The keyboard is the domain's until Ctrl-] or its end. How it is then. */
-static enum how talk(struct consback *c)
+static enum how talk(struct consback *c, domid_t domid)
 {
+    bool told = !pv_on_parador();
     for (int key = 0; key != CTRL_BRACKET && consback_lives(c); key = console_getkey_for(LOOK_NS)) {
         char typed = (char)key;
+        if (key > 0 && !told && !consback_spoke(c))
+            kprintf("(it has written nothing here yet; a kernel that speaks to Parador itself, as ours does, "
+                    "gets the keyboard by Ctrl-T %u)\n",
+                    domid);
+        told |= key > 0;
         while (key > 0 && consback_lives(c) && !consback_type(c, &typed, 1) &&
                !console_key_waits(CTRL_BRACKET))
             thread_sleep_ns(LOOK_NS / 10); /* its ring is full; a domain may never make room */
@@ -244,7 +250,7 @@ static int console(int argc, char **argv)
                        argv[0]);
     kprintf("(console of %s; Ctrl-] leaves it)\n", argv[0]);
     without_marks(true);
-    while (c && (how = talk(c)) != LIVES) {
+    while (c && (how = talk(c, domid)) != LIVES) {
         domid = xl_successor(name, domid);
         c = domid ? attach(domid) : NULL;
     }
