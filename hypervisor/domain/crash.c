@@ -112,9 +112,21 @@ void crash_say_refusal(const struct vcpu *v)
          hypercalls_made(v) - v->refusal.call, text);
 }
 
+/* Whose registers tell most: the one that is here; one that runs on another CPU, as it last came to Parador;
+ * or the first. */
+static const struct vcpu *vcpu_to_report(const struct domain *d)
+{
+    if (current && current->domain == d)
+        return current;
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (vcpu_is_loaded(d->vcpu[i]))
+            return d->vcpu[i];
+    return d->vcpu[0];
+}
+
 static void report(const struct domain *d, const char *why)
 {
-    const struct vcpu *v = current && current->domain == d ? current : d->vcpu[0];
+    const struct vcpu *v = vcpu_to_report(d);
     char name[NAME_SIZE];
 
     symbols_name(d->symbols, v->regs.rip, name, sizeof(name));

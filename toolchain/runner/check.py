@@ -14,7 +14,7 @@ from . import build, documents, mutanttable, packages, prove
 from .axes import Trouble, counted
 
 # What the hypervisor has today. The aim is 9,000 source lines; what every rise was for stands in docs/decisions.md.
-BUDGET = 13782
+BUDGET = 13791
 CODE = ("hypervisor", "libpv", "drivers", "ring", "pvkernel", "tests", "toolchain")
 
 TOP = {*CODE, "docs", "Makefile", "README.md", "LICENSE", ".clang-format", ".clang-tidy", ".editorconfig", ".gitignore", ".ci"}

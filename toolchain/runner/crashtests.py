@@ -127,7 +127,7 @@ def check_others(kinds, status, lines, debug):
 
 def complaints(axes, kinds, lines):
     """Boots and checks it all; the console goes into `lines`."""
-    status, output = call(axes, "run", {"DOMAINS": str(len(kinds) + 2), "DEBUG": "1" if axes.debug else "", "SCRIPT": "; ".join(script(kinds, 1 if axes.smp == 1 else 10))})
+    status, output = call(axes, "run", {"DOMAINS": str(len(kinds) + 2), "VCPUS": "1", "DEBUG": "1" if axes.debug else "", "SCRIPT": "; ".join(script(kinds, 1 if axes.smp == 1 else 10))})
     lines += output
     if not any(line.startswith("[d0] script: exit") for line in lines):
         yield "the script did not come to its end"
