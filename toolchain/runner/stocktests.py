@@ -130,7 +130,7 @@ def twice(axes, files, system):
     # What Ctrl-C ends is a loop: one that comes before sleep is in the foreground is the shell's, and ends the loop after it.
     create = b"xl create two linux-cloud mem=128 ramdisk=linux-cloud.ramdisk -- console=hvc0 quiet\rxl console two\r"
     keys = (b"/ # ", b"uname -r\r", b"cloud-amd64", b"\x1d", b"linux-cloud goes on", b"xl create pv\r" + create, b"(console of two", b"echo $((6*7)) is two\r",
-            b"42 is two", b"while :; do echo $((5*7)) s; sleep 1; done\r", b"35 s", b"\x03echo $((6*8)) is two\r", b"48 is two",
+            b"42 is two", b"for i in $(seq 200); do echo $((5*7)) is seen; sleep 1; done\r", b"35 is seen", b"\x03echo $((6*8)) is two\r", b"48 is two",
             b"\x1d", b"two goes on", b"xl list\rxl reboot two\rxl console two\r", b"two rebooted", b"echo $((7*7)) is two\r",
             b"49 is two", b"poweroff\r", b"(two has ended)", b"xl shutdown linux-cloud\rxl console linux-cloud\r", b"(linux-cloud has ended)", b"xl list\rpoweroff\r")
     room = {"APPEND": "dom0_mem=-400M"} if system == "xen" else {"MEM": "768"}
